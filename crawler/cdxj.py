@@ -1,0 +1,152 @@
+"""The index of a WARC file: a CDXJ line for every response and revisit, as cdxj-indexer writes them.
+
+`<SURT> <14 digits> {json}`, numbers as strings. After its keys come ours: sha256 and size of the payload that
+the digest names, the record's id, the exact WARC-Date, and, where the response was cut, why (as Common Crawl
+does). Lines are sorted by bytes in their file.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from hashlib import sha256
+
+from surt import surt
+
+from crawler.errors import Damaged
+from crawler.items import End, Exchange, RecordRef, Stored
+from crawler.lines import canonical
+from crawler.warc import Measured, NewRecord, Record, http_head, payload, target_uri, warc_date
+from crawler.wire.message import Head
+
+REVISIT = "warc/revisit"
+
+_KEYS = (
+    *("url", "mime", "status", "digest", "length", "offset", "filename"),
+    *("sha256", "size", "id", "date"),
+)
+_NUMBERS = ("status", "length", "offset", "size")
+_MIME_END = re.compile(r"[;\s]")
+_NOT_A_DIGIT = re.compile(r"[^0-9]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One line of the index."""
+
+    url: str
+    mime: str  #: warc/revisit, or the Content-Type without parameters, or unk
+    status: int
+    digest: str  #: of the payload: sha1:BASE32
+    length: int  #: of the gzip member
+    offset: int
+    filename: str
+    sha256: str  #: of the payload, in hex
+    size: int  #: of the payload
+    id: str  #: <urn:uuid:…>
+    date: str  #: the record's WARC-Date
+    truncated: str | None = None
+
+    def __str__(self) -> str:
+        """The line in the file, without its end."""
+        timestamp = _NOT_A_DIGIT.sub("", self.date)[:14]
+        fields = {key: str(getattr(self, key)) for key in _KEYS}
+        if self.truncated:
+            fields["truncated"] = self.truncated
+        return f"{urlkey(self.url)} {timestamp} {canonical(fields)}"
+
+
+def urlkey(url: str) -> str:
+    """The URL as the index sorts it; a URL that has no such form stands for itself, as in cdxj-indexer."""
+    try:
+        return str(surt(url))
+    except ValueError:
+        return url
+
+
+def entry(
+    exchange: Exchange, measured: Measured, record: NewRecord, *, filename: str, offset: int, length: int
+) -> Entry:
+    """The line of a response or revisit that was just written at offset."""
+    assert measured.head
+    assert record.payload_digest
+    original = record.original
+    return Entry(
+        url=target_uri(exchange.url),
+        mime=REVISIT if original else _mime(measured.head),
+        status=measured.head.status,
+        digest=record.payload_digest,
+        length=length,
+        offset=offset,
+        filename=filename,
+        sha256=(original or measured).sha256.hex(),
+        size=(original or measured).length,
+        id=record.id,
+        date=warc_date(exchange.began),
+        truncated=None if exchange.end is End.COMPLETE else exchange.end.value,
+    )
+
+
+def entry_of(record: Record, filename: str, original: Stored | None = None) -> Entry:
+    """The line of a response or revisit that is in a file already; of a revisit, with what it names."""
+    head, headers, revisit = http_head(record), record.headers, record.type == "revisit"
+    if revisit is not bool(original):
+        raise Damaged(
+            f"offset {record.offset}: a {record.type} {'with' if original else 'without'} an original"
+        )
+    data = b"" if original else payload(record)
+    try:
+        return Entry(
+            url=headers["WARC-Target-URI"],
+            mime=REVISIT if original else _mime(head),
+            status=head.status,
+            digest=headers["WARC-Payload-Digest"],
+            length=record.length,
+            offset=record.offset,
+            filename=filename,
+            sha256=original.sha256.hex() if original else sha256(data).hexdigest(),
+            size=original.length if original else len(data),
+            id=record.id,
+            date=headers["WARC-Date"],
+            truncated=None if original else headers.get("WARC-Truncated"),
+        )
+    except KeyError as error:
+        raise Damaged(f"offset {record.offset}: the record's header lacks {error}") from error
+
+
+def parse(line: str) -> Entry:
+    """The line read back; Damaged if it lacks what is ours. That it is right, only its record can show."""
+    try:
+        raw = json.loads(line.split(" ", 2)[2])
+        bytes.fromhex(raw["sha256"])
+        return Entry(**raw | {key: int(raw[key]) for key in _NUMBERS})
+    except (ValueError, TypeError, LookupError) as error:
+        raise Damaged(f"an index line can't be read: {line[:200]!r}: {error!r}") from error
+
+
+def stored(entry: Entry, segment: str) -> Stored | None:
+    """The payload that the entry's record holds whole, none if it is a revisit, cut, or has none."""
+    if entry.mime == REVISIT or entry.truncated or not entry.size:
+        return None
+    ref = RecordRef(
+        segment=segment,
+        warc=f"warcs/{entry.filename}",
+        offset=entry.offset,
+        length=entry.length,
+        record_id=entry.id,
+        payload_digest=entry.digest,
+    )
+    return Stored(
+        sha256=bytes.fromhex(entry.sha256),
+        length=entry.size,
+        record=ref,
+        url=entry.url,
+        date=entry.date,
+    )
+
+
+def _mime(head: Head) -> str:
+    """cdxj-indexer leaves the key out where there is no type; the CDXJ specification requires it."""
+    value = (head.get(b"Content-Type") or b"").decode("latin-1")
+    return _MIME_END.split(value, maxsplit=1)[0] or "unk"

@@ -1,0 +1,238 @@
+"""The log of commits: the truth of an archive (DESIGN part 6).
+
+What no commit names does not exist. A commit is one create-only object with the next number; whoever puts
+it first has won, and whoever lost looks again, decides again and tries the next number.
+`model/commits.py` of the design explored this protocol; tests/test_commits.py explores this very code.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from crawler import cdxj
+from crawler.decisions import Decider, Decision
+from crawler.disk import Disk
+from crawler.errors import Damaged, LedgerError
+from crawler.items import Stored
+from crawler.ledger import Ledger
+from crawler.lines import OutcomeLine, canonical, lines_of
+from crawler.stores import Store
+
+FOLDER = "commits/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A file that a commit names."""
+
+    path: str
+    kind: str  #: warc, index, items or outcomes
+    bytes: int
+    sha256: str
+    count: int  #: records of a warc, lines of the others
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """One entry of the log."""
+
+    n: int
+    segment: str
+    at: str
+    worker: str
+    files: tuple[File, ...]
+    counts: dict[str, int]  #: outcome lines by outcome
+
+    @staticmethod
+    def key(n: int) -> str:
+        return f"{FOLDER}{n:010d}.json"
+
+    def file(self, kind: str) -> File | None:
+        return next((file for file in self.files if file.kind == kind), None)
+
+    def __bytes__(self) -> bytes:
+        raw = asdict(self)
+        for file in raw["files"]:
+            file["records" if file["kind"] == "warc" else "lines"] = file.pop("count")
+        return canonical(raw).encode() + b"\n"
+
+    @classmethod
+    def parse(cls, data: bytes, n: int) -> Commit:
+        """Commit n from its object; Damaged if that is not what it is."""
+        try:
+            raw = json.loads(data)
+            files = tuple(
+                File(**{("count" if key in ("records", "lines") else key): value for key, value in file.items()})
+                for file in raw.pop("files")
+            )
+            commit = cls(**raw, files=files)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise Damaged(f"{cls.key(n)} is no commit: {error}") from error
+        if commit.n != n:
+            raise Damaged(f"{cls.key(n)} says that it is commit {commit.n}")
+        return commit
+
+
+class Contribution(Protocol):
+    """What a worker wants to commit: sealed files, and lines that are decided at the commit."""
+
+    segment: str
+    worker: str
+    folder: Path  #: where the commit may lay its files while it goes up
+
+    def sealed(self) -> Iterable[tuple[str, Path, str, int]]:
+        """Kind, file, key and count of each file that is there already."""
+
+    def decisions(self, decider: Decider) -> Iterator[Decision]: ...
+
+
+def read(store: Store, n: int) -> Commit | None:
+    """Commit n, or None if the log ends before it."""
+    if (stream := store.read(Commit.key(n))) is None:
+        return None
+    with closing(stream):
+        return Commit.parse(stream.read(), n)
+
+
+def log(store: Store, start: int = 1) -> Iterator[Commit]:
+    """The commits from number start to the newest."""
+    n = start
+    while (commit := read(store, n)) is not None:
+        yield commit
+        n += 1
+
+
+def follow(store: Store, ledger: Ledger) -> int:
+    """Bring the ledger to the newest commit; its number."""
+    applied = ledger.n()
+    if applied and read(store, applied) is None:
+        raise LedgerError(
+            f"the ledger has {applied} commits, the archive has fewer: is it an older copy? "
+            "`scrapy ids rebuild` makes the ledger anew from the archive."
+        )
+    for commit in log(store, applied + 1):
+        ledger.apply(
+            commit.n, commit.segment, commit.at, outcomes(store, commit), _stored(store, commit)
+        )
+        applied = commit.n
+    return applied
+
+
+def commit(
+    contribution: Contribution, store: Store, ledger: Ledger, disk: Disk, clock: Callable[[], datetime]
+) -> Commit:
+    """Put the contribution into the log, exactly once, whoever else commits and whatever was tried before."""
+    disk.reached("commit/put")
+    sealed = tuple(_put(store, *file) for file in contribution.sealed())
+    while True:
+        disk.reached("commit/follow")
+        newest = follow(store, ledger)
+        if (n := ledger.segment(contribution.segment)) is not None:
+            return _there(store, n)
+        disk.reached("commit/decide")
+        attempt, made = _attempt(contribution, newest + 1, sealed, store, ledger, disk, clock)
+        disk.reached("commit/create")
+        created = store.create(Commit.key(attempt.n), bytes(attempt))
+        disk.reached("commit/apply")
+        if not created and _there(store, attempt.n).segment != contribution.segment:
+            for file in made:
+                store.remove(file.path)
+
+
+def outcomes(store: Store, commit: Commit) -> Iterator[OutcomeLine]:
+    """The outcome lines of a commit."""
+    return (OutcomeLine.parse(line) for line in lines(store, commit, "outcomes"))
+
+
+def lines(store: Store, commit: Commit, kind: str) -> Iterator[bytes]:
+    """The lines of one of a commit's files, none if it has no such file; Damaged if it can't be read whole."""
+    if (file := commit.file(kind)) is None:
+        return
+    if (stream := store.read(file.path)) is None:
+        raise Damaged(f"{file.path} is missing, but commit {commit.n} names it")
+    with closing(stream):
+        try:
+            yield from lines_of(gzip.open(stream) if file.path.endswith(".gz") else stream)  # type: ignore[arg-type]
+        except (OSError, EOFError) as error:
+            raise Damaged(f"{file.path} can't be read: {error}") from error
+
+
+def _stored(store: Store, commit: Commit) -> Iterator[Stored]:
+    for line in lines(store, commit, "index"):
+        if (stored := cdxj.stored(cdxj.parse(line.decode()), commit.segment)) is not None:
+            yield stored
+
+
+def _there(store: Store, n: int) -> Commit:
+    if (commit := read(store, n)) is None:
+        raise Damaged(f"commit {n} was there and is gone")
+    return commit
+
+
+def _attempt(
+    contribution: Contribution,
+    n: int,
+    sealed: tuple[File, ...],
+    store: Store,
+    ledger: Ledger,
+    disk: Disk,
+    clock: Callable[[], datetime],
+) -> tuple[Commit, Sequence[File]]:
+    """Decide under number n and put the lines; nothing counts until the commit itself is created."""
+    name = f"{n:010d}-{contribution.segment}.jsonl.gz"
+    paths = {kind: contribution.folder / f"{contribution.segment}.{kind}.gz" for kind in ("items", "outcomes")}
+    counts: dict[str, int] = {}
+    with _Lines(paths["items"], disk) as items, _Lines(paths["outcomes"], disk) as outcomes:
+        for decision in contribution.decisions(Decider(ledger)):
+            outcomes.write(str(decision.outcome))
+            counts[decision.outcome.outcome] = counts.get(decision.outcome.outcome, 0) + 1
+            if decision.item is not None:
+                items.write(decision.item)
+    made = []
+    for kind, file in (("items", items), ("outcomes", outcomes)):
+        if file.count:
+            disk.reached(f"commit/put/{kind}")
+            made.append(_put(store, kind, file.path, f"{kind}/{name}", file.count))
+        disk.remove(file.path)
+    at = clock().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    files = (*sealed, *made)
+    worker = contribution.worker
+    attempt = Commit(n=n, segment=contribution.segment, at=at, worker=worker, files=files, counts=counts)
+    return attempt, made
+
+
+def _put(store: Store, kind: str, path: Path, key: str, count: int) -> File:
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    store.put(path, key)
+    return File(path=key, kind=kind, bytes=path.stat().st_size, sha256=sha256, count=count)
+
+
+class _Lines:
+    """A .jsonl.gz in the making: the same lines give the same bytes."""
+
+    def __init__(self, path: Path, disk: Disk) -> None:
+        self.path, self.count, self._disk = path, 0, disk
+
+    def __enter__(self) -> _Lines:
+        self._disk.remove(self.path)
+        self._file: BinaryIO = self._disk.open(self.path)
+        self._gzip = gzip.GzipFile(filename="", mode="wb", fileobj=self._file, compresslevel=6, mtime=0)
+        return self
+
+    def write(self, line: str) -> None:
+        self._gzip.write(line.encode() + b"\n")
+        self.count += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._gzip.close()
+        self._disk.sync(self._file)
+        self._file.close()

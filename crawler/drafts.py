@@ -1,0 +1,107 @@
+"""Drafts: takes as the spool keeps them, with the place of their record, not decided yet."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+from crawler.errors import Damaged
+from crawler.fingerprint import letters
+from crawler.items import Absent, Article, ArticleId, Outcome, RecordRef, Take
+from crawler.lines import OutcomeLine, canonical, derived
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """One take with its references; the commit makes it an outcome, and perhaps an item.
+
+    `capture` is the record of what was received, a revisit perhaps; `payload` the whole record that holds
+    its bytes (the same one, mostly). `outcome` is None where the commit decides it from the article, and
+    UNCHANGED where the server said so (304).
+    """
+
+    id: ArticleId
+    url: str
+    take: int
+    attempts: int
+    source: str
+    found: str  #: how the id was found
+    outcome: Outcome | None
+    reason: str | None
+    status: int | None
+    captured_at: str | None
+    capture: RecordRef | None
+    payload: RecordRef | None
+    article: Mapping[str, Any] | None
+    letters: int  #: of the article's normalised text
+    links: tuple[int, ...]
+    etag: str | None
+    last_modified: str | None
+
+    @classmethod
+    def of(cls, take: Take, capture: RecordRef | None, payload: RecordRef | None) -> Self:
+        """The draft of a take whose records lie there."""
+        article, outcome, reason = None, None, None
+        match take.result:
+            case Article() as article:
+                pass
+            case Absent() as absent:
+                outcome, reason = absent.outcome, absent.reason
+            case None:
+                outcome, reason = Outcome.UNCHANGED, "not_modified"
+        return cls(
+            id=take.lease.id,
+            url=take.url,
+            take=take.lease.take,
+            attempts=take.attempts,
+            source=take.source,
+            found=take.lease.found,
+            outcome=outcome,
+            reason=reason,
+            status=take.status,
+            captured_at=take.captured_at,
+            capture=capture,
+            payload=payload,
+            article=derived(article) if article else None,
+            letters=letters(article.text) if article else 0,
+            links=take.found,
+            etag=take.etag,
+            last_modified=take.last_modified,
+        )
+
+    def __str__(self) -> str:
+        return canonical(asdict(self))
+
+    @classmethod
+    def parse(cls, line: str) -> Self:
+        """The draft read back from the spool; Damaged if it is none."""
+        try:
+            raw = json.loads(line)
+            raw["outcome"] = Outcome(raw["outcome"]) if raw["outcome"] else None
+            for name in ("capture", "payload"):
+                raw[name] = RecordRef(**raw[name]) if raw[name] else None
+            raw["links"] = tuple(raw["links"])
+            return cls(**raw)
+        except (ValueError, TypeError, KeyError) as error:
+            raise Damaged(f"a draft in the spool can't be read: {error}") from error
+
+    def line(self, outcome: Outcome, **decided: Any) -> OutcomeLine:
+        """The outcome line of this draft, with what the commit decided."""
+        plain: dict[str, Any] = {
+            "id": str(self.id),
+            "url": self.url,
+            "outcome": outcome,
+            "reason": self.reason,
+            "status": self.status,
+            "captured_at": self.captured_at,
+            "record": self.capture,
+            "take": self.take,
+            "attempts": self.attempts,
+            "source": self.source,
+            "found": self.found,
+            "etag": self.etag,
+            "last_modified": self.last_modified,
+        }
+        return OutcomeLine(**plain | decided)

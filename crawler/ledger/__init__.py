@@ -1,0 +1,133 @@
+"""The ledger: an index over the log of commits, and the place of the leases.
+
+The log is the truth (DESIGN part 6). What the ledger knows can be made again from it, but for leases and
+for ids that were found since the last commit (`unlogged`), and those lie in the spool that found them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from crawler.errors import WrongUse
+from crawler.items import ArticleId, Lease, Outcome, Stored
+from crawler.lines import Original, OutcomeLine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What the log says of one id: takes so far, the last outcome, and the text it shows now."""
+
+    takes: int = 0
+    outcome: Outcome | None = None  #: None: never heard of
+    version: int | None = None  #: of its current text; None when that is another id's, or it has none
+    content_hash: str | None = None  #: of its current text
+    versions: int = 0  #: distinct texts of its own so far
+    left: bool = False  #: still to be taken, by the log
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """Ids by standing. known = settled + left, always."""
+
+    known: int
+    left: int  #: with the leased ones
+    leased: int
+    unlogged: int  #: of those left: not in the log yet
+    outcomes: dict[Outcome, int]  #: settled ids by their last outcome
+
+    @property
+    def settled(self) -> int:
+        return sum(self.outcomes.values())
+
+
+class Ledger(Protocol):
+    """An index over the log, one per archive. Methods block; each is one atomic step."""
+
+    def close(self) -> None: ...
+
+    def bind(self, archive: UUID) -> None:
+        """Tie a new ledger to its archive; WrongUse if it belongs to another one."""
+
+    def n(self) -> int:
+        """The newest commit that is applied."""
+
+    def apply(
+        self, n: int, segment: str, at: str, outcomes: Iterable[OutcomeLine], stored: Iterable[Stored]
+    ) -> None:
+        """Take in commit n, whole or not at all.
+
+        A commit that is applied already changes nothing; one that leaves a gap is a LedgerError.
+        A `known` line makes an unheard-of id left; with reason `requeued` and as many takes as the id
+        has, it makes a settled id left again; otherwise it changes nothing (but marks it as logged).
+        Any other line settles the id with that take, and ends whatever lease there is on it.
+        `at` (ISO 8601) stands for the capture time where a line has none.
+        """
+
+    def add(self, ids: Iterable[ArticleId], found: str) -> int:
+        """Make unheard-of ids left though the log does not name them yet; how many were new."""
+
+    def lease(
+        self,
+        worker: str,
+        count: int,
+        *,
+        among: Collection[ArticleId] | None = None,
+        captured_before: datetime | None = None,
+    ) -> Sequence[Lease]:
+        """Up to count ids that are left and not leased, now leased by worker; of `among` only, if given.
+
+        With `captured_before`, also articles (article, changed, unchanged, duplicate) captured before then.
+        Leases of a worker not heard of (lease, renew) for LEASE_SECONDS count as ended.
+        """
+
+    def renew(self, worker: str) -> None:
+        """The worker is alive: its leases go on."""
+
+    def release(self, worker: str, ids: Collection[ArticleId] | None = None) -> None:
+        """End these leases of worker, or all of them: what is not settled can be leased again."""
+
+    def leased(self, worker: str) -> int:
+        """How many leases worker holds."""
+
+    def standing(self, id: ArticleId) -> Standing: ...
+
+    def logged(self, id: ArticleId) -> bool:
+        """Whether the log names the id (as `known` or settled)."""
+
+    def version(self, id: ArticleId, content_hash: str) -> int | None:
+        """The version under which the id showed this text before."""
+
+    def original(self, content_hash: str) -> Original | None:
+        """The id and version that brought this text first, in commit order."""
+
+    def stored(self, sha256: bytes, length: int) -> Stored | None:
+        """A committed record that holds this payload whole."""
+
+    def stored_url(self, url: str) -> Stored | None:
+        """The newest committed record that holds a whole payload of this URL: what a 304 speaks of."""
+
+    def segment(self, name: str) -> int | None:
+        """The number of the commit that names this segment."""
+
+    def counts(self) -> Counts: ...
+
+    def settled(self, outcome: Outcome, reason: str | None = None) -> Iterator[tuple[ArticleId, int]]:
+        """Ids (and their takes) whose last outcome is this one, by id; a reason narrows it to its prefix."""
+
+    def ids(self, *, left: bool) -> Iterator[ArticleId]:
+        """All ids that are left (True) or settled (False), by id."""
+
+
+def open_ledger(url: str) -> Ledger:
+    """The ledger at url, made if there is none yet."""
+    scheme = urlsplit(url).scheme
+    if scheme == "sqlite":
+        from crawler.ledger.sqlite import SqliteLedger
+
+        return SqliteLedger.from_url(url)
+    raise WrongUse(f"LEDGER_URL is {url!r}: this release knows sqlite:///FILE")

@@ -1,0 +1,97 @@
+"""The lines of the archive's JSONL files: items and outcomes, in canonical JSON (DESIGN part 3)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, BinaryIO, Self
+
+from crawler.errors import Damaged
+from crawler.items import Article, ArticleId, Outcome, RecordRef
+
+_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def canonical(value: object) -> str:
+    """Value as JSON that has one form only: keys in the schema's order, UTF-8, no spaces."""
+    return _encoder.encode(value)
+
+
+def derived(article: Article) -> dict[str, Any]:
+    """The part of an item line that its record and extractor alone decide."""
+    return asdict(article)
+
+
+def item_line(
+    article: Mapping[str, Any], *, version: int, record: RecordRef, capture: RecordRef | None
+) -> str:
+    """An article's line: what was derived, then what the commit decided."""
+    decided = {
+        "version": version,
+        "record": asdict(record),
+        "capture": asdict(capture) if capture else None,
+    }
+    return canonical({**article, **decided})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Original:
+    """The id and version whose text another id repeats."""
+
+    id: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeLine:
+    """What became of an id in one take, and where the proof lies; the fields are the line's, in its order."""
+
+    id: str
+    url: str
+    outcome: Outcome
+    reason: str | None = None
+    status: int | None = None
+    captured_at: str | None = None
+    record: RecordRef | None = None
+    duplicate_of: Original | None = None
+    take: int = 0
+    attempts: int = 0
+    content_hash: str | None = None
+    version: int | None = None
+    source: str | None = None
+    found: str | None = None
+    etag: str | None = None
+    last_modified: str | None = None
+
+    @property
+    def article_id(self) -> ArticleId:
+        return ArticleId(int(self.id))
+
+    def __str__(self) -> str:
+        """The line in the file, without its end."""
+        return canonical(asdict(self))
+
+    @classmethod
+    def parse(cls, line: str | bytes) -> Self:
+        """The line read back; Damaged if it is not one."""
+        try:
+            raw = json.loads(line)
+            if list(raw) != [field.name for field in fields(cls)]:
+                raise Damaged(f"an outcome line has the keys {list(raw)}")
+            raw["outcome"] = Outcome(raw["outcome"])
+            if raw["record"]:
+                raw["record"] = RecordRef(**raw["record"])
+            if raw["duplicate_of"]:
+                raw["duplicate_of"] = Original(**raw["duplicate_of"])
+            return cls(**raw)
+        except (ValueError, TypeError) as error:
+            raise Damaged(f"an outcome line can't be read: {error}") from error
+
+
+def lines_of(stream: BinaryIO) -> Iterator[bytes]:
+    """The lines of an open file without their ends; Damaged if the last one is torn."""
+    for line in stream:
+        if not line.endswith(b"\n"):
+            raise Damaged("the last line has no end")
+        yield line[:-1]

@@ -1,0 +1,231 @@
+"""One segment in the making: a WARC file, and the journal that says what of it counts.
+
+The journal is JSON, a line each: `{"index": …}` a record's CDXJ line, `{"draft": …}` a take, and
+`{"checkpoint": {"warc": bytes, "records": n, "crc": …}}`, the crc being that of the lines since the checkpoint
+before. What lies behind the last whole checkpoint never happened: recovery cuts it off in both files.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID
+
+from crawler import cdxj, warc
+from crawler.decisions import Decider, Decision
+from crawler.disk import Disk
+from crawler.drafts import Draft
+from crawler.errors import Damaged
+from crawler.items import Exchange, RecordRef, Stored
+from crawler.spool import Spool
+
+PLACES = {"warc": "warcs/{}.warc.gz", "index": "indexes/{}.cdxj"}
+
+
+def segment_name(at: datetime, worker: str, serial: int) -> str:
+    """`anapress-<UTC 14 digits>-<worker, 8 hex>-<serial>`."""
+    return f"anapress-{at:%Y%m%d%H%M%S}-{worker}-{serial:05d}"
+
+
+class Segment:
+    """The open files of one segment. Nothing in it counts before the next checkpoint."""
+
+    def __init__(
+        self,
+        spool: Spool,
+        name: str,
+        disk: Disk,
+        *,
+        new_id: Callable[[], UUID],
+        opened: datetime,
+        about: dict[str, str],
+    ) -> None:
+        self.name = name
+        self.opened = opened
+        self._spool, self._disk, self._new_id = spool, disk, new_id
+        self._warc = disk.open(spool.path(name, "warc.gz"))
+        self._journal = disk.open(spool.path(name, "journal"))
+        self._lines: list[bytes] = []  # of the journal, since the last checkpoint
+        self._records = 0
+        self._info = new_id()
+        self.drafts = 0
+        self.bytes = 0
+        self._append(warc.warcinfo(f"{name}.warc.gz", date=opened, record_id=self._info, fields=about))
+        self.checkpoint()
+        disk.sync_folder(spool.folder)
+
+    @property
+    def key(self) -> str:
+        return PLACES["warc"].format(self.name)
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing in it but the warcinfo."""
+        return self._records == 1 and not self.drafts
+
+    @property
+    def clean(self) -> bool:
+        """Whether all of it is behind a checkpoint."""
+        return not self._lines
+
+    def add(
+        self, exchange: Exchange, measured: warc.Measured, original: Stored | None
+    ) -> tuple[RecordRef | None, Stored | None]:
+        """Write an exchange's records: where its response or revisit lies, and the payload if it lies there whole."""
+        ref, whole = None, None
+        for record in warc.records(
+            exchange, measured, original=original, warcinfo_id=self._info, new_id=self._new_id
+        ):
+            offset = self.bytes
+            length = sum(self._append(piece) for piece in record.pieces)
+            if record.type in ("response", "revisit"):
+                entry = cdxj.entry(exchange, measured, record, f"{self.name}.warc.gz", offset, length)
+                self._note({"index": str(entry)})
+                ref = RecordRef(
+                    segment=self.name,
+                    warc=self.key,
+                    offset=offset,
+                    length=length,
+                    record_id=record.id,
+                    payload_digest=record.payload_digest,
+                )
+                whole = cdxj.stored(entry, self.name)
+        return ref, whole
+
+    def draft(self, draft: Draft) -> None:
+        self._note({"draft": json.loads(str(draft))})
+        self.drafts += 1
+
+    def checkpoint(self) -> None:
+        """Afterwards all that was added survives a crash and a power cut."""
+        self._disk.reached("checkpoint/warc")
+        self._disk.sync(self._warc)
+        block = b"".join(self._lines)
+        mark = {"warc": self.bytes, "records": self._records, "crc": zlib.crc32(block)}
+        self._disk.reached("checkpoint/journal")
+        self._disk.write(self._journal, block + _line({"checkpoint": mark}))
+        self._disk.sync(self._journal)
+        self._lines.clear()
+
+    def seal(self) -> None:
+        """The last checkpoint; the files are closed."""
+        self.checkpoint()
+        self.close()
+
+    def close(self) -> None:
+        self._warc.close()
+        self._journal.close()
+
+    def _append(self, data: bytes) -> int:
+        self._disk.write(self._warc, data)
+        self.bytes += len(data)
+        return len(data)
+
+    def _note(self, entry: dict[str, object]) -> None:
+        self._lines.append(_line(entry))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sealed:
+    """A segment that takes nothing more: a contribution to the log."""
+
+    segment: str
+    worker: str
+    folder: Path
+    warc: Path
+    journal: Path
+    index: Path
+    records: int
+    drafts: int
+
+    @property
+    def empty(self) -> bool:
+        """Whether a crash left nothing in it that counts but a warcinfo."""
+        return self.records <= 1 and not self.drafts
+
+    def sealed(self) -> Iterable[tuple[str, Path, str, int]]:
+        yield "warc", self.warc, PLACES["warc"].format(self.segment), self.records
+        with self.index.open("rb") as index:
+            count = sum(1 for _ in index)
+        if count:
+            yield "index", self.index, PLACES["index"].format(self.segment), count
+
+    def decisions(self, decider: Decider) -> Iterator[Decision]:
+        entries = (json.loads(line) for line in _lines(self.journal))
+        return decider.decide(
+            Draft.parse(json.dumps(entry["draft"])) for entry in entries if "draft" in entry
+        )
+
+
+def sealed(spool: Spool, name: str, disk: Disk) -> Sealed:
+    """The segment as its last checkpoint has it, whatever a crash left behind that; its index is made anew."""
+    disk.reached("recover")
+    journal, archive = spool.path(name, "journal"), spool.path(name, "warc.gz")
+    mark = _cut(journal, disk) if journal.exists() else {"warc": 0, "records": 0, "drafts": 0}
+    if archive.exists():
+        size = archive.stat().st_size
+        if size < mark["warc"]:
+            raise Damaged(
+                f"{archive} has {size} bytes, its journal counts {mark['warc']}. "
+                f"Move {spool.folder} away to go on without what was fetched there."
+            )
+        if size > mark["warc"]:
+            disk.truncate(archive, mark["warc"])
+    index = spool.path(name, "cdxj")
+    _write_index(journal, index, disk)
+    return Sealed(
+        segment=name,
+        worker=spool.worker,
+        folder=spool.folder,
+        warc=archive,
+        journal=journal,
+        index=index,
+        records=mark["records"],
+        drafts=mark["drafts"],
+    )
+
+
+def _cut(journal: Path, disk: Disk) -> dict[str, int]:
+    """Cut the journal back to its last whole checkpoint; what that says, and the drafts until there."""
+    mark = {"warc": 0, "records": 0, "drafts": 0}
+    good = end = crc = drafts = 0
+    for line in _lines(journal):
+        end += len(line)
+        try:
+            entry = json.loads(line) if line.endswith(b"\n") else None
+        except ValueError:
+            entry = None
+        if not isinstance(entry, dict):
+            break
+        if "checkpoint" in entry:
+            if entry["checkpoint"]["crc"] != crc:
+                break
+            mark, good, crc = entry["checkpoint"] | {"drafts": drafts}, end, 0
+        else:
+            crc = zlib.crc32(line, crc)
+            drafts += "draft" in entry
+    if journal.stat().st_size > good:
+        disk.truncate(journal, good)
+    return mark
+
+
+def _write_index(journal: Path, index: Path, disk: Disk) -> None:
+    entries = (json.loads(line) for line in _lines(journal)) if journal.exists() else ()
+    lines = sorted(entry["index"].encode() + b"\n" for entry in entries if "index" in entry)
+    disk.remove(index)
+    with disk.open(index) as file:
+        disk.write(file, b"".join(lines))
+        disk.sync(file)
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        yield from file
+
+
+def _line(entry: dict[str, object]) -> bytes:
+    return json.dumps(entry, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"

@@ -1,0 +1,93 @@
+"""Every setting that we change: Scrapy's default, and our reason. The environment is read only here."""
+
+import os
+from typing import Any
+
+BOT_NAME = "anapress"
+SPIDER_MODULES = ["spiders"]
+NEWSPIDER_MODULE = "spiders"
+COMMANDS_MODULE = "crawler.commands"
+
+# --- ours (DESIGN part 2) ---
+ARCHIVE_URL = "archive"  # a folder; relative to where the command is run
+LEDGER_URL = ""  # empty: <archive>/ledger.db
+CONTACT = ""  # URL or e-mail, in the user agent and in each warcinfo
+CONNECT_TO = ""  # HOST:PORT:HOST:PORT, as in curl
+SPOOL_DIR = ""  # empty: `spool` beside the archive
+SEGMENT_BYTES = 1_000_000_000
+SEGMENT_SECONDS = 86_400
+WIRE_PROXY = ""  # http://[user:password@]host:port; an environment's http_proxy is ignored
+HEAD_BYTES = 256 << 10  # of a response's head
+IDLE_SECONDS = 60  # without a byte
+DECODED_BYTES = 64 << 20  # of a body once decompressed
+PAGE_BYTES = 16 << 20  # a larger body is archived, not read
+CA_FILE = ""  # empty: the system's certificate authorities
+DISK = "crawler.disk.Disk"  # the crash tests put a failing one here
+
+# --- the wire ---
+DOWNLOAD_HANDLERS = {
+    # default: Twisted's, which keeps no bytes; ours archives what was on the connection
+    "http": "crawler.wire.handler.WireHandler",
+    "https": "crawler.wire.handler.WireHandler",
+    "ftp": None,  # an archive of the web; and nothing a page says makes us speak other protocols
+    "file": None,
+    "s3": None,
+    "data": None,
+}
+DOWNLOAD_TIMEOUT = 120  # default 180
+DOWNLOAD_MAXSIZE = 256 << 20  # default 1 GiB: no article is; what is longer is stored truncated
+TWISTED_REACTOR = "twisted.internet.asyncioreactor.AsyncioSelectorReactor"
+ASYNCIO_EVENT_LOOP = "uvloop.Loop"  # default asyncio's: a fifth slower (docs/SPEED.md)
+
+# --- manners ---
+USER_AGENT = "anapress-archiver/0.1"  # crawler.extensions.archivist adds CONTACT
+ROBOTSTXT_OBEY = True  # default False
+CONCURRENT_REQUESTS_PER_DOMAIN = 1  # default 8: one small newsroom's server
+DOWNLOAD_DELAY = 0.5  # default 0
+RETRY_TIMES = 4  # default 2: the site answers 503 for a while at night
+DEFAULT_REQUEST_HEADERS = {
+    "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+    "Accept-Language": "ar,en;q=0.5",  # default en
+    "Accept-Encoding": "gzip",  # default also br and zstd, which most WARC tools can't read
+}
+COOKIES_ENABLED = False  # default True: a capture must not depend on those before it
+REDIRECT_ENABLED = False  # default True: the source follows, for a redirect tells what became of an id
+METAREFRESH_ENABLED = False  # default True: what a page says is data
+COMPRESSION_ENABLED = False  # default True: the wire handler decodes, as `verify` will
+HTTPPROXY_ENABLED = False  # default True: it takes http_proxy from the environment
+HTTPERROR_ALLOW_ALL = True  # default False: a 404 is an outcome
+REFERER_ENABLED = False  # default True: nothing referred us
+
+DOWNLOADER_MIDDLEWARES = {
+    "crawler.middlewares.archive.Archive": 950,  # nearest the wire: before retries and robots see a response
+    "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,  # ids have one host; redirects are judged
+    "scrapy.downloadermiddlewares.httpauth.HttpAuthMiddleware": None,
+}
+SPIDER_MIDDLEWARES = {
+    # every request is a lease's: none has a depth, a start or a length to look after
+    "scrapy.spidermiddlewares.start.StartSpiderMiddleware": None,
+    "scrapy.spidermiddlewares.depth.DepthMiddleware": None,
+    "scrapy.spidermiddlewares.urllength.UrlLengthMiddleware": None,
+}
+EXTENSIONS = {"crawler.extensions.archivist.Archivist": 0}
+ITEM_PIPELINES = {"pipelines.validate.Validate": 100, "pipelines.draft.Draft": 900}
+DUPEFILTER_CLASS = "scrapy.dupefilters.BaseDupeFilter"  # default keeps all requests in memory; leases are unique
+
+# --- the process ---
+CONCURRENT_ITEMS = 1  # default 100: starts as many tasks a response
+WARN_ON_GENERATOR_RETURN_VALUE = False  # default True: parses a callback's source at every request
+REMOTE_CONTROL_ENABLED = False  # default True: a local port that runs code
+TELNETCONSOLE_ENABLED = False  # default True
+LOG_LEVEL = "INFO"  # default DEBUG
+DEFAULT_DROPITEM_LOG_LEVEL = "DEBUG"  # default WARNING: an absent article is an outcome, not a mishap
+FEED_EXPORT_ENCODING = "utf-8"  # default escapes Arabic
+
+# --- the environment: ANAPRESS_NAME sets NAME ---
+_PREFIX = "ANAPRESS_"
+
+
+def _environment() -> dict[str, Any]:
+    return {name[len(_PREFIX) :]: value for name, value in os.environ.items() if name.startswith(_PREFIX)}
+
+
+globals().update(_environment())

@@ -1,0 +1,63 @@
+"""The site itself."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+from scrapy import Request
+from scrapy.http import Response
+
+from crawler.items import Absent, ArticleId, Exchange, Outcome, Page
+from crawler.site import redirect_target, url_of
+from crawler.warc import date_of
+
+HOPS = 10  #: RFC 9110, 15.4 leaves the number to us; browsers stop at 20
+REDIRECTS = (301, 302, 303, 307, 308)
+
+Answer = Response | Absent
+Flow = Generator[Request, Answer, tuple[Page, int] | Absent]
+"""Yields requests, is sent the response to each or why there is none; ends with a page and its status."""
+
+
+def live(id: ArticleId, url: str | None = None) -> Flow:
+    """The article's own URL, and the redirects that stay with the article."""
+    url = url or url_of(id)
+    for _ in range(HOPS):
+        answer = yield Request(url, dont_filter=True)
+        if isinstance(answer, Absent):
+            return answer
+        if answer.status == 304:
+            return Absent(outcome=Outcome.FAILED, reason="not_modified_unasked")
+        if answer.status not in REDIRECTS:
+            return unreadable(answer) or (page_of(id, answer, source="live"), answer.status)
+        location = (answer.headers.get("Location") or b"").decode("latin-1")
+        target = redirect_target(location, base=answer.url, asked=id)
+        if isinstance(target, Absent):
+            return target
+        url = target
+    return Absent(outcome=Outcome.FAILED, reason="redirect_loop")
+
+
+def unreadable(response: Response) -> Absent | None:
+    """Why the body of a response that arrived can't be read, if so."""
+    flag = next((flag for flag in response.flags if flag == "large" or flag.startswith("undecodable:")), None)
+    return Absent(outcome=Outcome.FAILED, reason=flag.removeprefix("undecodable:")) if flag else None
+
+
+def page_of(id: ArticleId, response: Response, *, source: str) -> Page:
+    """The page that a response carries."""
+    capture = capture_of(response)
+    return Page(
+        id=id,
+        url=response.url,
+        captured_at=date_of(capture.began) if capture else "",
+        body=response.body,
+        content_type=(response.headers.get("Content-Type") or b"").decode("latin-1"),
+        source=source,
+    )
+
+
+def capture_of(response: Response) -> Exchange | None:
+    """The exchange that brought the response."""
+    exchanges: list[Exchange] = response.meta.get("exchanges", [])
+    return exchanges[-1] if exchanges else None

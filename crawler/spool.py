@@ -1,0 +1,107 @@
+"""The spool: what one worker has fetched and not committed yet, on its local disk.
+
+    <SPOOL_DIR>/<worker>/spool.json         whose: the archive's UUID, the worker
+                         lock               held (flock) by the crawl and by its writer while either lives
+                         <segment>.warc.gz  records
+                         <segment>.journal  their index lines and the drafts, up to the last checkpoint
+                         <segment>.cdxj     once the segment is sealed
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Self
+from uuid import UUID
+
+from crawler.disk import Disk, make_folder
+from crawler.errors import SpoolError, WrongUse
+
+LOCK, CARD = "lock", "spool.json"
+
+
+class Spool:
+    """A worker's folder, locked by this process."""
+
+    def __init__(self, folder: Path, lock: int, disk: Disk) -> None:
+        self.folder = folder
+        self.worker = folder.name
+        self.lock = lock  #: the locked file's descriptor; a child that inherits it holds the lock too
+        self._disk = disk
+
+    @classmethod
+    def claim(cls, root: Path, worker: str, archive: UUID, disk: Disk) -> Self:
+        """A new worker's spool."""
+        folder = root / worker
+        try:
+            make_folder(disk, folder)
+            lock = _locked(folder)
+            if lock is None:
+                raise SpoolError(f"{folder} is held by another process")
+            card = folder / CARD
+            with disk.open(card) as file:
+                disk.write(file, json.dumps({"archive": str(archive), "worker": worker}).encode())
+                disk.sync(file)
+            disk.sync_folder(folder)
+        except OSError as error:
+            raise SpoolError(f"no spool can be made in {root}: {error}") from error
+        return cls(folder, lock, disk)
+
+    @classmethod
+    def abandoned(cls, root: Path, archive: UUID, disk: Disk) -> Iterator[Self]:
+        """Spools of workers that are dead, locked by us one after the other; WrongUse on a foreign one."""
+        for folder in sorted(root.iterdir()) if root.is_dir() else ():
+            if not (folder / LOCK).is_file():
+                continue
+            lock = _locked(folder)
+            if lock is None:
+                continue  # its worker lives
+            spool = cls(folder, lock, disk)
+            if spool._archive() not in (None, str(archive)):
+                os.close(lock)
+                raise WrongUse(
+                    f"{folder} holds what was fetched for another archive ({spool._archive()}). "
+                    "Crawl with that archive's ARCHIVE_URL to commit it, or give this one another SPOOL_DIR."
+                )
+            yield spool
+
+    def segments(self) -> list[str]:
+        """Names of the segments that lie here, oldest first."""
+        names = {path.name.split(".")[0] for path in self.folder.glob("anapress-*.*")}
+        return sorted(names, key=lambda name: int(name.rpartition("-")[2]))
+
+    def path(self, segment: str, kind: str) -> Path:
+        """Where the segment's file of that kind (warc.gz, journal, cdxj …) lies."""
+        return self.folder / f"{segment}.{kind}"
+
+    def drop(self, segment: str) -> None:
+        """Remove a segment whose commit is applied; the journal last, for it tells what the rest is."""
+        for path in sorted(self.folder.glob(f"{segment}.*"), key=lambda path: path.suffix == ".journal"):
+            self._disk.remove(path)
+        self._disk.sync_folder(self.folder)
+
+    def close(self, *, remove: bool = False) -> None:
+        """Let go of the lock; with `remove`, the folder goes too (when no segment is left in it)."""
+        if remove and not self.segments():
+            shutil.rmtree(self.folder, ignore_errors=True)
+        os.close(self.lock)
+
+    def _archive(self) -> str | None:
+        try:
+            return str(json.loads((self.folder / CARD).read_bytes())["archive"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None  # killed before its card was whole: nothing was fetched yet
+
+
+def _locked(folder: Path) -> int | None:
+    lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        return None
+    return lock

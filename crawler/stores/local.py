@@ -1,0 +1,88 @@
+"""An archive in a folder."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from crawler.disk import Disk, make_folder
+from crawler.errors import StoreError
+
+PART = ".part-"
+LEDGER = "ledger.db"  # the default ledger lives beside the files and is none of them
+
+
+class LocalStore:
+    """Keeps an archive in a folder; objects appear under their names whole (rename, link) and synced."""
+
+    def __init__(self, root: Path, disk: Disk) -> None:
+        self.root = root.absolute()
+        self.url = str(self.root)
+        self._disk = disk
+
+    def put(self, file: Path, key: str) -> None:
+        target = self.root / key
+        try:
+            make_folder(self._disk, target.parent)
+            part = self._part(target)
+            self._disk.remove(part)
+            self._copy(file, part)
+            self._disk.rename(part, target)
+            self._disk.sync_folder(target.parent)
+        except OSError as error:
+            raise StoreError(f"{target} was not stored: {error}") from error
+
+    def create(self, key: str, data: bytes) -> bool:
+        target = self.root / key
+        try:
+            make_folder(self._disk, target.parent)
+            part = self._part(target)
+            self._disk.remove(part)
+            with self._disk.open(part) as file:
+                self._disk.write(file, data)
+                self._disk.sync(file)
+            try:
+                self._disk.link(part, target)
+            except FileExistsError:
+                return False
+            finally:
+                self._disk.remove(part)
+            self._disk.sync_folder(target.parent)
+        except OSError as error:
+            raise StoreError(f"{target} was not stored: {error}") from error
+        return True
+
+    def read(self, key: str) -> BinaryIO | None:
+        try:
+            return (self.root / key).open("rb")
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StoreError(f"{self.root / key} can't be read: {error}") from error
+
+    def list(self, prefix: str = "") -> Iterator[tuple[str, int]]:
+        for path in sorted(self.root.rglob("*")):
+            key = path.relative_to(self.root).as_posix()
+            if key.startswith(prefix) and path.is_file() and not path.name.startswith(LEDGER):
+                yield key, path.stat().st_size
+
+    def remove(self, key: str) -> None:
+        self._disk.remove(self.root / key)
+
+    def _part(self, target: Path) -> Path:
+        return target.with_name(f"{PART}{os.getpid()}-{target.name}")
+
+    def _copy(self, file: Path, part: Path) -> None:
+        """A second name where the file system allows it: a sealed file never changes, so none is copied."""
+        try:
+            self._disk.link(file, part)
+        except OSError as error:
+            if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP):
+                raise
+            with file.open("rb") as source, self._disk.open(part) as copy:
+                shutil.copyfileobj(source, copy, 1 << 20)
+                self._disk.sync(copy)

@@ -1,0 +1,205 @@
+"""Records in the making: an exchange as gzip members, one a record."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import quote
+from uuid import UUID
+
+from zlib_ng import zlib_ng
+
+from crawler.errors import SpoolError
+from crawler.items import End, Exchange, Stored
+from crawler.warc.sums import Measured, digest, pieces
+
+PROFILE = "http://netpreserve.org/warc/1.1/revisit/"  # the 1.1 text's own example lacks /revisit/
+IDENTICAL, NOT_MODIFIED = PROFILE + "identical-payload-digest", PROFILE + "server-not-modified"
+
+_LEVEL = 6
+_GZIP = 31  # zlib's wbits for a gzip member; its header then has no name and no time
+_END = b"\r\n\r\n"
+_NOT_IN_A_URI = re.compile(r"[^\x21-\x7e]+")
+_LINE_END = re.compile(r"[\r\n]+")
+
+Fields = Iterable[tuple[str, str | None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRecord:
+    """A record that is yet to be written: its member is what `pieces` gives, once."""
+
+    type: str
+    id: str  #: <urn:uuid:…>
+    pieces: Iterable[bytes]
+    payload_digest: str | None = None
+    original: Stored | None = None  #: of a revisit: what it names
+
+
+def warcinfo(filename: str, date: datetime, record_id: UUID, fields: Mapping[str, str]) -> bytes:
+    """The member that opens a WARC file and says who made it, and how (WARC 1.1, 6.2)."""
+    lines = (f"{name}: {_LINE_END.sub(' ', value)}\r\n" for name, value in fields.items())
+    block = "".join(lines).encode()
+    header = _header(
+        ("WARC-Type", "warcinfo"),
+        ("WARC-Record-ID", _urn(record_id)),
+        ("WARC-Date", warc_date(date)),
+        ("WARC-Filename", filename),
+        ("WARC-Block-Digest", digest(block)),
+        ("Content-Type", "application/warc-fields"),
+        ("Content-Length", str(len(block))),
+    )
+    return _gzip(header, block)
+
+
+def records(
+    exchange: Exchange,
+    measured: Measured,
+    *,
+    original: Stored | None,
+    warcinfo_id: UUID,
+    new_id: Callable[[], UUID],
+) -> Iterator[NewRecord]:
+    """The records of an exchange: response or revisit, then request, then what came before the final head.
+
+    The first has the exchange's id, the others are concurrent to it; with no head there is no response.
+    A revisit is made where `original` allows it (DESIGN part 4), else the original is passed over.
+    """
+    first, common = _urn(exchange.id), _common(exchange, warcinfo_id)
+    if exchange.head:
+        named = original if original and _is_revisit(exchange, measured, original) else None
+        yield _revisit(exchange, measured, named, common) if named else _response(exchange, measured, common)
+    if exchange.request:
+        yield _request(exchange, (_urn(new_id()), first) if exchange.head else (first, None), common)
+    if exchange.interim:
+        yield _interim(exchange, (_urn(new_id()), first), common)
+
+
+def target_uri(url: str) -> str:
+    """The URL as a record and its index line have it: what no URI may hold is percent-encoded."""
+    return _NOT_IN_A_URI.sub(lambda found: quote(found[0], errors="surrogatepass"), url)
+
+
+def warc_date(at: datetime) -> str:
+    """A WARC-Date, always with milliseconds: 2026-11-23T09:46:54.123Z."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _is_revisit(exchange: Exchange, measured: Measured, original: Stored) -> bool:
+    if exchange.end is not End.COMPLETE:
+        return False
+    if measured.status == 304:
+        return original.url == target_uri(exchange.url) and original.record.payload_digest is not None
+    same = (original.sha256, original.length) == (measured.sha256, measured.length)
+    return measured.length > 0 and same
+
+
+def _response(exchange: Exchange, measured: Measured, common: Fields) -> NewRecord:
+    header = _header(
+        ("WARC-Type", "response"),
+        ("WARC-Record-ID", first := _urn(exchange.id)),
+        *common,
+        ("WARC-Block-Digest", measured.block_digest),
+        ("WARC-Payload-Digest", measured.payload_digest),
+        ("WARC-Truncated", None if exchange.end is End.COMPLETE else exchange.end.value),
+        ("Content-Type", "application/http; msgtype=response"),
+        ("Content-Length", str(measured.block_length)),
+    )
+    start, body = header + exchange.head, exchange.body
+    member: Iterable[bytes]
+    if isinstance(body, Path):
+        member = _streamed(start, body, len(header) + measured.block_length)
+    else:
+        member = (_gzip(start, body),)
+    return NewRecord(type="response", id=first, pieces=member, payload_digest=measured.payload_digest)
+
+
+def _revisit(exchange: Exchange, measured: Measured, original: Stored, common: Fields) -> NewRecord:
+    """WARC 1.1, 6.7: the exact head, and the name of the record that has the rest."""
+    not_modified = measured.status == 304
+    header = _header(
+        ("WARC-Type", "revisit"),
+        ("WARC-Record-ID", first := _urn(exchange.id)),
+        *common,
+        ("WARC-Profile", NOT_MODIFIED if not_modified else IDENTICAL),
+        ("WARC-Refers-To", original.record.record_id),
+        ("WARC-Refers-To-Target-URI", original.url),
+        ("WARC-Refers-To-Date", original.date),
+        ("WARC-Block-Digest", digest(exchange.head)),
+        ("WARC-Payload-Digest", named := original.record.payload_digest or measured.payload_digest),
+        ("WARC-Truncated", None if not_modified else "length"),  # a 304 had no body to drop
+        ("Content-Type", "application/http; msgtype=response"),
+        ("Content-Length", str(len(exchange.head))),
+    )
+    member = (_gzip(header, exchange.head),)
+    return NewRecord(type="revisit", id=first, pieces=member, payload_digest=named, original=original)
+
+
+def _request(exchange: Exchange, ids: tuple[str, str | None], common: Fields) -> NewRecord:
+    own, response = ids
+    payload = exchange.request.partition(_END)[2]
+    header = _header(
+        ("WARC-Type", "request"),
+        ("WARC-Record-ID", own),
+        *common,
+        ("WARC-Concurrent-To", response),
+        ("WARC-Block-Digest", digest(exchange.request)),
+        ("WARC-Payload-Digest", named := digest(payload)),
+        ("Content-Type", "application/http; msgtype=request"),
+        ("Content-Length", str(len(exchange.request))),
+    )
+    member = (_gzip(header, exchange.request),)
+    return NewRecord(type="request", id=own, pieces=member, payload_digest=named)
+
+
+def _interim(exchange: Exchange, ids: tuple[str, str], common: Fields) -> NewRecord:
+    own, first = ids
+    header = _header(
+        ("WARC-Type", "metadata"),
+        ("WARC-Record-ID", own),
+        # no URI: an indexer that takes metadata for a capture would offer a 103 in the page's place
+        *((name, value) for name, value in common if name != "WARC-Target-URI"),
+        ("WARC-Concurrent-To", first),
+        ("WARC-Block-Digest", digest(exchange.interim)),
+        ("Content-Type", "application/http; msgtype=response"),
+        ("Content-Length", str(len(exchange.interim))),
+    )
+    return NewRecord(type="metadata", id=own, pieces=(_gzip(header, exchange.interim),))
+
+
+def _common(exchange: Exchange, warcinfo_id: UUID) -> Fields:
+    return (
+        ("WARC-Date", warc_date(exchange.began)),
+        ("WARC-Target-URI", target_uri(exchange.url)),
+        ("WARC-IP-Address", exchange.ip),
+        ("WARC-Warcinfo-ID", _urn(warcinfo_id)),
+    )
+
+
+def _urn(uuid: UUID) -> str:
+    return f"<urn:uuid:{uuid}>"
+
+
+def _header(*fields: tuple[str, str | None]) -> bytes:
+    lines = (f"{name}: {value}\r\n" for name, value in fields if value is not None)
+    return f"WARC/1.1\r\n{''.join(lines)}\r\n".encode()
+
+
+def _gzip(start: bytes, rest: bytes) -> bytes:
+    """One compress call a member: many small ones cost as much again (field/wire.md)."""
+    return zlib_ng.compress(b"".join((start, rest, _END)), _LEVEL, _GZIP)
+
+
+def _streamed(start: bytes, body: Path, length: int) -> Iterator[bytes]:
+    deflate = zlib_ng.compressobj(_LEVEL, zlib_ng.DEFLATED, _GZIP)
+    yield deflate.compress(start)
+    left = length - len(start)
+    for piece in pieces(body):
+        left -= len(piece)
+        yield deflate.compress(piece)
+    if left:
+        raise SpoolError(f"{body} changed while it was written: {-left:+} bytes")
+    yield deflate.compress(_END) + deflate.flush()

@@ -1,0 +1,1 @@
+"""The HTTP/1 client that keeps the bytes of every exchange."""

@@ -1,0 +1,167 @@
+"""One connection, and the exchange that is on it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+from crawler.errors import CrawlerError
+from crawler.items import End
+from crawler.wire.body import Body
+from crawler.wire.failure import Cut, Failure, Idle, TimedOut, TooLarge
+from crawler.wire.limits import Limits
+from crawler.wire.message import Message
+
+
+class Connection(asyncio.Protocol):
+    """A stream to one place; at most one Attempt at a time listens to it."""
+
+    transport: asyncio.Transport
+    attempt: Attempt | None = None
+    ip: str | None = None  #: of the host that answers; behind a proxy nobody knows it
+    closed = False
+    expiry: asyncio.TimerHandle | None = None  #: while it waits in the pool
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        if self.attempt:
+            self.attempt.received(data)
+        else:
+            self.abort()  # nobody asked: whose answer these bytes are can't be told
+
+    def eof_received(self) -> None:
+        self._ended(None)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._ended(error)
+
+    def abort(self) -> None:
+        self.closed = True
+        self.transport.abort()
+
+    def _ended(self, error: Exception | None) -> None:
+        self.closed = True
+        if self.attempt:
+            self.attempt.ended(error)
+
+    @property
+    def certificate(self) -> bytes | None:
+        """The host's certificate as DER, over TLS."""
+        tls = self.transport.get_extra_info("ssl_object")
+        return cast("bytes | None", tls.getpeercert(binary_form=True)) if tls else None
+
+
+class Attempt:
+    """A request that is written, and what comes back until its end, whatever that is.
+
+    `end` says how it ended and `error` why; `done` is set then, and the connection is either free
+    for the next or gone.
+    """
+
+    def __init__(self, connection: Connection, method: str, limits: Limits, path: Path) -> None:
+        self.end = End.COMPLETE
+        self.error: CrawlerError | None = None
+        self.body = Body(path, self, memory=limits.spool_bytes, limit=limits.body_bytes)
+        self.message = Message(
+            method,
+            body=self.body.add,
+            payload=self._keep,
+            head_bytes=limits.head_bytes,
+            head_lines=limits.head_lines,
+        )
+        self._loop = asyncio.get_running_loop()
+        self.done: asyncio.Future[None] = self._loop.create_future()
+        self._connection = connection
+        self._limits = limits
+        self._payload: list[bytes] = []
+        self._payload_size = 0
+        self._timers: list[asyncio.TimerHandle] = []
+        self._heard = 0.0
+
+    def start(self, request: bytes, deadline: float) -> None:
+        """Write the request and listen."""
+        self._connection.attempt = self
+        self._heard = self._loop.time()
+        self._timers = [self._loop.call_at(deadline, self._finish, TimedOut()), self._watch()]
+        self._connection.transport.write(request)
+
+    @property
+    def payload(self) -> bytes | None:
+        """The body without chunk framing; None when it is more than payload_bytes."""
+        return None if self._payload_size > self._limits.payload_bytes else b"".join(self._payload)
+
+    def received(self, data: bytes) -> None:
+        self._heard = self._loop.time()
+        try:
+            taken = self.message.feed(data)
+        except Failure as failure:
+            self._finish(failure)
+            return
+        if max(self.body.size, self.message.length or 0) > self._limits.body_bytes and self._has_body:
+            self._finish(TooLarge())
+        elif self.message.done:
+            self._finish(None, free=self.message.reusable and taken == len(data))
+
+    def ended(self, error: Exception | None) -> None:
+        try:
+            if error and (self.message.raw_head or self.message.interim):
+                raise Cut(f"the connection broke: {error}")
+            self.message.close()
+        except Failure as failure:
+            self._finish(failure)
+        else:
+            self._finish(None)
+
+    def pause(self) -> None:
+        if not self._connection.closed:
+            self._connection.transport.pause_reading()
+
+    def resume(self) -> None:
+        self._heard = self._loop.time()
+        if not self._connection.closed:
+            self._connection.transport.resume_reading()
+
+    def fail(self, error: CrawlerError) -> None:
+        self._finish(error)
+
+    @property
+    def _has_body(self) -> bool:
+        return not self.message.done or self.body.size > 0
+
+    def _keep(self, piece: bytes) -> None:
+        self._payload_size += len(piece)
+        if self._payload_size > self._limits.payload_bytes:
+            self._payload.clear()
+        else:
+            self._payload.append(piece)
+
+    def _watch(self) -> asyncio.TimerHandle:
+        return self._loop.call_at(self._heard + self._limits.idle_seconds, self._check_idle)
+
+    def _check_idle(self) -> None:
+        if self._heard + self._limits.idle_seconds <= self._loop.time():
+            self._finish(Idle())
+        else:
+            self._timers[-1] = self._watch()
+
+    def _finish(self, error: CrawlerError | None, *, free: bool = False) -> None:
+        if self.done.done():
+            return
+        for timer in self._timers:
+            timer.cancel()
+        self.error = error
+        if isinstance(error, Failure):
+            self.end = error.end
+        elif error:
+            self.end = End.UNSPECIFIED
+        self._connection.attempt = None
+        if not free:
+            self._connection.abort()
+        self.done.set_result(None)
+
+
+Resolve = Callable[[str, int], "asyncio.Future[list[str]]"]

@@ -1,0 +1,101 @@
+"""The crawl's end of its writer process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+
+from crawler.errors import WriterDied
+from crawler.spool import Spool
+from crawler.writer.frames import Broken, Close, Order, Report, Unpacker, packed
+from crawler.writer.process import Plan
+
+START = (  # the child finds our packages where we found them, a scrapyd egg included
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "from crawler.writer.process import main; sys.exit(main(sys.argv[2:]))"
+)
+HIGH_WATER = 16 << 20  #: bytes under way to the writer before the crawl is held back
+
+
+class Link(asyncio.Protocol):
+    """Sends orders to the writer and hands its reports on.
+
+    `ended` is done when the writer has ended: with None after Close, else with the WriterDied that says why.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], on_report: Callable[[Report], None]) -> None:
+        self.ended: asyncio.Future[WriterDied | None] = asyncio.get_running_loop().create_future()
+        self._process, self._on_report = process, on_report
+        self._unpacker = Unpacker()
+        self._transport: asyncio.Transport | None = None
+        self._room = asyncio.Event()
+        self._room.set()
+        self._closing = False
+        self._said: str | None = None
+
+    async def send(self, order: Order) -> None:
+        """Hand an order over, when there is room for it; WriterDied if nobody takes it any more."""
+        await self._room.wait()
+        if self._transport is None or self.ended.done():
+            raise WriterDied(self._said or "")
+        self._transport.write(packed(order))
+
+    async def close(self) -> WriterDied | None:
+        """Let the writer seal and end; what went wrong, if anything did."""
+        if not self.ended.done():
+            self._closing = True
+            try:
+                await self.send(Close())
+            except WriterDied:
+                pass  # `ended` says why
+        return await self.ended
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport  # type: ignore[assignment]
+        self._transport.set_write_buffer_limits(HIGH_WATER)  # type: ignore[union-attr]
+
+    def pause_writing(self) -> None:
+        self._room.clear()
+
+    def resume_writing(self) -> None:
+        self._room.set()
+
+    def data_received(self, data: bytes) -> None:
+        for report in self._unpacker.feed(data):
+            if isinstance(report, Broken):
+                self._said = report.message
+            self._on_report(report)  # type: ignore[arg-type]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        code = self._process.wait()
+        self._room.set()
+        fine = self._closing and code == 0 and self._said is None
+        why = self._said or f"the writer process ended with {code}"
+        self.ended.set_result(None if fine else WriterDied(why))
+
+
+async def start_writer(plan: Plan, spool: Spool, on_report: Callable[[Report], None]) -> Link:
+    """A writer for this spool, running."""
+    ours, theirs = socket.socketpair()
+    places = json.dumps([os.path.abspath(place) for place in sys.path])
+    arguments = [places, str(theirs.fileno()), str(spool.lock), json.dumps(asdict(plan))]
+    with theirs:
+        process = subprocess.Popen(  # noqa: ASYNC220, S603 -- our own module, and starting takes a moment
+            [sys.executable, "-c", START, *arguments],
+            pass_fds=(theirs.fileno(), spool.lock),
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    loop = asyncio.get_running_loop()
+    _, link = await loop.connect_accepted_socket(lambda: Link(process, on_report), ours)
+    return link

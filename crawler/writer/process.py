@@ -1,0 +1,208 @@
+"""The writer process: takes exchanges and takes, keeps them in segments, says when they are safe."""
+
+from __future__ import annotations
+
+import json
+import select
+import signal
+import socket
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID, uuid4
+
+from crawler import warc
+from crawler.disk import Disk, open_disk
+from crawler.drafts import Draft
+from crawler.errors import CrawlerError
+from crawler.items import Exchange, RecordRef, Stored, Take
+from crawler.ledger import Ledger, open_ledger
+from crawler.segment import Segment, segment_name
+from crawler.spool import Spool
+from crawler.writer.frames import (
+    Broken,
+    Checkpointed,
+    Close,
+    Committed,
+    Order,
+    Report,
+    SealedSegment,
+    Unpacker,
+    packed,
+)
+
+CAPTURES = 20_000  #: exchanges whose place is remembered until their take comes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How a worker's segments are made."""
+
+    spool: str
+    ledger: str
+    disk: str
+    segment_bytes: int
+    segment_seconds: float
+    checkpoint_takes: int = 128
+    checkpoint_seconds: float = 0.2
+    about: dict[str, str]  #: the fields of each warcinfo
+
+
+class Writer:
+    """Keeps what it is given in segments, one after the other."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        spool: Spool,
+        ledger: Ledger,
+        disk: Disk,
+        report: Callable[[Report], None],
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        new_id: Callable[[], UUID] = uuid4,
+    ) -> None:
+        self._plan, self._spool, self._ledger, self._disk = plan, spool, ledger, disk
+        self._report, self._clock, self._new_id = report, clock, new_id
+        self._serial = 0
+        self._segment: Segment | None = None
+        self._takes = 0  # since the last checkpoint
+        self._captures: OrderedDict[UUID, tuple[RecordRef, RecordRef]] = OrderedDict()
+        self._payloads: dict[bytes, Stored] = {}  # of segments that are not committed yet
+        self._checkpointed = self._opened = time.monotonic()
+
+    def take(self, order: Order) -> None:
+        """Do what the crawl asks for."""
+        match order:
+            case Exchange():
+                self._record(order)
+            case Take():
+                self._draft(order)
+            case Committed(segment):
+                gone = [key for key, stored in self._payloads.items() if stored.record.segment == segment]
+                for key in gone:
+                    del self._payloads[key]
+            case Close():
+                self.seal()
+
+    def rest(self) -> None:
+        """Between two orders: the checkpoint and the seal that are due."""
+        if (segment := self._segment) is None:
+            return
+        now = time.monotonic()
+        full = segment.bytes >= self._plan.segment_bytes
+        if full or (now - self._opened >= self._plan.segment_seconds and not segment.empty):
+            self.seal()
+        elif self._takes >= self._plan.checkpoint_takes or (
+            now - self._checkpointed >= self._plan.checkpoint_seconds
+        ):
+            self.checkpoint()
+
+    def checkpoint(self) -> None:
+        """Make all that was taken survive, and say so."""
+        self._checkpointed = time.monotonic()
+        if self._segment is not None and not self._segment.clean:
+            self._segment.checkpoint()
+        self._acknowledge()
+
+    def seal(self) -> None:
+        """End the open segment."""
+        if (segment := self._segment) is None:
+            return
+        self._disk.reached("seal")
+        segment.seal()
+        self._segment = None
+        self._acknowledge()
+        self._report(SealedSegment(segment.name, segment.bytes))
+
+    def _acknowledge(self) -> None:
+        if self._takes:
+            self._report(Checkpointed(self._takes))
+        self._takes = 0
+
+    def _record(self, exchange: Exchange) -> None:
+        segment = self._open()
+        measured = warc.measure(exchange)
+        ref, whole = segment.add(exchange, measured, self._original(exchange, measured))
+        if whole is not None:
+            self._payloads[whole.sha256] = whole
+        if ref is not None:
+            payload = whole or self._payloads.get(measured.sha256)
+            payload = payload or self._ledger.stored(measured.sha256, measured.length)
+            self._captures[exchange.id] = (ref, payload.record if payload else ref)
+            while len(self._captures) > CAPTURES:
+                self._captures.popitem(last=False)
+        if isinstance(exchange.body, Path):
+            exchange.body.unlink(missing_ok=True)
+
+    def _original(self, exchange: Exchange, measured: warc.Measured) -> Stored | None:
+        if warc.not_modified(exchange):
+            return self._ledger.stored_url(exchange.url)
+        if not warc.repeatable(exchange, measured):
+            return None
+        stored = self._payloads.get(measured.sha256)
+        return stored or self._ledger.stored(measured.sha256, measured.length)
+
+    def _draft(self, take: Take) -> None:
+        refs = self._captures.pop(take.capture, None) if take.capture else None
+        capture, payload = refs or (None, None)
+        self._open().draft(Draft.of(take, capture, payload))
+        self._takes += 1
+
+    def _open(self) -> Segment:
+        if self._segment is None:
+            self._serial += 1
+            now = self._clock()
+            name = segment_name(now, self._spool.worker, self._serial)
+            self._segment = Segment(
+                self._spool, name, self._disk, new_id=self._new_id, opened=now, about=self._plan.about
+            )
+            self._opened = time.monotonic()
+        return self._segment
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Serve one crawl until it says Close or is gone; whatever arrived whole is checkpointed then.
+
+    The arguments: the descriptors of the socket and of the spool's lock, and the Plan as JSON.
+    """
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(name, signal.SIG_IGN)  # the crawl decides when we end
+    plan = Plan(**json.loads(arguments[2]))
+    link = socket.socket(fileno=int(arguments[0]))
+    try:
+        disk = open_disk(plan.disk)
+        spool = Spool(Path(plan.spool), int(arguments[1]), disk)
+        writer = Writer(plan, spool, open_ledger(plan.ledger), disk, lambda report: _send(link, report))
+        _serve(link, writer, plan.checkpoint_seconds)
+    except (CrawlerError, OSError) as error:
+        _send(link, Broken(f"the segment can't be written: {error}"))
+        return 6
+    return 0
+
+
+def _serve(link: socket.socket, writer: Writer, seconds: float) -> None:
+    unpacker = Unpacker()
+    while True:
+        if select.select([link], [], [], seconds)[0]:
+            if not (data := link.recv(1 << 20)):
+                writer.checkpoint()
+                return
+            for order in unpacker.feed(data):
+                writer.take(order)  # type: ignore[arg-type]
+                writer.rest()
+                if isinstance(order, Close):
+                    return
+        else:
+            writer.rest()
+
+
+def _send(link: socket.socket, report: Report) -> None:
+    try:
+        link.sendall(packed(report))
+    except OSError:
+        return  # the crawl is gone: what it was told no longer matters, what is on disk does
+

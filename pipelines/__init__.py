@@ -1,0 +1,1 @@
+"""The item pipelines: what is read is checked, then drafted."""

@@ -1,0 +1,1 @@
+"""The spiders: they bring leases, sources and pages together."""
