@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from zlib_ng import zlib_ng
 
@@ -19,7 +19,7 @@ BLOCK_BYTES = 1 << 28  # a block is held in memory: a file that declares more is
 
 _READ_BYTES = 1 << 16
 _GZIP = 31  # zlib's wbits for a gzip member; its CRC and length are compared
-_GzipError: type[Exception] = zlib_ng.error
+_GzipError = cast("type[Exception]", zlib_ng.error)  # its stub says that it is an instance
 _MAGIC = b"\x1f\x8b"
 _END = b"\r\n\r\n"
 _HEAD_END = re.compile(rb"\n\r?\n")  # as crawler.wire.message ends a head

@@ -47,7 +47,7 @@ class _Sums:
         self.length += len(piece)
 
 
-def measured(exchange: Exchange) -> Measured:
+def measure(exchange: Exchange) -> Measured:
     """The sums of the exchange's response; a body in a file is read once, in constant memory."""
     head = parse_head(exchange.head) if exchange.head else None
     block, payload = sha1(exchange.head, usedforsecurity=False), _Sums()

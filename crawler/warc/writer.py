@@ -15,6 +15,7 @@ from zlib_ng import zlib_ng
 from crawler.errors import SpoolError
 from crawler.items import End, Exchange, Stored
 from crawler.warc.sums import Measured, digest, pieces
+from crawler.wire.message import parse_head
 
 PROFILE = "http://netpreserve.org/warc/1.1/revisit/"  # the 1.1 text's own example lacks /revisit/
 IDENTICAL, NOT_MODIFIED = PROFILE + "identical-payload-digest", PROFILE + "server-not-modified"
@@ -78,6 +79,16 @@ def records(
         yield _interim(exchange, (_urn(new_id()), first), common)
 
 
+def repeatable(exchange: Exchange, measured: Measured) -> bool:
+    """Whether a revisit may stand for the payload: it is whole, and there is one."""
+    return exchange.end is End.COMPLETE and measured.length > 0
+
+
+def not_modified(exchange: Exchange) -> bool:
+    """Whether the server says that its answer is still the one that we have."""
+    return bool(exchange.head) and parse_head(exchange.head).status == 304 and exchange.end is End.COMPLETE
+
+
 def target_uri(url: str) -> str:
     """The URL as a record and its index line have it: what no URI may hold is percent-encoded."""
     return _NOT_IN_A_URI.sub(lambda found: quote(found[0], errors="surrogatepass"), url)
@@ -89,12 +100,10 @@ def warc_date(at: datetime) -> str:
 
 
 def _is_revisit(exchange: Exchange, measured: Measured, original: Stored) -> bool:
-    if exchange.end is not End.COMPLETE:
-        return False
-    if measured.status == 304:
+    if not_modified(exchange):
         return original.url == target_uri(exchange.url) and original.record.payload_digest is not None
     same = (original.sha256, original.length) == (measured.sha256, measured.length)
-    return measured.length > 0 and same
+    return same and repeatable(exchange, measured)
 
 
 def _response(exchange: Exchange, measured: Measured, common: Fields) -> NewRecord:
@@ -119,18 +128,18 @@ def _response(exchange: Exchange, measured: Measured, common: Fields) -> NewReco
 
 def _revisit(exchange: Exchange, measured: Measured, original: Stored, common: Fields) -> NewRecord:
     """WARC 1.1, 6.7: the exact head, and the name of the record that has the rest."""
-    not_modified = measured.status == 304
+    unchanged = not_modified(exchange)
     header = _header(
         ("WARC-Type", "revisit"),
         ("WARC-Record-ID", first := _urn(exchange.id)),
         *common,
-        ("WARC-Profile", NOT_MODIFIED if not_modified else IDENTICAL),
+        ("WARC-Profile", NOT_MODIFIED if unchanged else IDENTICAL),
         ("WARC-Refers-To", original.record.record_id),
         ("WARC-Refers-To-Target-URI", original.url),
         ("WARC-Refers-To-Date", original.date),
         ("WARC-Block-Digest", digest(exchange.head)),
         ("WARC-Payload-Digest", named := original.record.payload_digest or measured.payload_digest),
-        ("WARC-Truncated", None if not_modified else "length"),  # a 304 had no body to drop
+        ("WARC-Truncated", None if unchanged else "length"),  # a 304 had no body to drop
         ("Content-Type", "application/http; msgtype=response"),
         ("Content-Length", str(len(exchange.head))),
     )

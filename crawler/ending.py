@@ -1,0 +1,49 @@
+"""How a crawl ended: the exit code (DESIGN part 2) and the sentence that says why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from crawler.errors import ArchiveError, ArchiveHeld, CrawlerError, WrongUse
+from crawler.items import Outcome
+
+CODES: tuple[tuple[type[CrawlerError], int], ...] = (
+    (WrongUse, 2),
+    (ArchiveHeld, 5),
+    (ArchiveError, 6),
+    (CrawlerError, 1),
+)
+
+
+def code_of(error: CrawlerError) -> int:
+    return next(code for kind, code in CODES if isinstance(error, kind))
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    code: int
+    sentence: str
+
+    @classmethod
+    def of(
+        cls, reason: str, failure: CrawlerError | None, settled: Mapping[str, int], left: int
+    ) -> Self:
+        """From Scrapy's close reason, what went wrong, this run's takes by outcome, and the ids left."""
+        took = _told(settled)
+        if failure is not None:
+            code = code_of(failure)
+            return cls(code, f"{failure}" + (" What was committed is safe." if code == 6 else ""))
+        if reason != "finished":
+            return cls(3, f"Ended early ({reason}) after {took}; all is committed, run again to go on.")
+        if failed := settled.get(Outcome.FAILED, 0):
+            return cls(
+                4, f"Done: {took}; {failed} failed: `scrapy ids requeue --outcome failed` takes them again."
+            )
+        return cls(0, f"Done: {took}; {left} ids left in the ledger.")
+
+
+def _told(settled: Mapping[str, int]) -> str:
+    counts = ", ".join(f"{count} {outcome}" for outcome, count in sorted(settled.items()))
+    return f"{sum(settled.values())} takes" + (f" ({counts})" if counts else "")

@@ -1,0 +1,265 @@
+"""The archivist: owns ledger, spool, writer and store for one crawl."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from itertools import islice
+from typing import Any, Self, TypeVar
+
+from scrapy import signals
+from scrapy.crawler import Crawler
+
+from crawler import archive, commits
+from crawler.disk import Disk, open_disk
+from crawler.ending import Ending
+from crawler.errors import ArchiveError, CrawlerError, WriterDied
+from crawler.housing import Housing
+from crawler.items import Absent, ArticleId, Exchange, Lease, Take
+from crawler.ledger import Ledger
+from crawler.recovery import add, recover
+from crawler.segment import sealed
+from crawler.spool import Spool
+from crawler.stores import Store, open_store
+from crawler.writer.frames import Broken, Checkpointed, Committed, Report, SealedSegment
+from crawler.writer.link import Link, start_writer
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+BATCH = 256  #: leases taken at once
+RENEW_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What one crawl is to take: all that is left, or only these ids; with refresh, older articles too."""
+
+    ids: Collection[ArticleId] | None = None
+    captured_before: datetime | None = None
+
+
+class Archivist:
+    """Leases ids, keeps exchanges and takes, commits segments; a failure to keep ends the crawl, exit 6."""
+
+    def __init__(self, crawler: Crawler, housing: Housing, *, room: int, about: dict[str, str]) -> None:
+        self._crawler, self._housing, self._room, self._about = crawler, housing, room, about
+        self._disk: Disk = open_disk(housing.disk)
+        self._leasing = ThreadPoolExecutor(1, "leasing")
+        self._committing = ThreadPoolExecutor(1, "committing")
+        self._link: Link | None = None
+        self._drafted: deque[Take] = deque()  # sent to the writer, not safe yet
+        self._flying: dict[ArticleId, Lease] = {}  # handed to the spider, no take yet
+        self._news = asyncio.Event()  # a take came, or ids were found: leases() may look again
+        self._chores: set[asyncio.Future[None]] = set()
+        self._commits: set[asyncio.Future[None]] = set()
+        self.failure: CrawlerError | None = None
+        self.settled: Counter[str] = Counter()  #: takes of this run, by what they brought
+        self.left = 0
+        self.ending: Ending | None = None
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        settings = crawler.settings
+        about = {
+            "robots": "obey" if settings.getbool("ROBOTSTXT_OBEY") else "ignore",
+            "http-header-user-agent": str(settings["USER_AGENT"]),
+        }
+        archivist = cls(
+            crawler,
+            Housing.of(settings),
+            room=2 * settings.getint("CONCURRENT_REQUESTS"),
+            about=about,
+        )
+        crawler.signals.connect(archivist.close, signals.spider_closed)
+        return archivist
+
+    @property
+    def open(self) -> bool:
+        """Whether there is an archive to write to: only a crawl of leases opens one (`scrapy shell` does not)."""
+        return self._link is not None
+
+    async def start(self, wanted: Wanted) -> None:
+        """Apply the log, commit what dead workers left, make the wanted ids known, start the writer."""
+        self._wanted = wanted
+        try:
+            await self._on(self._committing, self._move_in)
+        except CrawlerError as error:
+            self.fail(error)
+            return
+        plan = self._housing.plan(self._spool.folder, self._about)
+        self._link = await start_writer(plan, self._spool, self._report)
+        self._link.ended.add_done_callback(self._writer_ended)
+        self._chore(self._stay_alive())
+
+    async def leases(self) -> AsyncIterator[Lease]:
+        """One lease after the other, as there is room for it; ends when nothing is left that could be leased."""
+        while self.failure is None:
+            batch = await self._on(self._leasing, self._lease)
+            for lease in batch:
+                while len(self._flying) >= self._room:
+                    await self._wait()
+                self._flying[lease.id] = lease
+                yield lease
+            if not batch:
+                if not self._flying and not self._drafted:
+                    return
+                await self._wait()
+
+    async def record(self, exchange: Exchange) -> None:
+        """Hand an exchange to the writer; ArchiveError if it can't be kept."""
+        await self._send(exchange)
+
+    async def settle(self, take: Take) -> None:
+        """Hand a take to the writer: its lease has come to its end."""
+        await self._send(take)
+        self._drafted.append(take)
+        self._flying.pop(take.lease.id, None)
+        self.settled[_outcome(take)] += 1
+        self._count(f"takes/{_outcome(take)}")
+        self._news.set()
+
+    def fail(self, error: CrawlerError) -> None:
+        """End the crawl for this reason; the first one counts."""
+        if self.failure is None:
+            self.failure = error
+            logger.critical("%s", error)
+            self._news.set()
+            if (engine := self._crawler.engine) is not None and engine.spider is not None:
+                self._chore(engine.close_spider_async(reason="archive_failed"))
+
+    async def close(self, reason: str) -> None:
+        """Seal, commit and let go, whatever ended the crawl."""
+        if self._link is not None:
+            if (died := await self._link.close()) is not None:
+                self.fail(died)
+            await asyncio.gather(*self._commits)
+            for chore in self._chores:
+                chore.cancel()
+            await self._keep(self._move_out)
+            self._count("takes", sum(self.settled.values()))
+        self._leasing.shutdown()
+        self._committing.shutdown()
+        self.ending = Ending.of(reason, self.failure, self.settled, self.left)
+
+    def _move_in(self) -> None:
+        """Open the archive, and bring it, its ledger and its spools to where the log is."""
+        housing = self._housing
+        self._store: Store = open_store(housing.archive, self._disk)
+        self._archive = archive.ensure(self._store, housing.contact)
+        self._ledger: Ledger = housing.open_ledger()
+        self._ledger.bind(self._archive.id)
+        self._desk: Ledger = housing.open_ledger()  # the leasing thread's own
+        recover(housing.spool, self._archive.id, self._store, self._ledger, self._disk, utc_now)
+        self._spool = Spool.claim(housing.spool, secrets.token_hex(4), self._archive.id, self._disk)
+        if self._wanted.ids is not None:
+            add(self._wanted.ids, "list", self._spool, self._store, self._ledger, self._disk, utc_now)
+            self._asked = iter(self._wanted.ids)
+
+    def _move_out(self) -> None:
+        """Whatever was leased and not settled goes back; a spool with nothing left to commit goes."""
+        self._ledger.release(self._spool.worker)
+        self.left = self._ledger.counts().left
+        self._desk.close()
+        self._ledger.close()
+        self._spool.close(remove=True)
+
+    def _lease(self) -> Sequence[Lease]:
+        """The next batch; of the asked ids in their order, each asked for once."""
+        worker, before = self._spool.worker, self._wanted.captured_before
+        if self._wanted.ids is None:
+            return self._desk.lease(worker, BATCH, captured_before=before)
+        while chunk := list(islice(self._asked, BATCH)):
+            if batch := self._desk.lease(worker, BATCH, among=chunk, captured_before=before):
+                return batch
+        return ()
+
+    def _report(self, report: Report) -> None:
+        match report:
+            case Checkpointed(takes):
+                safe = [self._drafted.popleft() for _ in range(takes)]
+                links = [link for take in safe for link in take.found]
+                if links:
+                    self._chore(self._keep(partial(self._desk.add, links, "link"), self._leasing))
+                self._news.set()
+            case SealedSegment(name):
+                commit = asyncio.ensure_future(self._keep(partial(self._commit, name)))
+                self._commits.add(commit)
+                commit.add_done_callback(self._commits.discard)
+                commit.add_done_callback(lambda _: self._chore(self._tell(Committed(name))))
+            case Broken(message):
+                self.fail(WriterDied(message))
+
+    def _commit(self, name: str) -> None:
+        if self.failure is not None:
+            return  # a later segment may not be committed before an earlier one
+        segment = sealed(self._spool, name, self._disk)
+        commits.commit(segment, self._store, self._ledger, self._disk, utc_now)
+        self._disk.reached("commit/clean")
+        self._spool.drop(name)
+
+    async def _send(self, order: Exchange | Take) -> None:
+        if self._link is None:
+            return
+        try:
+            await self._link.send(order)
+        except ArchiveError as error:
+            self.fail(error)
+            raise
+
+    async def _tell(self, order: Committed) -> None:
+        if self._link is not None and not self._link.ended.done():
+            await self._link.send(order)
+
+    async def _keep(self, step: Callable[[], Any], thread: ThreadPoolExecutor | None = None) -> None:
+        """Take a step of the archive in its thread; a failure ends the crawl."""
+        try:
+            await self._on(thread or self._committing, step)
+        except CrawlerError as error:
+            self.fail(error)
+        except OSError as error:
+            self.fail(ArchiveError(f"the archive can't be written: {error}"))
+        finally:
+            self._news.set()
+
+    async def _on(self, thread: ThreadPoolExecutor, step: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(thread, step)
+
+    async def _wait(self) -> None:
+        self._news.clear()
+        await self._news.wait()
+
+    async def _stay_alive(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW_SECONDS)
+            await self._keep(partial(self._desk.renew, self._spool.worker), self._leasing)
+
+    def _writer_ended(self, ended: asyncio.Future[WriterDied | None]) -> None:
+        if (died := ended.result()) is not None:
+            self.fail(died)
+
+    def _chore(self, work: Coroutine[Any, Any, None]) -> None:
+        chore = asyncio.ensure_future(work)
+        self._chores.add(chore)
+        chore.add_done_callback(self._chores.discard)
+
+    def _count(self, stat: str, by: int = 1) -> None:
+        if self._crawler.stats is not None:
+            self._crawler.stats.inc_value(stat, by)
+
+
+def _outcome(take: Take) -> str:
+    """What a take brought, as far as it can be said before the commit."""
+    return take.result.outcome if isinstance(take.result, Absent) else "article" if take.result else "unchanged"

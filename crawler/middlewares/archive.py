@@ -1,0 +1,46 @@
+"""Every exchange into the archive, before anybody acts on it."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from scrapy import Request
+from scrapy.crawler import Crawler
+from scrapy.exceptions import IgnoreRequest
+from scrapy.http import Response
+
+from crawler.errors import ArchiveError
+from crawler.extensions.archivist import Archivist
+
+
+class Archive:
+    """Nearest the wire: no response goes on, and no failure is retried, whose exchange was not kept.
+
+    What can't be kept ends the crawl (the archivist sees to that) and gives no item.
+    """
+
+    def __init__(self, archivist: Archivist) -> None:
+        self._archivist = archivist
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        archivist = crawler.get_extension(Archivist)
+        assert archivist is not None, "settings.EXTENSIONS names the archivist"
+        return cls(archivist)
+
+    async def process_response(self, request: Request, response: Response) -> Response:
+        await self._keep(request)
+        return response
+
+    async def process_exception(self, request: Request, exception: Exception) -> None:
+        await self._keep(request)
+
+    async def _keep(self, request: Request) -> None:
+        exchanges = request.meta.get("exchanges", [])
+        kept = request.meta.get("kept", 0)
+        try:
+            for exchange in exchanges[kept:]:
+                await self._archivist.record(exchange)
+        except ArchiveError as error:
+            raise IgnoreRequest(f"not kept: {error}") from error
+        request.meta["kept"] = len(exchanges)

@@ -1,0 +1,107 @@
+"""What a start finds: commits of others, spools of the dead, ids that were given."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID
+
+from crawler import commits
+from crawler.decisions import Decider, Decision
+from crawler.disk import Disk
+from crawler.items import ArticleId
+from crawler.ledger import Ledger
+from crawler.segment import sealed, segment_name
+from crawler.spool import Spool
+from crawler.stores import Store
+
+logger = logging.getLogger(__name__)
+Clock = Callable[[], datetime]
+
+
+def recover(
+    root: Path, archive: UUID, store: Store, ledger: Ledger, disk: Disk, clock: Clock
+) -> None:
+    """Bring the ledger to the log's end, commit what dead workers left in their spools, end their leases."""
+    commits.follow(store, ledger)
+    for spool in Spool.abandoned(root, archive, disk):
+        for name in spool.segments():
+            segment = sealed(spool, name, disk)
+            if not segment.empty and ledger.segment(name) is None:
+                done = commits.commit(segment, store, ledger, disk, clock)
+                logger.info("Recovered %s: commit %s", name, done.n)
+            spool.drop(name)
+        disk.reached("recover/release")
+        ledger.release(spool.worker)
+        spool.close(remove=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Ids that somebody gave or asks for again: a contribution without a WARC."""
+
+    segment: str
+    worker: str
+    folder: Path
+    lines: Callable[[Decider], Iterator[Decision]]
+
+    def sealed(self) -> Iterable[tuple[str, Path, str, int]]:
+        return ()
+
+    def decisions(self, decider: Decider) -> Iterator[Decision]:
+        return self.lines(decider)
+
+
+def add(
+    ids: Iterable[ArticleId],
+    found: str,
+    spool: Spool,
+    store: Store,
+    ledger: Ledger,
+    disk: Disk,
+    clock: Clock,
+) -> int:
+    """Make ids known to the log, in one commit (none if all are known); how many were new."""
+    if all(ledger.logged(id) for id in ids):
+        return 0
+
+    def lines(decider: Decider) -> Iterator[Decision]:
+        for id in ids:
+            yield from decider.know(id, found)
+
+    return _write(lines, spool, store, ledger, disk, clock)
+
+
+def requeue(
+    takes: Iterable[tuple[ArticleId, int]],
+    spool: Spool,
+    store: Store,
+    ledger: Ledger,
+    disk: Disk,
+    clock: Clock,
+) -> int:
+    """Make settled ids left again, in one commit; how many."""
+    chosen = list(takes)
+    if not chosen:
+        return 0
+
+    def lines(decider: Decider) -> Iterator[Decision]:
+        for id, take in chosen:
+            yield from decider.requeue(id, take)
+
+    return _write(lines, spool, store, ledger, disk, clock)
+
+
+def _write(
+    lines: Callable[[Decider], Iterator[Decision]],
+    spool: Spool,
+    store: Store,
+    ledger: Ledger,
+    disk: Disk,
+    clock: Clock,
+) -> int:
+    found = Found(segment_name(clock(), spool.worker, 0), spool.worker, spool.folder, lines)
+    return commits.commit(found, store, ledger, disk, clock).counts.get("known", 0)

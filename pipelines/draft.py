@@ -1,0 +1,34 @@
+"""A take becomes a draft; what goes on to the feeds is the article."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from scrapy.crawler import Crawler
+from scrapy.exceptions import DropItem
+
+from crawler.extensions.archivist import Archivist
+from crawler.items import Absent, Article, Take
+
+
+class Draft:
+    """Hands takes to the archivist. A feed (-O) is a preview: it gets articles as they were read."""
+
+    def __init__(self, archivist: Archivist) -> None:
+        self._archivist = archivist
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        archivist = crawler.get_extension(Archivist)
+        assert archivist is not None, "settings.EXTENSIONS names the archivist"
+        return cls(archivist)
+
+    async def process_item(self, item: object) -> object:
+        if not isinstance(item, Take):
+            return item
+        if self._archivist.open:
+            await self._archivist.settle(item)
+        if isinstance(item.result, Article):
+            return item.result
+        reason = item.result.reason if isinstance(item.result, Absent) else "not_modified"
+        raise DropItem(f"{item.lease.id}: {reason}")

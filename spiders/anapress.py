@@ -1,0 +1,93 @@
+"""The spider: a lease goes to its source, the page to the layouts, the take to the pipelines."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from typing import Any, Self
+
+import scrapy
+from scrapy.crawler import Crawler
+from scrapy.http import Response
+from twisted.python.failure import Failure
+
+from crawler.arguments import Arguments
+from crawler.extensions.archivist import Archivist
+from crawler.items import Absent, Article, Lease, Outcome, Page, Take
+from crawler.layouts import read
+from crawler.site import article_id, links
+from crawler.sources.live import Answer, Flow, capture_of, live, page_of
+from crawler.sources.reasons import absence_of
+
+
+class Anapress(scrapy.Spider):
+    """Takes articles of anapress.net: `scrapy crawl anapress -a ids=…` (docs/CRAWL.md)."""
+
+    name = "anapress"
+
+    def __init__(self, arguments: Arguments, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._arguments = arguments
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
+        spider = cls(Arguments.of(kwargs))
+        spider._set_crawler(crawler)
+        return spider
+
+    async def start(self) -> AsyncIterator[Any]:
+        """One request a lease, as the archivist has room."""
+        archivist = self.crawler.get_extension(Archivist)
+        assert archivist is not None, "settings.EXTENSIONS names the archivist"
+        await archivist.start(self._arguments.wanted(datetime.now(UTC)))
+        async for lease in archivist.leases():
+            flow = live(lease.id)
+            yield self._asked(next(flow), flow, lease)
+
+    def parse(self, response: Response, **_: Any) -> Iterator[Article | dict[str, str]]:
+        """A page as the layouts read it, for `scrapy parse` and `scrapy fetch`: nothing is archived."""
+        if (id := article_id(response.url)) is not None:
+            result = read(page_of(id, response, source="live"), response.status)
+            yield result if isinstance(result, Article) else {"id": str(id), "reason": result.reason}
+
+    def answered(self, response: Response, flow: Flow, lease: Lease) -> Iterator[Any]:
+        """The source's next step, or the take that it came to."""
+        yield self._step(flow, response, lease, response)
+
+    def unanswered(self, failure: Failure) -> Iterator[Any]:
+        """The same, where no response came."""
+        request: scrapy.Request = failure.request  # type: ignore[attr-defined]
+        flow, lease = request.cb_kwargs["flow"], request.cb_kwargs["lease"]
+        yield self._step(flow, absence_of(failure.value), lease, request)
+
+    def _step(self, flow: Flow, answer: Answer, lease: Lease, last: Response | scrapy.Request) -> Any:
+        try:
+            return self._asked(flow.send(answer), flow, lease)
+        except StopIteration as end:
+            result: tuple[Page, int] | Absent = end.value
+            return self._take(lease, result, last)
+
+    def _asked(self, request: scrapy.Request, flow: Flow, lease: Lease) -> scrapy.Request:
+        return request.replace(
+            callback=self.answered, errback=self.unanswered, cb_kwargs={"flow": flow, "lease": lease}
+        )
+
+    def _take(
+        self, lease: Lease, result: tuple[Page, int] | Absent, last: Response | scrapy.Request
+    ) -> Take:
+        absent = result if isinstance(result, Absent) else None
+        page = None if isinstance(result, Absent) else result[0]
+        status = last.status if isinstance(last, Response) else None
+        capture = capture_of(last)
+        response = capture if capture and capture.head else None
+        found = links(page.body, page.url) if page and self._arguments.follow else ()
+        return Take(
+            lease=lease,
+            url=page.url if page else last.url,
+            result=absent or read(page, status or 0),
+            capture=response.id if response else None,
+            captured_at=None,
+            status=status,
+            attempts=1,
+            found=tuple(id for id in found if id != lease.id),
+        )
