@@ -70,7 +70,12 @@ class Commit:
         try:
             raw = json.loads(data)
             files = tuple(
-                File(**{("count" if key in ("records", "lines") else key): value for key, value in file.items()})
+                File(
+                    **{
+                        ("count" if key in ("records", "lines") else key): value
+                        for key, value in file.items()
+                    }
+                )
                 for file in raw.pop("files")
             )
             commit = cls(**raw, files=files)
@@ -84,9 +89,15 @@ class Commit:
 class Contribution(Protocol):
     """What a worker wants to commit: sealed files, and lines that are decided at the commit."""
 
-    segment: str
-    worker: str
-    folder: Path  #: where the commit may lay its files while it goes up
+    @property
+    def segment(self) -> str: ...
+
+    @property
+    def worker(self) -> str: ...
+
+    @property
+    def folder(self) -> Path:
+        """Where the commit may lay its files while it goes up."""
 
     def sealed(self) -> Iterable[tuple[str, Path, str, int]]:
         """Kind, file, key and count of each file that is there already."""
@@ -119,9 +130,7 @@ def follow(store: Store, ledger: Ledger) -> int:
             "`scrapy ids rebuild` makes the ledger anew from the archive."
         )
     for commit in log(store, applied + 1):
-        ledger.apply(
-            commit.n, commit.segment, commit.at, outcomes(store, commit), _stored(store, commit)
-        )
+        ledger.apply(commit.n, commit.segment, commit.at, outcomes(store, commit), _stored(store, commit))
         applied = commit.n
     return applied
 
@@ -188,7 +197,9 @@ def _attempt(
 ) -> tuple[Commit, Sequence[File]]:
     """Decide under number n and put the lines; nothing counts until the commit itself is created."""
     name = f"{n:010d}-{contribution.segment}.jsonl.gz"
-    paths = {kind: contribution.folder / f"{contribution.segment}.{kind}.gz" for kind in ("items", "outcomes")}
+    paths = {
+        kind: contribution.folder / f"{contribution.segment}.{kind}.gz" for kind in ("items", "outcomes")
+    }
     counts: dict[str, int] = {}
     with _Lines(paths["items"], disk) as items, _Lines(paths["outcomes"], disk) as outcomes:
         for decision in contribution.decisions(Decider(ledger)):

@@ -13,6 +13,9 @@ from crawler.items import Absent, Article, ArticleId, Outcome, RecordRef, Take
 from crawler.lines import OutcomeLine, canonical, derived
 
 
+NOT_MODIFIED = "not_modified"  #: the reason of an outcome that rests on a 304
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
     """One take with its references; the commit makes it an outcome, and perhaps an item.
@@ -43,14 +46,9 @@ class Draft:
     @classmethod
     def of(cls, take: Take, capture: RecordRef | None, payload: RecordRef | None) -> Self:
         """The draft of a take whose records lie there."""
-        article, outcome, reason = None, None, None
-        match take.result:
-            case Article() as article:
-                pass
-            case Absent() as absent:
-                outcome, reason = absent.outcome, absent.reason
-            case None:
-                outcome, reason = Outcome.UNCHANGED, "not_modified"
+        article = take.result if isinstance(take.result, Article) else None
+        absent = take.result if isinstance(take.result, Absent) else None
+        unchanged = take.result is None
         return cls(
             id=take.lease.id,
             url=take.url,
@@ -58,8 +56,8 @@ class Draft:
             attempts=take.attempts,
             source=take.source,
             found=take.lease.found,
-            outcome=outcome,
-            reason=reason,
+            outcome=absent.outcome if absent else Outcome.UNCHANGED if unchanged else None,
+            reason=absent.reason if absent else NOT_MODIFIED if unchanged else None,
             status=take.status,
             captured_at=take.captured_at,
             capture=capture,

@@ -28,7 +28,7 @@ class Ending:
 
     @classmethod
     def of(
-        cls, reason: str, failure: CrawlerError | None, settled: Mapping[str, int], left: int
+        cls, reason: str, failure: CrawlerError | None, settled: Mapping[str, int], left: int, bugs: int
     ) -> Self:
         """From Scrapy's close reason, what went wrong, this run's takes by outcome, and the ids left."""
         took = _told(settled)
@@ -37,6 +37,8 @@ class Ending:
             return cls(code, f"{failure}" + (" What was committed is safe." if code == 6 else ""))
         if reason != "finished":
             return cls(3, f"Ended early ({reason}) after {took}; all is committed, run again to go on.")
+        if bugs:
+            return cls(1, f"{took}, but our own code stumbled over {bugs} pages; the log has the tracebacks.")
         if failed := settled.get(Outcome.FAILED, 0):
             return cls(
                 4, f"Done: {took}; {failed} failed: `scrapy ids requeue --outcome failed` takes them again."

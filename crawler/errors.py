@@ -10,7 +10,8 @@ CrawlerError
 │   ├── SpoolError       the spool on this disk can't be used
 │   ├── WriterDied       the process that writes the segment is gone
 │   └── Damaged          a file of the archive is not what its commit says
-└── Undecodable          a body that its Content-Encoding does not describe
+├── Undecodable          a body that its Content-Encoding does not describe
+└── LayoutUnknown        no layout fits this page
 """
 
 
@@ -35,6 +36,10 @@ class WireError(CrawlerError):
 
 class Undecodable(CrawlerError):
     """The body is not what its Content-Encoding says."""
+
+
+class LayoutUnknown(CrawlerError):
+    """No layout fits this page."""
 
 
 class ArchiveError(CrawlerError):

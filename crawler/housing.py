@@ -52,8 +52,15 @@ class Housing:
     def open_store(self) -> Store:
         return open_store(self.archive, self.open_disk())
 
-    def open_ledger(self) -> Ledger:
-        return open_ledger(self.ledger)
+    def open_ledger(self, file: Path | None = None) -> Ledger:
+        """The ledger, or another of its kind in that file."""
+        return open_ledger(f"sqlite:///{file}" if file else self.ledger)
+
+    def ledger_file(self) -> Path:
+        """Where the SQLite ledger lies; WrongUse if it is none."""
+        if not self.ledger.startswith("sqlite:///"):
+            raise WrongUse(f"LEDGER_URL is {self.ledger!r}: only a file of SQLite can be made anew.")
+        return Path(self.ledger.removeprefix("sqlite:///"))
 
     def plan(self, spool: Path, about: dict[str, str]) -> Plan:
         """How the writer makes this crawl's segments."""

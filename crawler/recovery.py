@@ -22,9 +22,7 @@ logger = logging.getLogger(__name__)
 Clock = Callable[[], datetime]
 
 
-def recover(
-    root: Path, archive: UUID, store: Store, ledger: Ledger, disk: Disk, clock: Clock
-) -> None:
+def recover(root: Path, archive: UUID, store: Store, ledger: Ledger, disk: Disk, clock: Clock) -> None:
     """Bring the ledger to the log's end, commit what dead workers left in their spools, end their leases."""
     commits.follow(store, ledger)
     for spool in Spool.abandoned(root, archive, disk):

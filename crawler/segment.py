@@ -54,7 +54,7 @@ class Segment:
         self._info = new_id()
         self.drafts = 0
         self.bytes = 0
-        self._append(warc.warcinfo(f"{name}.warc.gz", date=opened, record_id=self._info, fields=about))
+        self._append(warc.warcinfo(f"{name}.warc.gz", opened, self._info, about))
         self.checkpoint()
         disk.sync_folder(spool.folder)
 
@@ -83,7 +83,9 @@ class Segment:
             offset = self.bytes
             length = sum(self._append(piece) for piece in record.pieces)
             if record.type in ("response", "revisit"):
-                entry = cdxj.entry(exchange, measured, record, f"{self.name}.warc.gz", offset, length)
+                entry = cdxj.entry(
+                    exchange, measured, record, filename=f"{self.name}.warc.gz", offset=offset, length=length
+                )
                 self._note({"index": str(entry)})
                 ref = RecordRef(
                     segment=self.name,

@@ -21,7 +21,6 @@ HEAD_BYTES = 256 << 10  # of a response's head
 IDLE_SECONDS = 60  # without a byte
 DECODED_BYTES = 64 << 20  # of a body once decompressed
 PAGE_BYTES = 16 << 20  # a larger body is archived, not read
-CA_FILE = ""  # empty: the system's certificate authorities
 DISK = "crawler.disk.Disk"  # the crash tests put a failing one here
 
 # --- the wire ---
@@ -71,7 +70,9 @@ SPIDER_MIDDLEWARES = {
 }
 EXTENSIONS = {"crawler.extensions.archivist.Archivist": 0}
 ITEM_PIPELINES = {"pipelines.validate.Validate": 100, "pipelines.draft.Draft": 900}
-DUPEFILTER_CLASS = "scrapy.dupefilters.BaseDupeFilter"  # default keeps all requests in memory; leases are unique
+DUPEFILTER_CLASS = (
+    "scrapy.dupefilters.BaseDupeFilter"  # default keeps all requests in memory; leases are unique
+)
 
 # --- the process ---
 CONCURRENT_ITEMS = 1  # default 100: starts as many tasks a response

@@ -1,10 +1,10 @@
 """The spool: what one worker has fetched and not committed yet, on its local disk.
 
-    <SPOOL_DIR>/<worker>/spool.json         whose: the archive's UUID, the worker
-                         lock               held (flock) by the crawl and by its writer while either lives
-                         <segment>.warc.gz  records
-                         <segment>.journal  their index lines and the drafts, up to the last checkpoint
-                         <segment>.cdxj     once the segment is sealed
+<SPOOL_DIR>/<worker>/spool.json         whose: the archive's UUID, the worker
+                     lock               held (flock) by the crawl and by its writer while either lives
+                     <segment>.warc.gz  records
+                     <segment>.journal  their index lines and the drafts, up to the last checkpoint
+                     <segment>.cdxj     once the segment is sealed
 """
 
 from __future__ import annotations

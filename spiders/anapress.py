@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
 from typing import Any, Self
 
 import scrapy
@@ -18,6 +17,7 @@ from crawler.layouts import read
 from crawler.site import article_id, links
 from crawler.sources.live import Answer, Flow, capture_of, live, page_of
 from crawler.sources.reasons import absence_of
+from crawler.warc import warc_date
 
 
 class Anapress(scrapy.Spider):
@@ -39,7 +39,7 @@ class Anapress(scrapy.Spider):
         """One request a lease, as the archivist has room."""
         archivist = self.crawler.get_extension(Archivist)
         assert archivist is not None, "settings.EXTENSIONS names the archivist"
-        await archivist.start(self._arguments.wanted(datetime.now(UTC)))
+        await archivist.start(self._arguments)
         async for lease in archivist.leases():
             flow = live(lease.id)
             yield self._asked(next(flow), flow, lease)
@@ -72,9 +72,7 @@ class Anapress(scrapy.Spider):
             callback=self.answered, errback=self.unanswered, cb_kwargs={"flow": flow, "lease": lease}
         )
 
-    def _take(
-        self, lease: Lease, result: tuple[Page, int] | Absent, last: Response | scrapy.Request
-    ) -> Take:
+    def _take(self, lease: Lease, result: tuple[Page, int] | Absent, last: Response | scrapy.Request) -> Take:
         absent = result if isinstance(result, Absent) else None
         page = None if isinstance(result, Absent) else result[0]
         status = last.status if isinstance(last, Response) else None
@@ -86,8 +84,8 @@ class Anapress(scrapy.Spider):
             url=page.url if page else last.url,
             result=absent or read(page, status or 0),
             capture=response.id if response else None,
-            captured_at=None,
-            status=status,
-            attempts=1,
+            captured_at=warc_date(response.began) if response else None,
+            status=status if response else None,
+            attempts=last.meta.get("retry_times", 0) + 1,
             found=tuple(id for id in found if id != lease.id),
         )

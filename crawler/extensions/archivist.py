@@ -8,7 +8,6 @@ import secrets
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
@@ -16,13 +15,16 @@ from typing import Any, Self, TypeVar
 
 from scrapy import signals
 from scrapy.crawler import Crawler
+from scrapy.http import Response
+from twisted.python.failure import Failure
 
 from crawler import archive, commits
+from crawler.arguments import Arguments, Wanted
 from crawler.disk import Disk, open_disk
 from crawler.ending import Ending
-from crawler.errors import ArchiveError, CrawlerError, WriterDied
+from crawler.errors import ArchiveError, CrawlerError, WriterDied, WrongUse
 from crawler.housing import Housing
-from crawler.items import Absent, ArticleId, Exchange, Lease, Take
+from crawler.items import Absent, ArticleId, Exchange, Lease, Outcome, Take
 from crawler.ledger import Ledger
 from crawler.recovery import add, recover
 from crawler.segment import sealed
@@ -43,14 +45,6 @@ BATCH = 256  #: leases taken at once
 RENEW_SECONDS = 60
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What one crawl is to take: all that is left, or only these ids; with refresh, older articles too."""
-
-    ids: Collection[ArticleId] | None = None
-    captured_before: datetime | None = None
-
-
 class Archivist:
     """Leases ids, keeps exchanges and takes, commits segments; a failure to keep ends the crawl, exit 6."""
 
@@ -62,12 +56,15 @@ class Archivist:
         self._link: Link | None = None
         self._drafted: deque[Take] = deque()  # sent to the writer, not safe yet
         self._flying: dict[ArticleId, Lease] = {}  # handed to the spider, no take yet
+        self._adding = 0  # batches of found ids on their way into the ledger
         self._news = asyncio.Event()  # a take came, or ids were found: leases() may look again
+        self._events = 0
         self._chores: set[asyncio.Future[None]] = set()
         self._commits: set[asyncio.Future[None]] = set()
         self.failure: CrawlerError | None = None
         self.settled: Counter[str] = Counter()  #: takes of this run, by what they brought
         self.left = 0
+        self.bugs = 0  #: pages that our own code stumbled over
         self.ending: Ending | None = None
 
     @classmethod
@@ -84,6 +81,8 @@ class Archivist:
             about=about,
         )
         crawler.signals.connect(archivist.close, signals.spider_closed)
+        crawler.signals.connect(archivist.spider_failed, signals.spider_error)
+        crawler.signals.connect(archivist.item_failed, signals.item_error)
         return archivist
 
     @property
@@ -91,11 +90,10 @@ class Archivist:
         """Whether there is an archive to write to: only a crawl of leases opens one (`scrapy shell` does not)."""
         return self._link is not None
 
-    async def start(self, wanted: Wanted) -> None:
-        """Apply the log, commit what dead workers left, make the wanted ids known, start the writer."""
-        self._wanted = wanted
+    async def start(self, arguments: Arguments) -> None:
+        """Read the ids, apply the log, commit what dead workers left, start the writer."""
         try:
-            await self._on(self._committing, self._move_in)
+            await self._on(self._committing, partial(self._move_in, arguments))
         except CrawlerError as error:
             self.fail(error)
             return
@@ -107,14 +105,15 @@ class Archivist:
     async def leases(self) -> AsyncIterator[Lease]:
         """One lease after the other, as there is room for it; ends when nothing is left that could be leased."""
         while self.failure is None:
+            events = self._events
             batch = await self._on(self._leasing, self._lease)
             for lease in batch:
-                while len(self._flying) >= self._room:
+                while len(self._flying) >= self._room and self.failure is None:
                     await self._wait()
                 self._flying[lease.id] = lease
                 yield lease
-            if not batch:
-                if not self._flying and not self._drafted:
+            if not batch and events == self._events:
+                if not (self._flying or self._drafted or self._adding):
                     return
                 await self._wait()
 
@@ -129,16 +128,40 @@ class Archivist:
         self._flying.pop(take.lease.id, None)
         self.settled[_outcome(take)] += 1
         self._count(f"takes/{_outcome(take)}")
-        self._news.set()
+        self._changed()
 
     def fail(self, error: CrawlerError) -> None:
         """End the crawl for this reason; the first one counts."""
         if self.failure is None:
             self.failure = error
             logger.critical("%s", error)
-            self._news.set()
+            self._changed()
             if (engine := self._crawler.engine) is not None and engine.spider is not None:
                 self._chore(engine.close_spider_async(reason="archive_failed"))
+
+    async def spider_failed(self, failure: Failure, response: Response) -> None:
+        """A page that our code can't read without an error fails alone; the run ends with exit 1."""
+        self.bugs += 1
+        lease = response.request.cb_kwargs.get("lease") if response.request else None
+        if lease is not None and lease.id in self._flying:
+            result = Absent(outcome=Outcome.FAILED, reason=f"error:{type(failure.value).__name__}")
+            await self.settle(
+                Take(
+                    lease=lease,
+                    url=response.url,
+                    result=result,
+                    capture=None,
+                    captured_at=None,
+                    status=response.status,
+                    attempts=1,
+                )
+            )
+
+    def item_failed(self, item: object, failure: Failure) -> None:
+        """A take that could not be drafted ends the crawl: its id is left, and the next run takes it."""
+        self.fail(
+            failure.value if isinstance(failure.value, CrawlerError) else CrawlerError(f"{failure.value!r}")
+        )
 
     async def close(self, reason: str) -> None:
         """Seal, commit and let go, whatever ended the crawl."""
@@ -152,11 +175,12 @@ class Archivist:
             self._count("takes", sum(self.settled.values()))
         self._leasing.shutdown()
         self._committing.shutdown()
-        self.ending = Ending.of(reason, self.failure, self.settled, self.left)
+        self.ending = Ending.of(reason, self.failure, self.settled, self.left, self.bugs)
 
-    def _move_in(self) -> None:
+    def _move_in(self, arguments: Arguments) -> None:
         """Open the archive, and bring it, its ledger and its spools to where the log is."""
         housing = self._housing
+        self._wanted: Wanted = arguments.wanted(utc_now())
         self._store: Store = open_store(housing.archive, self._disk)
         self._archive = archive.ensure(self._store, housing.contact)
         self._ledger: Ledger = housing.open_ledger()
@@ -167,6 +191,10 @@ class Archivist:
         if self._wanted.ids is not None:
             add(self._wanted.ids, "list", self._spool, self._store, self._ledger, self._disk, utc_now)
             self._asked = iter(self._wanted.ids)
+        elif not self._ledger.counts().known:
+            raise WrongUse(
+                "The archive knows no ids yet. Give some: `-a ids=203367206718582`, or `scrapy ids add FILE`."
+            )
 
     def _move_out(self) -> None:
         """Whatever was leased and not settled goes back; a spool with nothing left to commit goes."""
@@ -192,8 +220,9 @@ class Archivist:
                 safe = [self._drafted.popleft() for _ in range(takes)]
                 links = [link for take in safe for link in take.found]
                 if links:
-                    self._chore(self._keep(partial(self._desk.add, links, "link"), self._leasing))
-                self._news.set()
+                    self._adding += 1
+                    self._chore(self._add(links))
+                self._changed()
             case SealedSegment(name):
                 commit = asyncio.ensure_future(self._keep(partial(self._commit, name)))
                 self._commits.add(commit)
@@ -201,6 +230,11 @@ class Archivist:
                 commit.add_done_callback(lambda _: self._chore(self._tell(Committed(name))))
             case Broken(message):
                 self.fail(WriterDied(message))
+
+    async def _add(self, links: list[ArticleId]) -> None:
+        await self._keep(partial(self._desk.add, links, "link"), self._leasing)
+        self._adding -= 1
+        self._changed()
 
     def _commit(self, name: str) -> None:
         if self.failure is not None:
@@ -232,10 +266,14 @@ class Archivist:
         except OSError as error:
             self.fail(ArchiveError(f"the archive can't be written: {error}"))
         finally:
-            self._news.set()
+            self._changed()
 
     async def _on(self, thread: ThreadPoolExecutor, step: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(thread, step)
+
+    def _changed(self) -> None:
+        self._events += 1
+        self._news.set()
 
     async def _wait(self) -> None:
         self._news.clear()
@@ -262,4 +300,6 @@ class Archivist:
 
 def _outcome(take: Take) -> str:
     """What a take brought, as far as it can be said before the commit."""
-    return take.result.outcome if isinstance(take.result, Absent) else "article" if take.result else "unchanged"
+    return (
+        take.result.outcome if isinstance(take.result, Absent) else "article" if take.result else "unchanged"
+    )

@@ -9,7 +9,7 @@ from scrapy.http import Response
 
 from crawler.items import Absent, ArticleId, Exchange, Outcome, Page
 from crawler.site import redirect_target, url_of
-from crawler.warc import date_of
+from crawler.warc import warc_date
 
 HOPS = 10  #: RFC 9110, 15.4 leaves the number to us; browsers stop at 20
 REDIRECTS = (301, 302, 303, 307, 308)
@@ -50,14 +50,14 @@ def page_of(id: ArticleId, response: Response, *, source: str) -> Page:
     return Page(
         id=id,
         url=response.url,
-        captured_at=date_of(capture.began) if capture else "",
+        captured_at=warc_date(capture.began) if capture else "",
         body=response.body,
         content_type=(response.headers.get("Content-Type") or b"").decode("latin-1"),
         source=source,
     )
 
 
-def capture_of(response: Response) -> Exchange | None:
-    """The exchange that brought the response."""
-    exchanges: list[Exchange] = response.meta.get("exchanges", [])
+def capture_of(last: Response | Request) -> Exchange | None:
+    """The exchange that brought the response, or came nearest to it."""
+    exchanges: list[Exchange] = last.meta.get("exchanges", [])
     return exchanges[-1] if exchanges else None

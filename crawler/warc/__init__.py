@@ -1,7 +1,8 @@
 """WARC/1.1: exchanges to records, and records back, in pure bytes (ISO 28500; docs/DATA.md).
 
-Written by us and not by warcio: it spells heads anew, writes no Refers-To, and takes 0.94 ms for a page of 50 KB
-where this takes 0.58, SHA-256 included. All that is written here is read back with it, and FastWARC, in the tests.
+Written by us and not by warcio, which spells heads anew, takes chunks for payload and writes no Refers-To.
+A page of 50 KB takes it 0.92 ms as it comes, 0.61 with its compressor replaced from outside; here 0.59, with
+SHA-256. All that is written here is read back with it, and with FastWARC, in the tests.
 """
 
 from crawler.warc.reader import Record, check, exchange_parts, http_head, members, payload, read_member

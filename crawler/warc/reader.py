@@ -52,8 +52,8 @@ def members(stream: BinaryIO, *, offset: int = 0, limit: int = BLOCK_BYTES) -> I
     """
     ahead = stream.read(_READ_BYTES)
     while ahead:
-        member = _Member(stream, ahead)
         try:
+            member = _Member(stream, ahead)
             headers, block = _record(member, limit)
         except (Damaged, _GzipError) as error:
             raise Damaged(f"offset {offset}: {error}") from error

@@ -26,7 +26,7 @@ _END = b"\r\n\r\n"
 _NOT_IN_A_URI = re.compile(r"[^\x21-\x7e]+")
 _LINE_END = re.compile(r"[\r\n]+")
 
-Fields = Iterable[tuple[str, str | None]]
+Fields = tuple[tuple[str, str | None], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

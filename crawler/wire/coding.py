@@ -44,13 +44,13 @@ def _gunzip(payload: bytes, limit: int) -> bytes:
 
 
 def _deflated(payload: bytes, limit: int) -> bytes:
-    """deflate is zlib's format by the book (RFC 9110, 8.4.1.2) and raw in some servers."""
+    """Deflate is zlib's format by the book (RFC 9110, 8.4.1.2) and raw in some servers."""
     wrapped = payload[:1] and payload[0] & 0x0F == 8 and int.from_bytes(payload[:2], "big") % 31 == 0
     return _collect(_inflate(memoryview(payload), 15 if wrapped else -15), limit)
 
 
 def _members(payload: memoryview) -> Iterator[bytes]:
-    """gzip is one member or several (RFC 1952, 2.2); what else follows them is nobody's."""
+    """Gzip is one member or several (RFC 1952, 2.2); what else follows them is nobody's."""
     for _ in range(_MEMBERS):
         payload = yield from _inflate(payload, 31)
         if payload[:2] != _GZIP_MAGIC:

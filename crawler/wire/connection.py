@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
@@ -21,6 +20,7 @@ class Connection(asyncio.Protocol):
     transport: asyncio.Transport
     attempt: Attempt | None = None
     ip: str | None = None  #: of the host that answers; behind a proxy nobody knows it
+    certificate: bytes | None = None  #: the host's, as DER, over TLS
     closed = False
     expiry: asyncio.TimerHandle | None = None  #: while it waits in the pool
 
@@ -47,12 +47,6 @@ class Connection(asyncio.Protocol):
         self.closed = True
         if self.attempt:
             self.attempt.ended(error)
-
-    @property
-    def certificate(self) -> bytes | None:
-        """The host's certificate as DER, over TLS."""
-        tls = self.transport.get_extra_info("ssl_object")
-        return cast("bytes | None", tls.getpeercert(binary_form=True)) if tls else None
 
 
 class Attempt:
@@ -81,6 +75,7 @@ class Attempt:
         self._payload_size = 0
         self._timers: list[asyncio.TimerHandle] = []
         self._heard = 0.0
+        self._over = False
 
     def start(self, request: bytes, deadline: float) -> None:
         """Write the request and listen."""
@@ -88,6 +83,13 @@ class Attempt:
         self._heard = self._loop.time()
         self._timers = [self._loop.call_at(deadline, self._finish, TimedOut()), self._watch()]
         self._connection.transport.write(request)
+
+    async def wait(self) -> None:
+        """Until the end; who stops waiting ends the attempt."""
+        try:
+            await self.done
+        finally:
+            self._finish(Cut("given up"))
 
     @property
     def payload(self) -> bytes | None:
@@ -101,7 +103,7 @@ class Attempt:
         except Failure as failure:
             self._finish(failure)
             return
-        if max(self.body.size, self.message.length or 0) > self._limits.body_bytes and self._has_body:
+        if max(self.body.size, self.message.length or 0) > self._limits.body_bytes:
             self._finish(TooLarge())
         elif self.message.done:
             self._finish(None, free=self.message.reusable and taken == len(data))
@@ -128,10 +130,6 @@ class Attempt:
     def fail(self, error: CrawlerError) -> None:
         self._finish(error)
 
-    @property
-    def _has_body(self) -> bool:
-        return not self.message.done or self.body.size > 0
-
     def _keep(self, piece: bytes) -> None:
         self._payload_size += len(piece)
         if self._payload_size > self._limits.payload_bytes:
@@ -149,8 +147,9 @@ class Attempt:
             self._timers[-1] = self._watch()
 
     def _finish(self, error: CrawlerError | None, *, free: bool = False) -> None:
-        if self.done.done():
+        if self._over:
             return
+        self._over = True
         for timer in self._timers:
             timer.cancel()
         self.error = error
@@ -161,7 +160,5 @@ class Attempt:
         self._connection.attempt = None
         if not free:
             self._connection.abort()
-        self.done.set_result(None)
-
-
-Resolve = Callable[[str, int], "asyncio.Future[list[str]]"]
+        if not self.done.done():  # cancelled together with who waited
+            self.done.set_result(None)

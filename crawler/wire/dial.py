@@ -7,6 +7,7 @@ import base64
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -19,7 +20,6 @@ from crawler.wire.connection import Attempt, Connection
 from crawler.wire.failure import (
     AddressRefused,
     ConnectFailed,
-    Failure,
     NameUnresolved,
     ProxyFailed,
     TimedOut,
@@ -91,7 +91,7 @@ class Dialer:
         Else it is a tunnel: for TLS, for CONNECT_TO (as in curl), and for a proxy with a password,
         which else would stand in the request that we archive.
         """
-        return bool(self._proxy and not self._tunnelled(target))
+        return self._proxy is not None and not self._tunnelled(target)
 
     async def dial(self, target: Target, deadline: float) -> Connection:
         """A connection that is ready for a request to target."""
@@ -103,19 +103,22 @@ class Dialer:
 
     async def _dial(self, target: Target, deadline: float) -> Connection:
         endpoint = self._connect_to.route(target.host, target.port)
-        if self._proxy is None:
-            connection = await self._connect(endpoint)
-        else:
-            connection = await self._connect_proxy(self._proxy, endpoint)
+        connection = await (self._connect_proxy(endpoint) if self._proxy else self._connect(endpoint))
+        try:
             if self._tunnelled(target):
-                await self._tunnel(connection, endpoint, self._proxy, deadline)
-        if target.secure:
-            await self._secure(connection, target.host)
+                await self._tunnel(connection, endpoint, deadline)
+            if target.secure:
+                await self._secure(connection, target.host)
+        except BaseException:
+            connection.abort()
+            raise
         return connection
 
     def _tunnelled(self, target: Target) -> bool:
+        if not self._proxy:
+            return False
         rerouted = self._connect_to.route(target.host, target.port).rerouted
-        return target.secure or rerouted or bool(self._proxy and self._proxy.authorization)
+        return target.secure or rerouted or bool(self._proxy.authorization)
 
     async def _connect(self, endpoint: Endpoint) -> Connection:
         """The first address that answers; a name that has any address we refuse is refused whole."""
@@ -161,12 +164,11 @@ class Dialer:
         if refused := [address for address in addresses if not is_public(address)]:
             raise AddressRefused(f"{endpoint.host} leads to {refused[0]}, which is not a public address")
 
-    async def _connect_proxy(self, proxy: Proxy, endpoint: Endpoint) -> Connection:
-        """A connection to the proxy; it looks names up itself, so ours are judged only if we know them."""
-        try:
+    async def _connect_proxy(self, endpoint: Endpoint) -> Connection:
+        """A connection to the proxy; it looks names up itself, so a name is judged only if we know it."""
+        proxy = cast("Proxy", self._proxy)
+        with suppress(NameUnresolved):  # behind a proxy there may be no resolver
             self._judge(endpoint, await self._addresses(endpoint.host, endpoint.port))
-        except NameUnresolved:
-            pass  # behind a proxy there may be no resolver
         try:
             connection = await self._connect(Endpoint(proxy.host, proxy.port, trusted=True))
         except (ConnectFailed, NameUnresolved) as error:
@@ -174,19 +176,17 @@ class Dialer:
         connection.ip = None
         return connection
 
-    async def _tunnel(
-        self, connection: Connection, endpoint: Endpoint, proxy: Proxy, deadline: float
-    ) -> None:
+    async def _tunnel(self, connection: Connection, endpoint: Endpoint, deadline: float) -> None:
         """CONNECT; not an exchange that is kept, for it may hold the proxy's password."""
         place = netloc(endpoint.host, endpoint.port)
+        headers = cast("Proxy", self._proxy).headers
         attempt = Attempt(connection, "CONNECT", self._limits, Path())
-        attempt.start(request_head("CONNECT", place, place, proxy.headers), deadline)
+        attempt.start(request_head("CONNECT", place, place, headers), deadline)
         await attempt.wait()
         head = attempt.message.head
-        if attempt.error or not head or connection.closed or not 200 <= head.status < 300:
-            connection.abort()
-            status = f"it said {head.status}" if head else attempt.error
-            raise ProxyFailed(f"the proxy made no tunnel to {place}: {status}")
+        if connection.closed or not head or not 200 <= head.status < 300:
+            said = f"it said {head.status}" if head else attempt.error
+            raise ProxyFailed(f"the proxy made no tunnel to {place}: {said}")
 
     async def _secure(self, connection: Connection, name: str) -> None:
         try:
@@ -197,9 +197,9 @@ class Dialer:
                 server_hostname=name,
                 ssl_handshake_timeout=self._limits.connect_seconds,
             )
-        except (OSError, ssl.CertificateError) as error:  # SSLError is an OSError
-            connection.abort()
+        except (OSError, ValueError) as error:  # a name that TLS can't carry is a ValueError
             raise TlsFailed(f"{name}: {error}") from error
         if transport is None:
             raise TlsFailed(f"{name}: closed in the handshake")
-        connection.transport = cast("asyncio.Transport", transport)
+        connection.transport = transport
+        connection.certificate = transport.get_extra_info("ssl_object").getpeercert(binary_form=True)

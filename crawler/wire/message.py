@@ -84,6 +84,7 @@ class Message:
 
     def close(self) -> None:
         """The connection ended: so does the message, or it is Cut."""
+        self._reusable = False
         if self._state is _State.CLOSE:
             self._state = _State.DONE
         elif self._state is _State.HEAD and not (self._buffer or self.interim):
@@ -123,8 +124,12 @@ class Message:
     def _frame(self, head: Head) -> None:
         """Where the body ends (RFC 9112, 6.3)."""
         lengths = set(head.tokens(b"Content-Length"))
+        # both framings in one head: the next "answer" may be part of this one (RFC 9112, 6.3)
         self._reusable = head.persistent and not (head.chunked and lengths)
-        if self._bodiless(head):
+        if self._method == "CONNECT":  # what follows is not HTTP any more
+            self._reusable = True
+            self._state = _State.DONE
+        elif self._method == "HEAD" or head.status in (204, 304):
             self._state = _State.DONE
         elif head.chunked:
             self._state = _State.CHUNKED
@@ -143,10 +148,6 @@ class Message:
         else:
             self._left = self.length
             self._state = _State.LENGTH if self._left else _State.DONE
-
-    def _bodiless(self, head: Head) -> bool:
-        tunnel = self._method == "CONNECT"  # what follows its answer is not HTTP any more
-        return tunnel or self._method == "HEAD" or head.status in (204, 304)
 
     def _feed_body(self, data: bytes) -> int:
         if self._state is _State.CHUNKED:

@@ -140,7 +140,7 @@ class Writer:
 
     def _original(self, exchange: Exchange, measured: warc.Measured) -> Stored | None:
         if warc.not_modified(exchange):
-            return self._ledger.stored_url(exchange.url)
+            return self._ledger.stored_url(warc.target_uri(exchange.url))
         if not warc.repeatable(exchange, measured):
             return None
         stored = self._payloads.get(measured.sha256)
@@ -205,4 +205,3 @@ def _send(link: socket.socket, report: Report) -> None:
         link.sendall(packed(report))
     except OSError:
         return  # the crawl is gone: what it was told no longer matters, what is on disk does
-

@@ -42,7 +42,7 @@ def _style(era: int) -> str:
     return "\n".join(
         f".{class_name(era, str(rule))}{{margin:{rng.randrange(40)}px {rng.randrange(40)}px;"
         f"color:#{rng.randrange(1 << 24):06x};width:{rng.randrange(100, 900)}px;float:right}}"
-        for rule in range(90)
+        for rule in range(170)
     )
 
 
@@ -50,7 +50,7 @@ def _script(era: int) -> str:
     rng = Random(f"script {era}")
     lines = (
         f'_q["{rng.randrange(1 << 40):x}"]=function(a,b){{return a.{class_name(era, str(line))}(b+{rng.randrange(999)})}};'
-        for line in range(110)
+        for line in range(200)
     )
     return "var _q=_q||{};\n" + "\n".join(lines)
 
@@ -63,7 +63,10 @@ def _menu(era: int) -> str:
 
 
 def _most_read(world: World, era: int) -> str:
-    item = dress(era, '<div class="@item"><img src="/img/{0}.png" width="60" height="40"><a class="@link" href="/a/{0}">{1}</a></div>')
+    item = dress(
+        era,
+        '<div class="@item"><img src="/img/{0}.png" width="60" height="40"><a class="@link" href="/a/{0}">{1}</a></div>',
+    )
     return "\n".join(item.format(id_, escape(title)) for id_, title in world.pool()[era * 3 : era * 3 + 24])
 
 

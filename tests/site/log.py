@@ -46,7 +46,9 @@ class Log:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
 
@@ -121,7 +123,9 @@ def read_log(path: Path) -> list[Logged]:
     for frame in _frames_of(view):
         logged = exchanges.get(frame.number)
         if logged is None:
-            logged = exchanges[frame.number] = Logged(connection=frame.connection, number=frame.number, _file=view)
+            logged = exchanges[frame.number] = Logged(
+                connection=frame.connection, number=frame.number, _file=view
+            )
         logged._frames.append(frame)
     return [exchanges[number] for number in sorted(exchanges)]
 

@@ -17,7 +17,11 @@ def html_of(world: World, article: Article, *, count: int, nonce: str = "") -> s
     if article.static:
         count = 0
     values = furniture(world, article.era) | _values(world, article, count)
-    texts = [*article.paragraphs, f"رمز هذه القراءة هو {nonce} كما سجلته الصفحة."] if article.nonce else article.paragraphs
+    texts = (
+        [*article.paragraphs, f"رمز هذه القراءة هو {nonce} كما سجلته الصفحة."]
+        if article.nonce
+        else article.paragraphs
+    )
     template, body = ERA_PAGES[article.era]
     values["body"] = body(list(map(escape, texts)), values)
     return template % values
@@ -35,7 +39,9 @@ def _values(world: World, article: Article, count: int) -> dict[str, str]:
         "ticker": ticker(world, article, count),
         "box_id": str(article.box),
         "box_title": escape(world.headline(article.box)),
-        "others": "".join(f'<li><a href="/a/{id_}">{escape(world.headline(id_))}</a></li>' for id_ in article.others),
+        "others": "".join(
+            f'<li><a href="/a/{id_}">{escape(world.headline(id_))}</a></li>' for id_ in article.others
+        ),
         "gallery": _gallery(article),
         "json": _json_ld(article) if article.era == 2 else "",
     }
@@ -45,7 +51,7 @@ def ticker(world: World, article: Article, count: int) -> str:
     """The headlines of this fetch: the seed's own, turned round, or eight of the pool."""
     pool = world.pool()
     if article.ticker:
-        pool = [(pool[at % len(pool)][0], title) for at, title in enumerate(article.ticker)]
+        pool = tuple((pool[at % len(pool)][0], title) for at, title in enumerate(article.ticker))
     start = (count + article.number * (not article.ticker)) % len(pool)
     shown = (pool * 2)[start : start + min(TICKER, len(pool))]
     tag = ("div", "nobr", "li", "span")[article.era]
@@ -165,7 +171,8 @@ SCHEMA = dress(
 """,
 )
 _SCHEMA_BOX = dress(
-    2, '<aside class="@box"><h5>موضوع ذا صلة</h5><a href="/a/%(box_id)s" title="%(box_title)s">%(box_title)s</a></aside>'
+    2,
+    '<aside class="@box"><h5>موضوع ذا صلة</h5><a href="/a/%(box_id)s" title="%(box_title)s">%(box_title)s</a></aside>',
 )
 
 
@@ -198,7 +205,10 @@ _SPANS_BOX = """<span style="display:block;float:left;border:1px solid #ccc"><sp
 
 def _spans(paragraphs: Sequence[str], values: dict[str, str]) -> str:
     """Each paragraph in two runs, as an office program leaves them."""
-    shown = [f"{_SPAN}{first}</span> <span>{rest}</span></span>" for first, _, rest in (text.partition(" ") for text in paragraphs)]
+    shown = [
+        f"{_SPAN}{first}</span> <span>{rest}</span></span>"
+        for first, _, rest in (text.partition(" ") for text in paragraphs)
+    ]
     return _between(shown, _SPANS_BOX % values, "\n")
 
 

@@ -85,7 +85,9 @@ def _listing(world: World, title: str, ids: list[int], more: str) -> Resource:
 
 def _sitemap_index(world: World) -> Resource:
     count = -(-(world.articles + 1) // PER_SITEMAP)
-    maps = "".join(f"<sitemap><loc>http://anapress.net/sitemap-{at}.xml.gz</loc></sitemap>" for at in range(1, count + 1))
+    maps = "".join(
+        f"<sitemap><loc>http://anapress.net/sitemap-{at}.xml.gz</loc></sitemap>" for at in range(1, count + 1)
+    )
     return _xml(f'<sitemapindex xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{maps}</sitemapindex>')
 
 
@@ -97,7 +99,7 @@ def _sitemap(world: World, at: str) -> Resource | None:
 
 
 def _rss(world: World) -> Resource:
-    items = "\n".join(map(lambda id_: _rss_item(world, id_), world.ids()[1 : PER_PAGE + 1]))
+    items = "\n".join(_rss_item(world, id_) for id_ in world.ids()[1 : PER_PAGE + 1])
     channel = "<title>أنا برس</title><link>http://anapress.net/</link><description>أخبار سوريا</description>"
     feed = _xml(f'<rss version="2.0"><channel>{channel}\n{items}</channel></rss>')
     return Resource("application/rss+xml; charset=utf-8", feed.body)
@@ -120,7 +122,9 @@ def _picture(world: World, name: str) -> Resource:
     colour = zlib.crc32(name.encode()).to_bytes(4, "big")[:3]
     rows = (b"\0" + colour * 8) * 8
     chunks = (b"IHDR" + struct.pack(">IIBBBBB", 8, 8, 8, 2, 0, 0, 0), b"IDAT" + zlib.compress(rows), b"IEND")
-    framed = (struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk)) for chunk in chunks)
+    framed = (
+        struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk)) for chunk in chunks
+    )
     return Resource("image/png", b"\x89PNG\r\n\x1a\n" + b"".join(framed))
 
 
@@ -133,7 +137,10 @@ ROUTES: tuple[tuple[str, Callable[..., Resource | None]], ...] = (
     (r"/rss", _rss),
     (r"/img/([a-z0-9-]+)\.png", _picture),
     (r"/css/site\.css", lambda world: Resource("text/css", furniture(world, 0)["style"].encode())),
-    (r"/js/site\.js", lambda world: Resource("application/javascript", furniture(world, 0)["script"].encode())),
+    (
+        r"/js/site\.js",
+        lambda world: Resource("application/javascript", furniture(world, 0)["script"].encode()),
+    ),
     (r"/about", lambda world: Resource(HTML, notice("من نحن", "أنا برس مؤسسة إعلامية سورية مستقلة."))),
     (r"/private/(.*)", lambda world, name: Resource(HTML, notice("صفحة خاصة", "لا تزرها الروبوتات."))),
 )

@@ -38,7 +38,9 @@ class Reply:
 
 def head(status: str = "200 OK", *lines: str, version: str = "HTTP/1.1", end: str = "\r\n") -> bytes:
     """A status line, the lines that every answer has, these lines, and a blank one; Latin-1."""
-    return end.join((f"{version} {status}", "Server: nginx", f"Date: {DATE}", *lines, "", "")).encode("latin-1")
+    return end.join((f"{version} {status}", "Server: nginx", f"Date: {DATE}", *lines, "", "")).encode(
+        "latin-1"
+    )
 
 
 def whole(body: bytes, *lines: str, status: str = "200 OK", kind: str = HTML) -> bytes:
@@ -46,7 +48,9 @@ def whole(body: bytes, *lines: str, status: str = "200 OK", kind: str = HTML) ->
     return head(status, f"Content-Type: {kind}", f"Content-Length: {len(body)}", *lines) + body
 
 
-def chunked(body: bytes, sizes: Sequence[int] = (8192,), *, extension: str = "", trailer: str = "", end: str = "\r\n") -> bytes:
+def chunked(
+    body: bytes, sizes: Sequence[int] = (8192,), *, extension: str = "", trailer: str = "", end: str = "\r\n"
+) -> bytes:
     """The body in chunks of these sizes, taken in turn."""
     pieces, at, newline = [], 0, end.encode()
     turns = chain.from_iterable(repeat(sizes))

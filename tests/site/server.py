@@ -7,10 +7,10 @@ import gzip
 import re
 import zlib
 from collections import Counter
-from contextlib import suppress
 from itertools import count as counter
 
-from tests.site.faults import ANSWERS, FAULTS, Visit
+from tests.site.answers import Visit
+from tests.site.faults import ANSWERS, FAULTS
 from tests.site.log import CUT, END, INTERIM, LOST, REQUEST, RESPONSE, SURPLUS, WHOLE, Log
 from tests.site.markups import html_of
 from tests.site.pages import MISSING, notice, resource
@@ -48,7 +48,9 @@ class Server:
         method, path, query = line[1], (line[2] or b"/").decode("latin-1"), line[3].decode("latin-1")
         if method not in {b"GET", b"HEAD"}:
             return Reply(response=whole(b"", status="405 Method Not Allowed"))
-        reply = self._article(path[3:], request) if path.startswith("/a/") else self._other(path, query, request)
+        reply = (
+            self._article(path[3:], request) if path.startswith("/a/") else self._other(path, query, request)
+        )
         if method == b"HEAD":
             end = reply.response.find(b"\r\n\r\n")
             return Reply(response=reply.response[: end + 4], after=reply.after)
@@ -123,6 +125,9 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
+        if self._buffer.startswith(b"\x16"):  # TLS at the plain door is no exchange
+            self._buffer.clear()
+            self._transport.abort()
         self._serve()
 
     def eof_received(self) -> bool:
@@ -130,7 +135,7 @@ class Connection(asyncio.Protocol):
         self._half_closed = True
         if self._stream is None:
             self._transport.close()
-        return True
+        return self._transport.get_extra_info("sslcontext") is None  # TLS knows no half
 
     def connection_lost(self, error: Exception | None) -> None:
         self._server.open.discard(self)
@@ -169,8 +174,15 @@ class Connection(asyncio.Protocol):
 
     def _answer(self, request: bytes, reply: Reply) -> None:
         """Log, then send: who has the last byte finds the exchange whole in the log."""
-        parts = ((REQUEST, request), (INTERIM, reply.interim), (RESPONSE, reply.response), (SURPLUS, reply.surplus))
-        closing = reply.after is After.CLOSE or (reply.after is After.KEEP and _CLOSE.search(request) is not None)
+        parts = (
+            (REQUEST, request),
+            (INTERIM, reply.interim),
+            (RESPONSE, reply.response),
+            (SURPLUS, reply.surplus),
+        )
+        closing = reply.after is After.CLOSE or (
+            reply.after is After.KEEP and _CLOSE.search(request) is not None
+        )
         self._doomed = reply.after is After.DOOM
         if reply.more:
             self._log(*parts)
@@ -190,10 +202,10 @@ class Connection(asyncio.Protocol):
             self._send(piece)
         self._log((END, CUT.encode() if reply.cut else WHOLE.encode()))
         self._stream = None
-        if closing or self._half_closed:
-            self._transport.close()
-        else:
+        if not closing:
             self._serve()
+        if closing or (self._half_closed and self._stream is None):
+            self._transport.close()
 
     def _send(self, *pieces: bytes) -> None:
         for piece in filter(None, pieces):
@@ -202,5 +214,3 @@ class Connection(asyncio.Protocol):
     def _log(self, *parts: tuple[int, bytes]) -> None:
         if self._server.log:
             self._server.log.add(self._number, self._exchange, *parts)
-
-

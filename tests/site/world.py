@@ -14,7 +14,13 @@ from tests.site.ids import ERAS, SEED_ID, id_of, is_fault, n_of, seed_ids
 
 DAMASCUS = timezone(timedelta(hours=3))
 ARTICLES = 200  #: of a site that is not told how many
-SECTIONS = (("news", "أخبار"), ("reports", "تقارير"), ("opinion", "رأي"), ("culture", "ثقافة"), ("photos", "صور"))
+SECTIONS = (
+    ("news", "أخبار"),
+    ("reports", "تقارير"),
+    ("opinion", "رأي"),
+    ("culture", "ثقافة"),
+    ("photos", "صور"),
+)
 AUTHORS = ("ليلى الحسن", "عمر درويش", "هبة قاسم", "أنا برس")
 PHOTO_TEXTS = 5  #: photo pages share so few texts that many are the same
 POOL = 40  #: headlines that the ticker and the list of the most read take turns with
@@ -82,17 +88,21 @@ class World:
         """Every id that the site's own lists name, newest first."""
         return [SEED_ID, *map(id_of, reversed(range(self.articles)))]
 
-    def pool(self) -> list[tuple[int, str]]:
-        return [(id_of(n), _headline(n)) for n in range(min(POOL, self.articles))]
+    def pool(self) -> tuple[tuple[int, str], ...]:
+        """The ids and titles of the headlines that take turns."""
+        return _pool(min(POOL, self.articles))
 
     def _generated(self, article_id: int, n: int) -> Article:
-        if is_photo(n):
-            text = words.headline(_photo(n)), (words.caption(_photo(n)),)
-        else:
-            text = _text(_source(n))
+        text = _photo_text(n) if is_photo(n) else _text(_source(n))
         source = id_of(_source(n)) if _source(n) != n else None
         return self._made(
-            article_id, n, *text, static=is_static(n), nonce=has_nonce(n), photo=is_photo(n), duplicate_of=source
+            article_id,
+            n,
+            *text,
+            static=is_static(n),
+            nonce=has_nonce(n),
+            photo=is_photo(n),
+            duplicate_of=source,
         )
 
     def _plain(self, article_id: int, number: int) -> Article:
@@ -172,8 +182,17 @@ def _photo(n: int) -> int:
     return n // 13 % PHOTO_TEXTS
 
 
+def _photo_text(n: int) -> tuple[str, tuple[str, ...]]:
+    return words.headline(_photo(n)), (words.caption(_photo(n)),)
+
+
 def _text(number: int) -> tuple[str, tuple[str, ...]]:
     return words.headline(number), words.paragraphs(number)
+
+
+@lru_cache(maxsize=16)
+def _pool(size: int) -> tuple[tuple[int, str], ...]:
+    return tuple((id_of(n), _headline(n)) for n in range(size))
 
 
 @lru_cache(maxsize=1 << 14)

@@ -1,0 +1,37 @@
+# Each target sets up what it needs, from nothing but python3 and make. The same for people and CI.
+.DEFAULT_GOAL := help
+PY := .venv/bin/python
+READY := .venv/.ready
+
+help:  ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+$(READY): requirements.lock tools/setup.sh
+	@sh tools/setup.sh
+
+setup: $(READY)  ## make .venv with what requirements.lock names
+
+demo: $(READY)  ## crawl the replica site into demo/archive, verify and export it
+	@$(PY) -m tools.demo
+
+test: $(READY)  ## all tests, with 30 crash trials
+	$(PY) -m pytest -n 2 -q
+
+check: $(READY)  ## format, lint, types, layers
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports --no-cache
+
+crash: $(READY)  ## the long form of the crash tests: 200 trials
+	CRASH_TRIALS=200 $(PY) -m pytest -n 2 -q -s -m crash
+
+bench: $(READY)  ## the ledger's figures
+	$(PY) -m bench.ledger
+
+lock:  ## make requirements.lock anew from pyproject.toml
+	.venv/bin/pip install -q uv
+	.venv/bin/uv pip compile -q pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header -o requirements.lock
+
+.PHONY: help setup demo test check crash bench lock

@@ -1,0 +1,67 @@
+"""The `-a` arguments of `scrapy crawl anapress` (DESIGN part 2)."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Self
+
+from crawler import idlist
+from crawler.errors import WrongUse
+from crawler.items import ArticleId
+
+PLAIN = {"source": "live", "render": "plain", "requisites": "0"}
+"""Arguments whose other values are not built yet."""
+DISCOVER = ("none", "links")
+NAMES = ("ids", "discover", "refresh", *PLAIN)
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What one crawl is to take: all that is left, or only these ids; with a refresh, older articles too."""
+
+    ids: Collection[ArticleId] | None = None
+    captured_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arguments:
+    """The arguments, checked; the ids are not read yet."""
+
+    ids: str | None = None
+    follow: bool = True  #: article links on captured pages become known ids
+    refresh: timedelta | None = None
+
+    @classmethod
+    def of(cls, given: Mapping[str, str]) -> Self:
+        """The arguments as given; WrongUse on a name or a value that we don't know."""
+        for name, value in given.items():
+            if name not in NAMES:
+                raise WrongUse(f"-a {name}=… is not known; there are {', '.join(sorted(NAMES))}.")
+            if name in PLAIN and value != PLAIN[name]:
+                raise WrongUse(f"-a {name}={value} is not built yet; this release does {name}={PLAIN[name]}.")
+        discover = given.get("discover", "links")
+        if discover not in DISCOVER:
+            raise WrongUse(
+                f"-a discover={discover} is not built yet; this release does {', '.join(DISCOVER)}."
+            )
+        return cls(ids=given.get("ids"), follow=discover == "links", refresh=_age(given.get("refresh")))
+
+    def wanted(self, now: datetime) -> Wanted:
+        """What to take, the ids read; WrongUse if they can't be."""
+        ids = (
+            None if self.ids is None else tuple(dict.fromkeys(idlist.read(self.ids, stdin=sys.stdin.buffer)))
+        )
+        return Wanted(ids=ids, captured_before=None if self.refresh is None else now - self.refresh)
+
+
+def _age(text: str | None) -> timedelta | None:
+    if text is None:
+        return None
+    if not (match := re.fullmatch(r"(?a:(\d{1,6}))([smhdw]?)", text)) or (not match[2] and match[1] != "0"):
+        raise WrongUse(f"-a refresh={text}: give an age such as 7d, 12h, 30m, or 0 for all.")
+    return timedelta(**{UNITS[match[2] or "s"]: int(match[1])})

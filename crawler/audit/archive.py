@@ -1,0 +1,242 @@
+"""The audit of a whole archive, commit by commit, in the order of the log."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from crawler import archive as card
+from crawler import cdxj, commits, warc
+from crawler.audit.lines import Replay
+from crawler.audit.places import Places
+from crawler.commits import Commit, File
+from crawler.errors import Damaged, LedgerError
+from crawler.ledger import Counts
+from crawler.ledger.sqlite import SqliteLedger
+from crawler.lines import OutcomeLine
+from crawler.segment import PLACES
+from crawler.stores import Store
+from crawler.warc import Record
+
+LINES = {"items": "items/{:010d}-{}.jsonl.gz", "outcomes": "outcomes/{:010d}-{}.jsonl.gz"}
+OURS = ("snapshots/", "runs/", "exclusions.jsonl", card.KEY)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that is not as it must be."""
+
+    path: str
+    where: str  #: `offset 123`, `line 4`, or nothing
+    what: str
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (self.path, self.where, self.what) if part)
+
+
+@dataclass(slots=True)
+class Findings:
+    """What an audit has seen so far."""
+
+    faults: list[Fault] = field(default_factory=list)
+    strays: list[str] = field(default_factory=list)  #: files that no commit names: harmless
+    commits: int = 0
+    records: int = 0
+    takes: int = 0
+    items: int = 0
+    counts: Counts | None = None
+
+
+def audit(store: Store, progress: Callable[[Findings], None] = lambda _: None) -> Findings:
+    """Everything that is wrong with the archive in the store."""
+    findings = Findings()
+    with tempfile.TemporaryDirectory(prefix="verify-") as folder:
+        auditor = _Auditor(store, Path(folder), findings)
+        try:
+            auditor.card()
+            for n in auditor.numbers():
+                auditor.commit(n)
+                progress(findings)
+            auditor.rest()
+        finally:
+            auditor.close()
+    return findings
+
+
+class _Auditor:
+    """The state of one audit: a ledger of its own, made from the log, and where each record lies."""
+
+    def __init__(self, store: Store, folder: Path, findings: Findings) -> None:
+        self._store, self._findings = store, findings
+        self._ledger = SqliteLedger(folder / "ledger.db")
+        self._places = Places(folder / "places.db")
+        self._replay = Replay(store, self._ledger, self._places, self._fault)
+        self._named: set[str] = set()
+
+    def close(self) -> None:
+        self._replay.close()
+        self._ledger.close()
+        self._places.close()
+
+    def card(self) -> None:
+        try:
+            card.found(self._store)
+        except Damaged as error:
+            self._fault(card.KEY, "", str(error))
+
+    def numbers(self) -> Iterator[int]:
+        """The commits that are there; each hole in the log is a fault."""
+        keys = [key for key, _ in self._store.list(commits.FOLDER)]
+        known = {Commit.key(n) for n in range(1, len(keys) + 2)}
+        last = max((int(key[len(commits.FOLDER) :][:10]) for key in keys if _is_commit(key)), default=0)
+        self._findings.strays += [key for key in keys if not _is_commit(key) and key not in known]
+        for n in range(1, last + 1):
+            if Commit.key(n) in keys:
+                yield n
+            else:
+                self._fault(Commit.key(n), "", f"missing, though the log goes on to commit {last}")
+
+    def commit(self, n: int) -> None:
+        """All that one commit names."""
+        key = Commit.key(n)
+        self._named.add(key)
+        self._findings.commits += 1
+        try:
+            if (commit := commits.read(self._store, n)) is None:
+                return
+            self._form(commit, key)
+        except Damaged as error:
+            self._fault(key, "", str(error))
+            return
+        self._named.update(file.path for file in commit.files)
+        whole = all([self._sums(commit, file) for file in commit.files])
+        if file := commit.file("warc"):
+            self._warc(commit, file)
+        if whole:
+            self._lines(commit)
+
+    def rest(self) -> None:
+        """What belongs to no commit, and the sum of it all."""
+        for key, _ in self._store.list():
+            if key not in self._named and not key.startswith((*OURS, commits.FOLDER)):
+                self._findings.strays.append(key)
+        counts = self._findings.counts = self._ledger.counts()
+        if counts.known != counts.settled + counts.left:
+            self._fault("", "", f"known {counts.known} is not settled {counts.settled} + left {counts.left}")
+
+    def _form(self, commit: Commit, key: str) -> None:
+        with closing(self._store.read(key)) as stream:  # type: ignore[type-var]
+            if stream.read() != bytes(commit):  # type: ignore[union-attr]
+                self._fault(key, "", "it is not in the one form that a commit has")
+        if (n := self._ledger.segment(commit.segment)) is not None:
+            self._fault(key, "", f"commit {n} names segment {commit.segment} already")
+        for file in commit.files:
+            pattern = PLACES.get(file.kind, "").format(commit.segment)
+            pattern = pattern or LINES.get(file.kind, "").format(commit.n, commit.segment)
+            if file.path != pattern:
+                self._fault(key, "", f"its {file.kind} should be {pattern}, not {file.path}")
+
+    def _sums(self, commit: Commit, file: File) -> bool:
+        """Whether the file is, to the byte, what the commit says."""
+        stream = self._store.read(file.path)
+        if stream is None:
+            self._fault(file.path, "", f"missing, but commit {commit.n} names it")
+            return False
+        with closing(stream):
+            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
+            size = stream.tell()
+        if (size, sha256) == (file.bytes, file.sha256):
+            return True
+        self._fault(
+            file.path,
+            "",
+            f"{size} bytes of sha256 {sha256}; commit {commit.n} says {file.bytes} of {file.sha256}",
+        )
+        return False
+
+    def _warc(self, commit: Commit, file: File) -> None:
+        """Each record's form and digests, and the index against them."""
+        lines, count = [], 0
+        if (stream := self._store.read(file.path)) is not None:
+            with closing(stream):
+                try:
+                    for record in warc.members(stream):
+                        count += 1
+                        if line := self._record(record, commit, file.path):
+                            lines.append(line)
+                except Damaged as error:
+                    self._fault(file.path, "", str(error))
+        self._findings.records += count
+        if count != file.count:
+            self._fault(file.path, "", f"{count} records; commit {commit.n} says {file.count}")
+        self._index(commit, sorted(lines))
+
+    def _record(self, record: Record, commit: Commit, path: str) -> str | None:
+        """The record's index line, if it has one."""
+        where = f"offset {record.offset}"
+        for wrong in warc.check(record):
+            self._fault(path, where, wrong)
+        if not self._places.new(record.id):
+            self._fault(path, where, f"the archive has a record {record.id} already")
+        if record.type not in ("response", "revisit"):
+            return None
+        refers = record.headers.get("WARC-Refers-To") if record.type == "revisit" else None
+        found = self._places.find(refers) if refers else None
+        if record.type == "revisit" and found is None:
+            self._fault(path, where, f"a revisit of {refers}, which no earlier record is")
+            return None
+        original = cdxj.stored(found[0], found[1].segment) if found else None
+        try:
+            entry = cdxj.entry_of(record, Path(path).name, original)
+        except Damaged as error:
+            self._fault(path, where, str(error))
+            return None
+        self._places.add(entry, commit.segment, refers)
+        return str(entry)
+
+    def _index(self, commit: Commit, right: list[str]) -> None:
+        if (file := commit.file("index")) is None:
+            if right:
+                self._fault(Commit.key(commit.n), "", "it names no index, though its WARC has responses")
+            return
+        try:
+            given = [line.decode(errors="replace") for line in commits.lines(self._store, commit, "index")]
+        except Damaged as error:
+            self._fault(file.path, "", str(error))
+            return
+        for number, (line, should) in enumerate(zip(given, right, strict=False), 1):
+            if line != should:
+                self._fault(
+                    file.path, f"line {number}", f"is {line[:300]!r}; the WARC gives {should[:300]!r}"
+                )
+                break
+        if len(given) != len(right) or len(given) != file.count:
+            self._fault(
+                file.path,
+                "",
+                f"{len(given)} lines; the WARC gives {len(right)}, commit {commit.n} says {file.count}",
+            )
+
+    def _lines(self, commit: Commit) -> None:
+        """Items and outcomes, made again, and the ledger brought to this commit."""
+        items, outcomes = self._replay.commit(commit)
+        self._findings.items += items
+        self._findings.takes += sum(outcomes.values()) - outcomes["known"]
+        if dict(outcomes) != commit.counts:
+            self._fault(
+                Commit.key(commit.n), "", f"counts are {commit.counts}, the lines give {dict(outcomes)}"
+            )
+
+    def _fault(self, path: str, where: str, what: str) -> None:
+        self._findings.faults.append(Fault(path, where, what))
+
+
+def _is_commit(key: str) -> bool:
+    name = key[len(commits.FOLDER) :]
+    return len(name) == 15 and name.endswith(".json") and name[:10].isascii() and name[:10].isdigit()

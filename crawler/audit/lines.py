@@ -1,0 +1,164 @@
+"""A commit's lines, made again: articles from their records, decisions from the log before."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import BinaryIO
+
+from crawler import cdxj, commits, remake, warc
+from crawler.audit.places import Places
+from crawler.commits import Commit
+from crawler.decisions import REQUEUED, Decider, Decision
+from crawler.drafts import NOT_MODIFIED, Draft
+from crawler.errors import Damaged, LedgerError
+from crawler.fingerprint import letters
+from crawler.items import Article, Outcome, RecordRef
+from crawler.ledger import Ledger
+from crawler.lines import OutcomeLine, derived
+from crawler.stores import Store
+
+READ = (Outcome.ARTICLE, Outcome.CHANGED, Outcome.UNCHANGED, Outcome.DUPLICATE)
+
+
+class Replay:
+    """Decides every commit once more and compares."""
+
+    def __init__(
+        self, store: Store, ledger: Ledger, places: Places, fault: Callable[[str, str, str], None]
+    ) -> None:
+        self._store, self._ledger, self._places, self._fault = store, ledger, places, fault
+        self._open: dict[str, BinaryIO] = {}
+
+    def close(self) -> None:
+        for stream in self._open.values():
+            stream.close()
+
+    def commit(self, commit: Commit) -> tuple[int, Counter[str]]:
+        """Compare the commit's lines and apply them; how many items, and outcomes of each kind."""
+        counts: Counter[str] = Counter()
+        items = self._items(commit)
+        number = {"items": 0, "outcomes": 0}
+        right: list[OutcomeLine] = []
+        try:
+            decider = Decider(self._ledger)
+            for line in commits.outcomes(self._store, commit):
+                number["outcomes"] += 1
+                counts[line.outcome] += 1
+                right.append(line)
+                for decision in self._decided(decider, line, commit, number["outcomes"]):
+                    if decision.item is not None:
+                        number["items"] += 1
+                        self._item(commit, next(items, None), decision.item, number["items"])
+            for _ in items:
+                number["items"] += 1
+                self._wrong(commit, "items", number["items"], "no outcome speaks of it")
+            for kind, count in number.items():
+                if (file := commit.file(kind)) and file.count != count:
+                    self._fault(file.path, "", f"{count} lines; commit {commit.n} says {file.count}")
+        except Damaged as error:
+            self._fault(commits.Commit.key(commit.n), "", str(error))
+        self._apply(commit, right)
+        return number["items"], counts
+
+    def _apply(self, commit: Commit, lines: list[OutcomeLine]) -> None:
+        try:
+            self._ledger.apply(commit.n, commit.segment, commit.at, lines, ())
+        except LedgerError as error:
+            self._fault(Commit.key(commit.n), "", str(error))
+
+    def _items(self, commit: Commit) -> Iterator[bytes]:
+        return commits.lines(self._store, commit, "items")
+
+    def _item(self, commit: Commit, given: bytes | None, right: str, number: int) -> None:
+        if given is None:
+            self._wrong(commit, "items", number, f"missing; it should be {right[:200]!r}")
+        elif given != right.encode():
+            at = next((i for i, (a, b) in enumerate(zip(given, right.encode(), strict=False)) if a != b), -1)
+            self._wrong(commit, "items", number, f"from byte {at} on it is not what its record gives")
+
+    def _decided(
+        self, decider: Decider, line: OutcomeLine, commit: Commit, number: int
+    ) -> Iterator[Decision]:
+        """The decision on this line made again; a fault where it comes out otherwise."""
+        try:
+            decisions = list(self._again(decider, line, commit))
+        except Damaged as error:
+            self._wrong(commit, "outcomes", number, str(error))
+            return
+        if [str(decision.outcome) for decision in decisions] != [str(line)]:
+            told = [str(decision.outcome)[:400] for decision in decisions] or "nothing"
+            self._wrong(commit, "outcomes", number, f"is {str(line)[:400]}; the log before it gives {told}")
+        yield from decisions
+
+    def _again(self, decider: Decider, line: OutcomeLine, commit: Commit) -> Iterator[Decision]:
+        if line.outcome is Outcome.KNOWN and line.reason == REQUEUED:
+            return decider.requeue(line.article_id, line.take)
+        if line.outcome is Outcome.KNOWN:
+            return decider.know(line.article_id, line.found or "")
+        return decider.decide([self._draft(line, commit)])
+
+    def _draft(self, line: OutcomeLine, commit: Commit) -> Draft:
+        """What the spool held, as far as the line and its records tell."""
+        article, payload = None, None
+        if line.outcome in READ and line.reason != NOT_MODIFIED:
+            article, payload = self._article(line)
+        elif line.record:
+            self._find(line.record)
+        return Draft(
+            id=line.article_id,
+            url=line.url,
+            take=line.take,
+            attempts=line.attempts,
+            source=line.source or "",
+            found=line.found or "",
+            outcome=None if article else line.outcome,
+            reason=line.reason,
+            status=line.status,
+            captured_at=line.captured_at,
+            capture=line.record,
+            payload=payload,
+            article=derived(article) if article else None,
+            letters=letters(article.text) if article else 0,
+            links=(),
+            etag=line.etag,
+            last_modified=line.last_modified,
+        )
+
+    def _article(self, line: OutcomeLine) -> tuple[Article, RecordRef]:
+        if line.record is None:
+            raise Damaged("an article without a record")
+        entry, original = self._find(line.record)
+        place = original or line.record
+        capture = self._read(line.record)
+        whole = self._read(place) if original else capture
+        made = remake.article(line.article_id, capture, whole, line.source or "")
+        if not isinstance(made, Article):
+            raise Damaged(f"its record gives no article: {made.reason}")
+        if (line.url, line.captured_at, line.status) != (entry.url, entry.date, entry.status):
+            raise Damaged("url, captured_at or status are not its record's")
+        return made, place
+
+    def _find(self, ref: RecordRef) -> tuple[cdxj.Entry, RecordRef | None]:
+        """The entry of the record that a line names, and where the payload lies if it is a revisit."""
+        if (found := self._places.find(ref.record_id)) is None or found[1] != ref:
+            raise Damaged(f"its record is not at {ref.warc}, offset {ref.offset}")
+        entry, _, refers = found
+        if refers is None:
+            return entry, None
+        original = self._places.find(refers)
+        return entry, original[1] if original else None
+
+    def _read(self, ref: RecordRef) -> warc.Record:
+        if (stream := self._open.get(ref.warc)) is None:
+            if (stream := self._store.read(ref.warc)) is None:
+                raise Damaged(f"{ref.warc} is missing")
+            while len(self._open) >= 8:
+                self._open.pop(next(iter(self._open))).close()
+            self._open[ref.warc] = stream
+        return warc.read_member(stream, ref.offset)
+
+    def _wrong(self, commit: Commit, kind: str, number: int, what: str) -> None:
+        file = commit.file(kind)
+        self._fault(file.path if file else Commit.key(commit.n), f"line {number}", what)

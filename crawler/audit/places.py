@@ -1,0 +1,51 @@
+"""Where every response and revisit of an archive lies, as its WARC files themselves say: a table on disk."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from crawler.cdxj import Entry, parse
+from crawler.items import RecordRef
+
+SCHEMA = """
+PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;
+CREATE TABLE ids (id TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE places (id TEXT PRIMARY KEY, segment TEXT, line TEXT, original TEXT) WITHOUT ROWID;
+"""
+
+
+class Places:
+    """Record ids to index entries."""
+
+    def __init__(self, file: Path) -> None:
+        self._database = sqlite3.connect(file, isolation_level=None)
+        self._database.executescript(SCHEMA)
+        self._database.execute("BEGIN")
+
+    def new(self, record_id: str) -> bool:
+        """Whether no record of the archive had this id before."""
+        return self._database.execute("INSERT OR IGNORE INTO ids VALUES (?)", (record_id,)).rowcount == 1
+
+    def add(self, entry: Entry, segment: str, original: str | None) -> None:
+        row = (entry.id, segment, str(entry), original)
+        self._database.execute("INSERT OR IGNORE INTO places VALUES (?, ?, ?, ?)", row)
+
+    def find(self, record_id: str) -> tuple[Entry, RecordRef, str | None] | None:
+        """The record's entry, its place, and the record that it refers to if it is a revisit."""
+        query = "SELECT line, segment, original FROM places WHERE id = ?"
+        if (row := self._database.execute(query, (record_id,)).fetchone()) is None:
+            return None
+        entry = parse(row[0])
+        ref = RecordRef(
+            segment=row[1],
+            warc=f"warcs/{entry.filename}",
+            offset=entry.offset,
+            length=entry.length,
+            record_id=entry.id,
+            payload_digest=entry.digest,
+        )
+        return entry, ref, row[2]
+
+    def close(self) -> None:
+        self._database.close()

@@ -1,0 +1,32 @@
+"""What the commands on an archive have in common: a mistake is a sentence and exit 2, a failure exit 6."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from scrapy.commands import ScrapyCommand
+
+from crawler.ending import code_of
+from crawler.errors import CrawlerError
+from crawler.housing import Housing
+
+
+class ArchiveCommand(ScrapyCommand):
+    requires_project = True
+    requires_crawler_process = False
+    default_settings = {"LOG_ENABLED": False}  # noqa: RUF012 -- Scrapy's own declaration
+
+    def run(self, args: list[str], opts: argparse.Namespace) -> None:
+        assert self.settings is not None
+        try:
+            self.act(Housing.of(self.settings), args, opts)
+        except CrawlerError as error:
+            sys.stderr.write(f"{error} (exit {code_of(error)})\n")
+            self.exitcode = code_of(error)
+        except BrokenPipeError:
+            self.exitcode = 1  # whoever read our output has left
+
+    def act(self, housing: Housing, args: list[str], opts: argparse.Namespace) -> None:
+        """Do the command's work; CrawlerError says what is wrong."""
+        raise NotImplementedError

@@ -1,0 +1,38 @@
+"""`scrapy crawl`: Scrapy's own command, with exit codes that mean something (DESIGN part 2)."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from scrapy.commands.crawl import Command as Crawl
+from scrapy.exceptions import UsageError
+
+from crawler.arguments import Arguments
+from crawler.ending import Ending, code_of
+from crawler.errors import CrawlerError
+from crawler.extensions.archivist import Archivist
+from crawler.housing import Housing
+
+
+class Command(Crawl):
+    def run(self, args: list[str], opts: argparse.Namespace) -> None:
+        if len(args) != 1:
+            raise UsageError
+        assert self.settings is not None
+        assert self.crawler_process is not None
+        try:
+            Arguments.of(opts.spargs)
+            Housing.of(self.settings).open_store()
+        except CrawlerError as error:
+            return self._end(Ending(code_of(error), str(error)))
+        crawler = self._create_crawler(args[0])
+        self.crawler_process.crawl(crawler, **opts.spargs)
+        self.crawler_process.start()
+        archivist = crawler.get_extension(Archivist) if crawler.extensions else None
+        ending = archivist.ending if archivist else None
+        self._end(ending or Ending(1, "The crawl did not come to its end; the log above says why."))
+
+    def _end(self, ending: Ending) -> None:
+        sys.stderr.write(f"{ending.sentence} (exit {ending.code})\n")
+        self.exitcode = ending.code

@@ -1,0 +1,54 @@
+"""`scrapy export`: the corpus as one file."""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from crawler import archive
+from crawler.command import ArchiveCommand
+from crawler.corpus import corpus
+from crawler.errors import WrongUse
+from crawler.housing import Housing
+
+
+class Command(ArchiveCommand):
+    def syntax(self) -> str:
+        return "FILE.jsonl | FILE.jsonl.gz | -"
+
+    def short_desc(self) -> str:
+        return "Write every article's latest text, once, sorted by id, to one JSONL file"
+
+    def act(self, housing: Housing, args: list[str], opts: argparse.Namespace) -> None:
+        if len(args) != 1:
+            raise WrongUse("scrapy export takes one file to write to, or - for stdout.")
+        store = housing.open_store()
+        archive.found(store)
+        lines = corpus(store)
+        if args[0] == "-":
+            sys.stdout.buffer.writelines(line + b"\n" for line in lines)
+            return
+        count = _write(Path(args[0]), lines)
+        sys.stdout.write(f"{count} articles in {args[0]}\n")
+
+
+def _write(target: Path, lines: Iterator[bytes]) -> int:
+    """The file appears whole, or not at all."""
+    part, count = target.with_name(f".part-{target.name}"), 0
+    try:
+        with part.open("wb") as raw:
+            packed = gzip.GzipFile("", "wb", 6, raw, mtime=0) if target.suffix == ".gz" else raw
+            for line in lines:
+                packed.write(line + b"\n")
+                count += 1
+            if packed is not raw:
+                packed.close()
+        part.rename(target)
+    except OSError as error:
+        raise WrongUse(f"{target} can't be written: {error}") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return count

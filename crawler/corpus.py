@@ -1,0 +1,45 @@
+"""The corpus: every article's latest text, one line an id, by id: the same bytes from the same archive."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+
+from crawler import commits
+from crawler.items import Outcome
+from crawler.stores import Store
+
+SCHEMA = """
+PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;
+CREATE TABLE shown (id INTEGER PRIMARY KEY, version INTEGER);
+CREATE TABLE lines (id INTEGER, version INTEGER, line BLOB, PRIMARY KEY (id, version)) WITHOUT ROWID;
+"""
+READ = (Outcome.ARTICLE, Outcome.CHANGED, Outcome.UNCHANGED)
+
+
+def corpus(store: Store) -> Iterator[bytes]:
+    """The lines, without their ends. SQLite sorts, on disk, so memory stays flat."""
+    with tempfile.NamedTemporaryFile(prefix="corpus-") as file:
+        database = sqlite3.connect(file.name, isolation_level=None)
+        try:
+            database.executescript(SCHEMA)
+            database.execute("BEGIN")
+            for commit in commits.log(store):
+                _take_in(database, store, commit)
+            query = "SELECT line FROM shown JOIN lines USING (id, version) ORDER BY id"
+            for (line,) in database.execute(query):
+                yield line
+        finally:
+            database.close()
+
+
+def _take_in(database: sqlite3.Connection, store: Store, commit: commits.Commit) -> None:
+    for line in commits.lines(store, commit, "items"):
+        item = json.loads(line)
+        database.execute("INSERT INTO lines VALUES (?, ?, ?)", (int(item["id"]), item["version"], line))
+    for outcome in commits.outcomes(store, commit):
+        if outcome.outcome in READ and outcome.version is not None:
+            row = (int(outcome.id), outcome.version)
+            database.execute("INSERT OR REPLACE INTO shown VALUES (?, ?)", row)

@@ -1,0 +1,97 @@
+"""Lists of article ids, as a user gives them: `-a ids=…` and `scrapy ids add`."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedReader, RawIOBase
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from crawler.errors import WrongUse
+from crawler.items import ArticleId
+from crawler.site import article_id
+
+FORM = "An id is a number such as 203367206718582, or its URL http://anapress.net/a/203367206718582."
+LINE_BYTES = 4096  # the longest URL that anybody lists is far shorter; a file of another kind has no lines
+SHOWN = 80  # letters of a wrong line that a message repeats
+GZIP = b"\x1f\x8b"
+
+
+def read(argument: str, *, stdin: BinaryIO) -> Iterator[ArticleId]:
+    """The ids that argument names, in its order: a comma list of them, a file, or `-` for stdin.
+
+    A file is read as its ids are asked for; WrongUse comes where it goes wrong, so take all before any is used.
+    """
+    if argument.startswith("s3://"):
+        raise WrongUse(f"{argument}: a list in S3 comes with the S3 store. Give a file, or - for stdin.")
+    parts = [part for part in argument.split(",") if part.strip()]
+    if not parts:
+        raise WrongUse(f"The list of ids is empty. {FORM}")
+    if argument == "-":
+        return _ids(stdin, "stdin")
+    if any(_meant_as_id(part) for part in parts):
+        return iter([_id(part, "The list of ids") for part in parts])
+    return _file(Path(argument))
+
+
+def _meant_as_id(part: str) -> bool:
+    return part.strip().isdigit() or "://" in part
+
+
+def _file(path: Path) -> Iterator[ArticleId]:
+    try:
+        with path.open("rb") as file:
+            yield from _ids(file, str(path))
+    except (OSError, ValueError) as error:  # ValueError: no name of a file
+        reason = getattr(error, "strerror", None) or error
+        raise WrongUse(
+            f"{_shown(str(path))} is no id, and no file that can be read: {reason}. {FORM}"
+        ) from error
+
+
+def _ids(file: BinaryIO, name: str) -> Iterator[ArticleId]:
+    empty = True
+    with _plain(file, name) as lines:
+        for number, line in enumerate(iter(lambda: lines.readline(LINE_BYTES + 1), b""), start=1):
+            if text := _text(line, where := f"{name}, line {number}"):
+                empty = False
+                yield _id(text, where)
+    if empty:
+        raise WrongUse(f"{name} lists no id. {FORM}")
+
+
+@contextmanager
+def _plain(file: BinaryIO, name: str) -> Iterator[BinaryIO]:
+    """The file, out of its gzip if it is in one."""
+    buffered = BufferedReader(cast(RawIOBase, file))
+    try:
+        packed = buffered.peek(len(GZIP)).startswith(GZIP)
+        yield cast(BinaryIO, gzip.GzipFile(fileobj=buffered)) if packed else buffered
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise WrongUse(f"{name} is torn or no whole gzip file: {error}") from error
+    finally:
+        buffered.detach()  # else stdin would be closed with it
+
+
+def _text(line: bytes, where: str) -> str:
+    """What a line says, without its comment."""
+    if len(line) > LINE_BYTES:
+        raise WrongUse(f"{where} is longer than {LINE_BYTES} bytes: {_shown(repr(line[:SHOWN]))}. {FORM}")
+    try:
+        text = line.decode("utf-8").removeprefix("\ufeff").strip()
+    except UnicodeDecodeError as error:
+        raise WrongUse(f"{where} is not UTF-8: {_shown(repr(line))}. {FORM}") from error
+    return "" if text.startswith("#") else text
+
+
+def _id(text: str, where: str) -> ArticleId:
+    if (named := article_id(text.strip())) is None:
+        raise WrongUse(f"{where}: {_shown(text.strip())} is no id. {FORM}")
+    return named
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= SHOWN else f"{text[:SHOWN]}…")

@@ -1,0 +1,110 @@
+"""The SQLite file under a ledger: made whole or not at all, shared by processes, and loud when it fails."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from crawler.errors import LedgerError, WrongUse
+from crawler.ledger.schema import APPLICATION, FORMAT, HEADER, SCHEMA
+
+BUSY_SECONDS = 120  # another process may be adding millions of ids
+REBUILD = "`scrapy ids rebuild` makes it anew from the archive"
+DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)  # ERROR: tables are missing
+
+
+class Database:
+    """One connection to the file; what SQLite reports is raised as LedgerError."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        if not path.exists():
+            _make(path)
+        with self._named():
+            self._connection = sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode=rw",  # never an empty file in place of a lost one
+                uri=True,
+                timeout=BUSY_SECONDS,
+                isolation_level=None,
+                check_same_thread=False,
+            )
+        try:
+            self._prepare()
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def close(self) -> None:
+        with self._named():
+            self._connection.close()
+
+    def rows(self, sql: str, *values: object) -> list[Any]:
+        """All rows at once: a cursor left open would hold this connection to an old state of the file."""
+        with self._named():
+            return self._connection.execute(sql, values).fetchall()
+
+    def row(self, sql: str, *values: object) -> Any:
+        """The first row, or None."""
+        return next(iter(self.rows(sql, *values)), None)
+
+    @contextmanager
+    def transaction(self, kind: str = "IMMEDIATE") -> Iterator[sqlite3.Connection]:
+        """All or nothing. IMMEDIATE, for one that begins with reading can't always go on to write."""
+        with self._named():
+            self._connection.execute(f"BEGIN {kind}")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def _prepare(self) -> None:
+        ((application,),) = self.rows("PRAGMA application_id")
+        ((version,),) = self.rows("PRAGMA user_version")
+        if application != APPLICATION:
+            raise WrongUse(
+                f"{self.path} is no ledger: set LEDGER_URL to another file, or remove this one; {REBUILD}."
+            )
+        if version > FORMAT:
+            raise WrongUse(
+                f"{self.path} was made by a newer program (format {version}, this one knows {FORMAT}): "
+                f"use that, or remove the file; {REBUILD}."
+            )
+        self.rows("PRAGMA synchronous = FULL")
+        self.rows("PRAGMA cache_size = -8000")  # KB
+        self.rows("PRAGMA wal_autocheckpoint = 4000")  # pages; default 1000 would checkpoint at every apply
+        self.rows("PRAGMA journal_size_limit = 67108864")  # adding millions of ids leaves a long journal
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            advice = f": the ledger is damaged; {REBUILD}." if code in DAMAGED else ""
+            raise LedgerError(f"{self.path}: {error}{advice}") from error
+
+
+def _make(path: Path) -> None:
+    """A new ledger, under its name only when it is whole; whoever links first has made it.
+
+    The folder is not synced: a name that a power cut takes away is made again from the log.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=f"{path.name}.part-", dir=path.parent) as folder:
+            part = Path(folder, path.name)
+            with closing(sqlite3.connect(part, isolation_level=None)) as connection:
+                connection.executescript(HEADER + SCHEMA)
+            os.link(part, path)
+    except FileExistsError:
+        return
+    except (OSError, sqlite3.Error) as error:
+        raise LedgerError(f"no ledger can be made at {path}: {error}") from error

@@ -1,0 +1,147 @@
+"""The tables of the SQLite ledger, and the sentences that write and read them."""
+
+from __future__ import annotations
+
+APPLICATION = 0x414E4150  # "ANAP" in the file's header: whose database it is
+FORMAT = 1
+HEADER = f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT}; PRAGMA journal_mode = WAL;"
+
+# An id is `todo` (left) or settled; `holder` is the worker that has it on lease. `logged`: the log names it.
+# `captured` (unix ms) stands only with an article's outcomes: what a refresh may take.
+# Partial indexes are short where little is left, and an index over a constant is in the order of the key.
+SCHEMA = """
+BEGIN;
+
+CREATE TABLE meta (archive TEXT);
+INSERT INTO meta VALUES (NULL);
+
+CREATE TABLE commits (n INTEGER PRIMARY KEY, segment TEXT NOT NULL);
+CREATE INDEX commits_segment ON commits (segment);
+
+CREATE TABLE workers (number INTEGER PRIMARY KEY, worker TEXT NOT NULL UNIQUE, seen REAL NOT NULL);
+
+CREATE TABLE ids (
+    id INTEGER PRIMARY KEY,
+    todo INTEGER NOT NULL,
+    logged INTEGER NOT NULL,
+    holder INTEGER,
+    takes INTEGER NOT NULL DEFAULT 0,
+    outcome TEXT NOT NULL DEFAULT 'known',
+    reason TEXT,
+    captured INTEGER,
+    version INTEGER,
+    versions INTEGER NOT NULL DEFAULT 0,
+    content_hash BLOB,
+    found TEXT NOT NULL DEFAULT 'list',
+    etag TEXT,
+    last_modified TEXT
+);
+CREATE INDEX ids_todo ON ids (todo) WHERE todo = 1 AND holder IS NULL;
+CREATE INDEX ids_held ON ids (holder) WHERE holder IS NOT NULL;
+CREATE INDEX ids_unlogged ON ids (logged) WHERE logged = 0;
+CREATE INDEX ids_settled ON ids (outcome) WHERE todo = 0;
+CREATE INDEX ids_captured ON ids (captured) WHERE todo = 0 AND holder IS NULL AND captured IS NOT NULL;
+
+CREATE TABLE texts (id INTEGER, content_hash BLOB, version INTEGER NOT NULL, PRIMARY KEY (id, content_hash))
+    WITHOUT ROWID;
+CREATE TABLE firsts (content_hash BLOB PRIMARY KEY, id INTEGER NOT NULL, version INTEGER NOT NULL)
+    WITHOUT ROWID;
+
+CREATE TABLE payloads (
+    number INTEGER PRIMARY KEY,
+    n INTEGER NOT NULL,
+    sha256 BLOB NOT NULL,
+    length INTEGER NOT NULL,
+    start INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    record_id BLOB NOT NULL,
+    digest BLOB,
+    url TEXT NOT NULL,
+    date TEXT NOT NULL
+);
+CREATE INDEX payloads_sha256 ON payloads (sha256);
+CREATE INDEX payloads_url ON payloads (url);
+COMMIT;
+"""
+
+ADD = """
+INSERT INTO ids (id, todo, logged, found) SELECT id, 1, 0, ? FROM temp.added WHERE true ORDER BY id
+ON CONFLICT DO NOTHING
+"""
+
+KNOW = """
+INSERT INTO ids (id, todo, logged, found) VALUES (:id, 1, 1, :found)
+ON CONFLICT DO UPDATE SET logged = 1, todo = todo OR (:requeued AND takes = :take)
+"""
+
+# Outcomes without a text leave version and content_hash as they were, so a return of the text is `unchanged`.
+# A 304 need not repeat the validators that it confirms.
+SETTLE = """
+INSERT INTO ids (id, todo, logged, found, takes, outcome, reason, captured,
+                 version, versions, content_hash, etag, last_modified)
+VALUES (:id, 0, 1, :found, :take, :outcome, :reason, :captured,
+        :version, coalesce(:version, 0), :content_hash, :etag, :last_modified)
+ON CONFLICT DO UPDATE SET
+    todo = 0, logged = 1, holder = NULL,
+    takes = excluded.takes, outcome = excluded.outcome, reason = excluded.reason,
+    captured = excluded.captured,
+    version = CASE WHEN excluded.content_hash IS NULL THEN version ELSE excluded.version END,
+    versions = max(versions, excluded.versions),
+    content_hash = coalesce(excluded.content_hash, content_hash),
+    etag = CASE WHEN :status = 304 THEN coalesce(excluded.etag, etag) ELSE excluded.etag END,
+    last_modified = CASE WHEN :status = 304 THEN coalesce(excluded.last_modified, last_modified)
+                         ELSE excluded.last_modified END
+"""
+
+TEXT = """
+INSERT INTO texts (id, content_hash, version) VALUES (:id, :content_hash, :version) ON CONFLICT DO NOTHING
+"""
+FIRST = """
+INSERT INTO firsts (content_hash, id, version) VALUES (:content_hash, :id, :version) ON CONFLICT DO NOTHING
+"""
+PAYLOAD = """
+INSERT INTO payloads (n, sha256, length, start, bytes, record_id, digest, url, date)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+STORED = """
+SELECT sha256, length, segment, start, bytes, record_id, digest, url, date
+FROM payloads JOIN commits USING (n)
+"""
+
+# INDEXED BY: an error, rather than a scan over all that is settled, should the index ever not fit.
+_LEASE = "SELECT ids.id, takes, found, etag, last_modified FROM "
+LEASE_LEFT = f"{_LEASE} ids INDEXED BY ids_todo WHERE todo = 1 AND holder IS NULL ORDER BY id LIMIT ?"
+LEASE_OLD = f"""
+{_LEASE} ids INDEXED BY ids_captured WHERE todo = 0 AND holder IS NULL AND captured < ?
+ORDER BY captured LIMIT ?
+"""
+LEASE_AMONG = f"""
+{_LEASE} json_each(?) AS wanted CROSS JOIN ids ON ids.id = wanted.value
+WHERE holder IS NULL AND (todo = 1 OR captured < ?) ORDER BY ids.id LIMIT ?
+"""
+HOLD = "UPDATE ids SET holder = ? WHERE id = ?"
+
+SEEN = (
+    "INSERT INTO workers (worker, seen) VALUES (?, ?) ON CONFLICT (worker) DO UPDATE SET seen = excluded.seen"
+)
+# Both ends: after the clock was put back, a worker seen in the future may be long dead.
+DEAD = "SELECT number FROM workers WHERE seen NOT BETWEEN ? AND ?"
+LEASED = """
+SELECT count(*) FROM workers JOIN ids INDEXED BY ids_held ON holder = number WHERE seen BETWEEN ? AND ?
+"""
+END = "UPDATE ids SET holder = NULL WHERE holder = ?"
+
+STANDING = """
+SELECT takes, outcome, version, content_hash, versions, todo FROM ids WHERE id = ? AND logged = 1
+"""
+VERSION = "SELECT version FROM texts WHERE id = ? AND content_hash = ?"
+SETTLED = """
+SELECT id, takes FROM ids INDEXED BY ids_settled
+WHERE todo = 0 AND outcome = ?1 AND substr(coalesce(reason, ''), 1, length(?2)) = ?2
+"""
+COUNT_SETTLED = "SELECT outcome, count(*) FROM ids INDEXED BY ids_settled WHERE todo = 0 GROUP BY outcome"
+COUNT_LEFT = """
+SELECT (SELECT count(*) FROM ids INDEXED BY ids_todo WHERE todo = 1 AND holder IS NULL)
+     + (SELECT count(*) FROM ids INDEXED BY ids_held WHERE holder IS NOT NULL AND todo = 1)
+"""
+COUNT_UNLOGGED = "SELECT count(*) FROM ids INDEXED BY ids_unlogged WHERE logged = 0"

@@ -1,0 +1,107 @@
+"""What we know of anapress.net: ids and URLs, links and redirects."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from string import punctuation
+from urllib.parse import quote, unquote_to_bytes, urldefrag, urljoin, urlsplit
+
+from crawler.items import Absent, ArticleId, Outcome
+
+HOME = "http://anapress.net/"
+NAMES = ("أنا برس", "انا برس", "Ana Press", "AnaPress", "anapress.net", "www.anapress.net")
+FONT_SIZE = "حجم الخط"  #: stands before the text of an article, and on no other page
+
+_MOST = 2**63 - 1  # what SQLite's integers hold
+_HOST = r"(?i:(?:www\.)?anapress\.net\.?)"
+_ORIGIN = rf"(?:(?i:http)://{_HOST}(?::80)?|(?i:https)://{_HOST}(?::443)?)"
+_PATH = r"/a/([1-9][0-9]{0,18})/?"
+_REST = r"(?:[?#][^\x00-\x20\x7f]*)?"
+_BARE = re.compile(r"[1-9][0-9]{0,18}")
+_ARTICLE = re.compile(rf"{_ORIGIN}{_PATH}{_REST}")
+
+_BASE = re.compile(rb"""<base\b[^>]*?\bhref\s*=\s*["']?([^"'\s>]+)""", re.IGNORECASE)
+_HREF = re.compile(rb"""\bhref\s*=\s*(?:"\s*([^"<>]*)"|'\s*([^'<>]*)'|([^\s"'<>]+))""", re.IGNORECASE)
+_WHOLE_LINK = re.compile(rf"(?:{_ORIGIN}|//{_HOST}){_PATH}{_REST}\s*".encode())
+_LOCAL_LINK = re.compile(rf"{_PATH}{_REST}\s*".encode())
+_NEVER = re.compile(rb"[^0-9]*\Z|(?i:#|mailto:|tel:|javascript:|data:)")  # no id, or no page
+
+_HOMES = re.compile(r"/?|/(?:index|default|home)(?:\.[a-z]{3,5})?/?", re.IGNORECASE)
+
+
+def article_id(text: str) -> ArticleId | None:
+    """The id that a bare number or an article's URL names, None where it is neither."""
+    text = text.strip(" \t\r\n")
+    found = _ARTICLE.fullmatch(text)
+    digits = found[1] if found else text
+    if not _BARE.fullmatch(digits) or int(digits) > _MOST:
+        return None
+    return ArticleId(int(digits))
+
+
+def url_of(id: ArticleId) -> str:
+    """The one URL that we ask for an article."""
+    return f"{HOME}a/{id}"
+
+
+def is_site_host(host: str) -> bool:
+    """Whether this host name is the site's own."""
+    return re.fullmatch(_HOST, host) is not None
+
+
+def links(body: bytes, base_url: str) -> tuple[ArticleId, ...]:
+    """The articles that a page links to, each once, in the page's order."""
+    if b"\0" in body:
+        body = body.replace(b"\0", b"")  # UTF-16 as well, whose every other byte is ASCII
+    base = _base_of(body, base_url)
+    ours = re.match(_ORIGIN + r"(?![^/?#])", base) is not None
+    values = dict.fromkeys(one or two or bare for one, two, bare in _HREF.findall(body))
+    ids = (_linked(value, base, ours=ours) for value in values)
+    return tuple(dict.fromkeys(id for id in ids if id is not None))
+
+
+def _base_of(body: bytes, base_url: str) -> str:
+    found = _BASE.search(body, 0, 100_000)  # it stands in the head
+    return (_joined(base_url, found[1].decode("latin-1")) or base_url) if found else base_url
+
+
+def _linked(value: bytes, base: str, *, ours: bool) -> ArticleId | None:
+    if plain := _WHOLE_LINK.fullmatch(value) or (ours and _LOCAL_LINK.fullmatch(value)):
+        return article_id(plain[1].decode())
+    if _NEVER.match(value):
+        return None
+    target = _joined(base, unescape(value.decode("latin-1")).strip())
+    return article_id(unquote_to_bytes(target.encode("utf-8", "replace")).decode("latin-1"))
+
+
+def _joined(base: str, target: str) -> str:
+    """Target as an absolute URL, empty where it is none."""
+    try:
+        return urljoin(base, target)
+    except ValueError:  # a bad IPv6 address
+        return ""
+
+
+def redirect_target(location: str, *, base: str, asked: ArticleId) -> str | Absent:
+    """The URL to go on with while a redirect stays with its article, else what the redirect means."""
+    location = location.strip(" \t")
+    target = urldefrag(_joined(base, location)).url
+    host = _host_of(target)
+    if not location or not host or re.search(r"[\x00-\x20\x7f\\]", location):
+        return Absent(outcome=Outcome.FAILED, reason="bad_redirect")
+    if (id := article_id(target)) == asked:
+        return quote(target, safe=punctuation, encoding="latin-1", errors="replace")
+    if id is not None:
+        return Absent(outcome=Outcome.NOT_ARTICLE, reason=f"redirected_to:{id}")
+    home = is_site_host(host) and _HOMES.fullmatch(urlsplit(target).path)
+    return Absent(outcome=Outcome.NOT_ARTICLE, reason="redirected_home" if home else "redirected_away")
+
+
+def _host_of(url: str) -> str | None:
+    """The host of an http or https URL that can be asked, None of any other."""
+    try:
+        parts = urlsplit(url)
+        return parts.hostname if parts.scheme in ("http", "https") and parts.port != 0 else None
+    except ValueError:  # a bad IPv6 address or port
+        return None

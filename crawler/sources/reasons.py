@@ -1,0 +1,39 @@
+"""Why no response came, as an outcome."""
+
+from __future__ import annotations
+
+from scrapy.exceptions import (
+    CannotResolveHostError,
+    DownloadConnectionRefusedError,
+    DownloadTimeoutError,
+    IgnoreRequest,
+    ResponseDataLossError,
+    UnsupportedURLSchemeError,
+)
+
+from crawler.items import Absent, Outcome
+
+ROBOTS = "Forbidden by robots.txt"  # the message of Scrapy's own middleware
+
+FAILED: tuple[tuple[type[Exception], str], ...] = (
+    (DownloadTimeoutError, "timeout"),
+    (ResponseDataLossError, "dataloss"),
+    (CannotResolveHostError, "dns"),
+    (DownloadConnectionRefusedError, "connect_failed"),
+    (UnsupportedURLSchemeError, "scheme_refused"),
+)
+
+
+def absence_of(error: BaseException | None) -> Absent:
+    """The outcome of a request that brought no response: refused by a rule of ours, or failed."""
+    if isinstance(error, IgnoreRequest):
+        reason = "robots" if str(error) == ROBOTS else _reason(error) or "ignored"
+        return Absent(outcome=Outcome.REFUSED, reason=reason)
+    named = next((name for kind, name in FAILED if isinstance(error, kind)), "download_failed")
+    return Absent(outcome=Outcome.FAILED, reason=_reason(error) or named)
+
+
+def _reason(error: BaseException | None) -> str | None:
+    """The wire client's own word for it, if it is the cause."""
+    reason = getattr(error, "reason", None) or getattr(getattr(error, "__cause__", None), "reason", None)
+    return reason if isinstance(reason, str) else None

@@ -1,0 +1,176 @@
+"""Scrapy's download handler for http and https on our own client."""
+
+from __future__ import annotations
+
+import ssl
+import tempfile
+from datetime import UTC, datetime
+from ipaddress import ip_address
+from pathlib import Path
+from time import monotonic
+from typing import Self
+from uuid import uuid4
+
+from scrapy import Request
+from scrapy.crawler import Crawler
+from scrapy.exceptions import (
+    CannotResolveHostError,
+    DownloadCancelledError,
+    DownloadConnectionRefusedError,
+    DownloadFailedError,
+    DownloadTimeoutError,
+    IgnoreRequest,
+    ResponseDataLossError,
+)
+from scrapy.http import Headers, Response
+from scrapy.responsetypes import responsetypes
+
+from crawler.errors import Undecodable
+from crawler.wire.address import ConnectTo
+from crawler.wire.client import Client, Received
+from crawler.wire.coding import decode
+from crawler.wire.failure import (
+    AddressRefused,
+    BadRequest,
+    ConnectFailed,
+    Cut,
+    EmptyReply,
+    Failure,
+    HeadTooLarge,
+    NameUnresolved,
+    TimedOut,
+    TooLarge,
+)
+from crawler.wire.limits import MIB, Limits
+
+# Every message frames itself here: Scrapy's own Content-Length would stand twice, and the proxy's
+# password is the dialer's alone.
+_NOT_SENT = {b"content-length", b"transfer-encoding", b"proxy-authorization"}
+
+
+class Refused(IgnoreRequest):
+    """A request that we do not make, now or later."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(str(failure))
+        self.reason = failure.reason
+
+
+# The nearest class decides. What Scrapy retries (RETRY_EXCEPTIONS) is what may go better next time;
+# a cancelled download and an ignored request are not.
+_IN_SCRAPY: dict[type[Failure], type[Exception]] = {
+    Failure: DownloadFailedError,
+    NameUnresolved: CannotResolveHostError,
+    ConnectFailed: DownloadConnectionRefusedError,
+    TimedOut: DownloadTimeoutError,
+    Cut: ResponseDataLossError,
+    EmptyReply: DownloadFailedError,
+    TooLarge: DownloadCancelledError,
+    HeadTooLarge: DownloadCancelledError,
+}
+
+
+class WireHandler:
+    """Downloads by the wire client: a decoded response for the spider, exact exchanges for the archive.
+
+    Every exchange is appended to `request.meta["exchanges"]`, whatever comes of it. What fails is one
+    of Scrapy's exceptions with the Failure as its cause, or Refused. A body that can't be read is empty
+    and flagged: `undecodable:<reason>`, or `large` when over PAGE_BYTES. The signals bytes_received and
+    headers_received are not sent.
+    """
+
+    lazy = True
+
+    def __init__(self, client: Client, *, timeout: float, decoded_bytes: int) -> None:
+        self._client = client
+        self._timeout = timeout
+        self._decoded_bytes = decoded_bytes
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        settings = crawler.settings
+        tls = ssl.create_default_context()  # names are verified; SSL_CERT_FILE names other authorities
+        tls.set_alpn_protocols(["http/1.1"])
+        limits = Limits(
+            head_bytes=settings.getint("HEAD_BYTES", MIB // 4),
+            body_bytes=settings.getint("DOWNLOAD_MAXSIZE") or 1024 * MIB,
+            payload_bytes=settings.getint("PAGE_BYTES", 16 * MIB),
+            idle_seconds=settings.getfloat("IDLE_SECONDS", 60),
+        )
+        client = Client(
+            clock=lambda: datetime.now(UTC),
+            new_id=uuid4,
+            tls=tls,
+            spool_dir=Path(settings.get("SPOOL_DIR") or tempfile.gettempdir()) / "bodies",
+            connect_to=ConnectTo.parse(settings.get("CONNECT_TO") or ""),
+            proxy=settings.get("WIRE_PROXY") or "",
+            limits=limits,
+        )
+        return cls(
+            client,
+            timeout=settings.getfloat("DOWNLOAD_TIMEOUT"),
+            decoded_bytes=settings.getint("DECODED_BYTES", 64 * MIB),
+        )
+
+    async def download_request(self, request: Request) -> Response:
+        exchanges = request.meta.setdefault("exchanges", [])
+        began = monotonic()
+        try:
+            received = await self._client.fetch(
+                request.method,
+                request.url,
+                [header for header in _headers(request) if header[0].lower() not in _NOT_SENT],
+                request.body,
+                seconds=float(request.meta.get("download_timeout") or self._timeout),
+            )
+        except Failure as failure:
+            exchanges.extend(failure.exchanges)
+            raise _in_scrapy(failure) from failure
+        finally:
+            request.meta["download_latency"] = monotonic() - began
+        exchanges.extend(received.exchanges)
+        return self._response(request, received)
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    def _response(self, request: Request, received: Received) -> Response:
+        head = received.head
+        headers = Headers()
+        for name, value in head.headers:
+            headers.appendlist(name, value)
+        body, flags = self._body(received)
+        if not flags:
+            headers.pop(b"Content-Encoding", None)  # as Scrapy's own: the body is not coded any more
+        kind = responsetypes.from_args(headers=headers, url=request.url, body=body)
+        return kind(
+            url=request.url,
+            status=head.status,
+            headers=headers,
+            body=body,
+            flags=flags,
+            certificate=received.certificate_der,
+            ip_address=ip_address(received.ip) if received.ip else None,
+            protocol=head.version.decode("ascii"),
+        )
+
+    def _body(self, received: Received) -> tuple[bytes, list[str]]:
+        """The decoded body, or nothing and why."""
+        if received.payload is None:
+            return b"", ["large"]
+        coding = b",".join(received.head.all(b"Content-Encoding")).decode("latin-1")
+        try:
+            return decode(received.payload, coding, limit=self._decoded_bytes), []
+        except Undecodable as error:
+            return b"", [f"undecodable:{error}"]
+
+
+def _headers(request: Request) -> list[tuple[bytes, bytes]]:
+    return [(name, value) for name, values in request.headers.items() for value in values]
+
+
+def _in_scrapy(failure: Failure) -> Exception:
+    if isinstance(failure, (AddressRefused, BadRequest)):
+        return Refused(failure)
+    nearest = next(kind for kind in type(failure).__mro__ if kind in _IN_SCRAPY)
+    return _IN_SCRAPY[nearest](str(failure))

@@ -1,0 +1,101 @@
+"""A server that sends any bytes, and logs what it got and sent: the other end of the wire."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+import struct
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class Logged:
+    """One exchange as the server saw it."""
+
+    request: bytes
+    sent: bytes = b""
+
+
+@dataclass
+class Answer:
+    """The pieces to send, and what to do then: keep, close, reset or hang."""
+
+    pieces: list[bytes]
+    then: str = "keep"
+
+
+Serve = Callable[["Peer"], Coroutine[Any, Any, None]]
+
+
+class Peer:
+    """One connection as the server has it."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, log: list[Logged]) -> None:
+        self.reader = reader
+        self.writer = writer
+        self.log = log
+
+    async def request(self) -> Logged | None:
+        try:
+            head = await self.reader.readuntil(b"\r\n\r\n")
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return None
+        length = [line for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")]
+        body = await self.reader.readexactly(int(length[0].split(b":")[1])) if length else b""
+        self.log.append(Logged(head + body))
+        return self.log[-1]
+
+    async def send(self, data: bytes, logged: Logged) -> None:
+        logged.sent += data
+        self.writer.write(data)
+        await self.writer.drain()
+
+    def reset(self) -> None:
+        sock = self.writer.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.writer.transport.abort()
+
+    async def answer(self, answers: dict[str, Answer]) -> None:
+        while logged := await self.request():
+            answer = answers[logged.request.split(b" ")[1].decode()]
+            for piece in answer.pieces:
+                await self.send(piece, logged)
+                await asyncio.sleep(0)
+            if answer.then == "close":
+                return
+            if answer.then == "reset":
+                return self.reset()
+            if answer.then == "hang":
+                await self.reader.read()
+
+
+@dataclass
+class Raw:
+    port: int
+    log: list[Logged] = field(default_factory=list)
+    connections: int = 0
+
+
+@asynccontextmanager
+async def raw_server(serve: Serve | dict[str, Answer], tls: ssl.SSLContext | None = None) -> AsyncIterator[Raw]:
+    """A server of one `serve` a connection, on a free port of this machine."""
+    raw = Raw(0)
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        raw.connections += 1
+        peer = Peer(reader, writer, raw.log)
+        with contextlib.suppress(ConnectionError, asyncio.CancelledError):
+            await (peer.answer(serve) if isinstance(serve, dict) else serve(peer))
+        writer.transport.close()
+
+    server = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=tls)
+    raw.port = server.sockets[0].getsockname()[1]
+    try:
+        yield raw
+    finally:
+        server.close()
