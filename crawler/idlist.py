@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,13 +18,14 @@ from crawler.site import article_id
 FORM = "An id is a number such as 203367206718582, or its URL http://anapress.net/a/203367206718582."
 LINE_BYTES = 4096  # the longest URL that anybody lists is far shorter; a file of another kind has no lines
 SHOWN = 80  # letters of a wrong line that a message repeats
+COMMENT = re.compile(r"(?:^|\s+)#.*")  # a # inside a URL is none
 GZIP = b"\x1f\x8b"
 
 
 def read(argument: str, *, stdin: BinaryIO) -> Iterator[ArticleId]:
     """The ids that argument names, in its order: a comma list of them, a file, or `-` for stdin.
 
-    A file is read as its ids are asked for; WrongUse comes where it goes wrong, so take all before any is used.
+    A file is read while its ids are taken, and WrongUse comes where it goes wrong: take all, then use them.
     """
     if argument.startswith("s3://"):
         raise WrongUse(f"{argument}: a list in S3 comes with the S3 store. Give a file, or - for stdin.")
@@ -43,13 +45,14 @@ def _meant_as_id(part: str) -> bool:
 
 def _file(path: Path) -> Iterator[ArticleId]:
     try:
-        with path.open("rb") as file:
-            yield from _ids(file, str(path))
-    except (OSError, ValueError) as error:  # ValueError: no name of a file
+        file = path.open("rb")
+    except (OSError, ValueError) as error:  # ValueError: a NUL
         reason = getattr(error, "strerror", None) or error
         raise WrongUse(
             f"{_shown(str(path))} is no id, and no file that can be read: {reason}. {FORM}"
         ) from error
+    with file:
+        yield from _ids(file, str(path))
 
 
 def _ids(file: BinaryIO, name: str) -> Iterator[ArticleId]:
@@ -66,12 +69,12 @@ def _ids(file: BinaryIO, name: str) -> Iterator[ArticleId]:
 @contextmanager
 def _plain(file: BinaryIO, name: str) -> Iterator[BinaryIO]:
     """The file, out of its gzip if it is in one."""
-    buffered = BufferedReader(cast(RawIOBase, file))
+    buffered = BufferedReader(cast("RawIOBase", file))
     try:
         packed = buffered.peek(len(GZIP)).startswith(GZIP)
-        yield cast(BinaryIO, gzip.GzipFile(fileobj=buffered)) if packed else buffered
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise WrongUse(f"{name} is torn or no whole gzip file: {error}") from error
+        yield cast("BinaryIO", gzip.GzipFile(fileobj=buffered)) if packed else buffered
+    except (OSError, EOFError, zlib.error) as error:
+        raise WrongUse(f"{name} can't be read to its end: {error}") from error
     finally:
         buffered.detach()  # else stdin would be closed with it
 
@@ -84,7 +87,7 @@ def _text(line: bytes, where: str) -> str:
         text = line.decode("utf-8").removeprefix("\ufeff").strip()
     except UnicodeDecodeError as error:
         raise WrongUse(f"{where} is not UTF-8: {_shown(repr(line))}. {FORM}") from error
-    return "" if text.startswith("#") else text
+    return COMMENT.sub("", text)
 
 
 def _id(text: str, where: str) -> ArticleId:

@@ -40,9 +40,9 @@ def article_id(text: str) -> ArticleId | None:
     return ArticleId(int(digits))
 
 
-def url_of(id: ArticleId) -> str:
+def url_of(article: ArticleId) -> str:
     """The one URL that we ask for an article."""
-    return f"{HOME}a/{id}"
+    return f"{HOME}a/{article}"
 
 
 def is_site_host(host: str) -> bool:
@@ -57,8 +57,8 @@ def links(body: bytes, base_url: str) -> tuple[ArticleId, ...]:
     base = _base_of(body, base_url)
     ours = re.match(_ORIGIN + r"(?![^/?#])", base) is not None
     values = dict.fromkeys(one or two or bare for one, two, bare in _HREF.findall(body))
-    ids = (_linked(value, base, ours=ours) for value in values)
-    return tuple(dict.fromkeys(id for id in ids if id is not None))
+    found = (_linked(value, base, ours=ours) for value in values)
+    return tuple(dict.fromkeys(one for one in found if one is not None))
 
 
 def _base_of(body: bytes, base_url: str) -> str:
@@ -90,10 +90,10 @@ def redirect_target(location: str, *, base: str, asked: ArticleId) -> str | Abse
     host = _host_of(target)
     if not location or not host or re.search(r"[\x00-\x20\x7f\\]", location):
         return Absent(outcome=Outcome.FAILED, reason="bad_redirect")
-    if (id := article_id(target)) == asked:
+    if (shown := article_id(target)) == asked:
         return quote(target, safe=punctuation, encoding="latin-1", errors="replace")
-    if id is not None:
-        return Absent(outcome=Outcome.NOT_ARTICLE, reason=f"redirected_to:{id}")
+    if shown is not None:
+        return Absent(outcome=Outcome.NOT_ARTICLE, reason=f"redirected_to:{shown}")
     home = is_site_host(host) and _HOMES.fullmatch(urlsplit(target).path)
     return Absent(outcome=Outcome.NOT_ARTICLE, reason="redirected_home" if home else "redirected_away")
 
@@ -102,6 +102,7 @@ def _host_of(url: str) -> str | None:
     """The host of an http or https URL that can be asked, None of any other."""
     try:
         parts = urlsplit(url)
-        return parts.hostname if parts.scheme in ("http", "https") and parts.port != 0 else None
+        port = parts.port
     except ValueError:  # a bad IPv6 address or port
         return None
+    return parts.hostname if parts.scheme in ("http", "https") and port != 0 else None

@@ -69,7 +69,8 @@ class Peer:
             if answer.then == "close":
                 return
             if answer.then == "reset":
-                return self.reset()
+                self.reset()
+                return
             if answer.then == "hang":
                 await self.reader.read()
 
@@ -82,7 +83,9 @@ class Raw:
 
 
 @asynccontextmanager
-async def raw_server(serve: Serve | dict[str, Answer], tls: ssl.SSLContext | None = None) -> AsyncIterator[Raw]:
+async def raw_server(
+    serve: Serve | dict[str, Answer], tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Raw]:
     """A server of one `serve` a connection, on a free port of this machine."""
     raw = Raw(0)
 

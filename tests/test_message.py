@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -19,13 +21,18 @@ WHOLE = {
     "empty by length": ("GET", saying(b"Content-Length: 0"), b""),
     "equal lengths": ("GET", saying(b"Content-Length: 5\r\ncontent-length: 5, 5", b"hello"), b"hello"),
     "chunked": ("GET", CHUNKED + ODD_CHUNKS, b"abcde"),
-    "chunked beats a length": ("GET", saying(b"Content-Length: 3\r\nTransfer-Encoding: Chunked", ODD_CHUNKS), b"abcde"),
+    "chunked beats a length": (
+        "GET",
+        saying(b"Content-Length: 3\r\nTransfer-Encoding: Chunked", ODD_CHUNKS),
+        b"abcde",
+    ),
     "answer to HEAD": ("HEAD", saying(b"Content-Length: 5"), b""),
     "204": ("GET", b"HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n", b""),
     "304": ("GET", b"HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n", b""),
     "interim heads": (
         "GET",
-        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\nLink: x\n\n" + saying(b"Content-Length: 1", b"x"),
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\nLink: x\n\n"
+        + saying(b"Content-Length: 1", b"x"),
         b"x",
     ),
     "only line feeds": ("GET", b"HTTP/1.1 200 OK\nContent-Length: 2\n\nab", b"ab"),
@@ -80,7 +87,9 @@ class Fed:
 
     def __init__(self, pieces: list[bytes], method: str = "GET") -> None:
         body, payload = bytearray(), bytearray()
-        self.message = Message(method, body=body.extend, payload=payload.extend, head_bytes=2048, head_lines=50)
+        self.message = Message(
+            method, body=body.extend, payload=payload.extend, head_bytes=2048, head_lines=50
+        )
         self.taken = 0
         self.error: type[Failure] | None = None
         try:
@@ -99,14 +108,18 @@ class Fed:
 
 def split(data: bytes, places: list[int]) -> list[bytes]:
     cuts = [0, *sorted(place % (len(data) + 1) for place in places), len(data)]
-    return [data[start:end] for start, end in zip(cuts, cuts[1:], strict=False)]
+    return [data[start:end] for start, end in pairwise(cuts)]
 
 
 places = st.lists(st.integers(0, 10_000), max_size=8)
 
 
-@given(st.sampled_from(sorted(WHOLE)), places, st.sampled_from([b"", b"x", b"HTTP/1.1 200 OK\r\n\r\n", b"\r\n"]))
-def test_any_split_gives_the_same_message_and_leaves_the_tail(name: str, places: list[int], tail: bytes) -> None:
+@given(
+    st.sampled_from(sorted(WHOLE)), places, st.sampled_from([b"", b"x", b"HTTP/1.1 200 OK\r\n\r\n", b"\r\n"])
+)
+def test_any_split_gives_the_same_message_and_leaves_the_tail(
+    name: str, places: list[int], tail: bytes
+) -> None:
     method, wire, payload = WHOLE[name]
     fed = Fed(split(wire + tail, places), method)
     assert fed.error is None
@@ -143,7 +156,11 @@ def test_a_close_before_the_end_is_a_cut(name: str, places: list[int]) -> None:
 @given(st.binary(max_size=200), places)
 def test_no_bytes_can_do_more_than_be_refused(junk: bytes, places: list[int]) -> None:
     once, split_up = Fed([CHUNKED + junk]), Fed(split(CHUNKED + junk, places))
-    assert (once.error, once.taken, once.payload) == (split_up.error, split_up.taken, split_up.payload) or once.error
+    assert (once.error, once.taken, once.payload) == (
+        split_up.error,
+        split_up.taken,
+        split_up.payload,
+    ) or once.error
 
 
 @given(st.binary(max_size=200))
@@ -178,7 +195,9 @@ def test_the_interim_heads_are_kept_apart() -> None:
 
 
 def test_a_head_keeps_order_case_and_repeats() -> None:
-    head = parse_head(b"HTTP/1.0 299 So  so \r\nsErVeR: x\r\nX : 1\r\nbad\r\n folded nowhere\r\nx:\r\n  2\r\n:no\r\n\r\n")
+    head = parse_head(
+        b"HTTP/1.0 299 So  so \r\nsErVeR: x\r\nX : 1\r\nbad\r\n folded nowhere\r\nx:\r\n  2\r\n:no\r\n\r\n"
+    )
     assert (head.version, head.status, head.reason) == (b"HTTP/1.0", 299, b"So  so ")
     assert head.headers == ((b"sErVeR", b"x"), (b"X", b"1"), (b"x", b" 2"))
     assert head.get(b"SERVER") == b"x"

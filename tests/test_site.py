@@ -381,6 +381,15 @@ def test_every_fault_that_ends_well_has_gold_values_and_no_other() -> None:
     assert {name for name, id_ in FAULTS.items() if truth(id_)} == SHOWN
 
 
+def test_faults_are_shown_in_every_markup() -> None:
+    assert {truth(FAULTS[name])["era"] for name in SHOWN} == set(range(ERAS))
+
+
+@pytest.mark.parametrize("name", [name for name in FAULTS if name.endswith("_unsaid")])
+def test_an_unsaid_charset_is_said_nowhere(site: Site, name: str) -> None:
+    assert b"charset" not in exchange(site, request(f"/a/{FAULTS[name]}")).lower()
+
+
 def test_redirects_into_private_networks_point_back_at_the_log(site: Site) -> None:
     head, _ = fetch(site, f"/a/{FAULTS['redirect_loopback']}")
     assert f"Location: http://127.0.0.1:{site.port}/".encode() in head

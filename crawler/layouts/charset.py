@@ -16,7 +16,9 @@ _IN_META = re.compile(rb"<meta\b[^>]*?\bcharset\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]+
 _PRESCAN = 4096  # HTML asks for a <meta> in the first 1024 bytes; old pages start with scripts
 
 # Python knows codecs that are none of a text (zlib), slow by design (punycode) or unsafe to trust.
-_KNOWN = re.compile(r"cp125[0-8]|iso8859-\d+|koi8-[ru]|mac-arabic|cp(?:437|720|864|866)|gb\w+|big5\w*|shift_jis|euc_\w+")
+_KNOWN = re.compile(
+    r"cp125[0-8]|iso8859-\d+|koi8-[ru]|mac-arabic|cp(?:437|720|864|866)|gb\w+|big5\w*|shift_jis|euc_\w+"
+)
 _ARABIC = ("cp1256", "iso8859-6")
 _NAMES = {"cp1256": "windows-1256", "iso8859-6": "iso-8859-6"}
 
@@ -58,9 +60,8 @@ def _utf_8(body: bytes) -> str | None:
         return body.decode()
     except UnicodeDecodeError:
         text = body.decode("utf-8", "replace")
-    good = len(text.encode("ascii", "ignore")) - len(text)  # minus the characters beyond ASCII
-    broken = text.count("\ufffd")
-    return text if broken * 20 < -good else None
+    beyond_ascii = len(text) - len(text.encode("ascii", "ignore"))
+    return text if text.count("\ufffd") * 20 < beyond_ascii else None
 
 
 def _detected(body: bytes) -> Iterator[str]:

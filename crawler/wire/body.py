@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -60,7 +61,6 @@ class Body:
         if not self._error:
             await asyncio.wait([self._start()])
         if self._error:
-            self._path.unlink(missing_ok=True)
             raise self._error
         return self._path
 
@@ -68,7 +68,8 @@ class Body:
         """Nobody will want it."""
         await self._settle()
         if self._spooled:
-            self._path.unlink(missing_ok=True)
+            with suppress(OSError):  # a disk that fails may not give it back either
+                self._path.unlink()
 
     async def _settle(self) -> None:
         if self._writing:

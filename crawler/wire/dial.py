@@ -145,6 +145,8 @@ class Dialer:
         return connection
 
     async def _addresses(self, host: str, port: int) -> Sequence[str]:
+        if _is_literal(host):
+            return [host]
         now = asyncio.get_running_loop().time()
         known = self._names.get(host)
         if known and known[0] > now:
@@ -203,3 +205,12 @@ class Dialer:
             raise TlsFailed(f"{name}: closed in the handshake")
         connection.transport = transport
         connection.certificate = transport.get_extra_info("ssl_object").getpeercert(binary_form=True)
+
+
+def _is_literal(host: str) -> bool:
+    """Whether this is an address in its plain spelling; the resolver knows what others mean."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from html import escape
 
 from tests.site.ids import id_of
 from tests.site.markups import html_of
@@ -201,22 +202,20 @@ def written(charset: str, *, kind: str = PLAIN, meta: str = "") -> Callable[[Vis
     """The article in a charset, with this Content-Type, and this charset in its <meta>, or none."""
 
     def answer(visit: Visit) -> Reply:
-        text = re.sub(r"(?i)charset=\"?utf-8\"?", f"charset={meta}" if meta else "", visit.text)
+        text = re.sub(r'(?i)(<meta [^>]*charset="?)utf-8', rf"\g<1>{meta}", visit.text)
+        text = text if meta else re.sub(r"(?i)<meta [^>]*charset=[^>]*>", "", text)
         return Reply(response=whole(text.encode(charset, "xmlcharrefreplace"), kind=kind))
 
     return answer
 
 
 def nul(visit: Visit) -> Reply:
+    """NULs after the title, inside the first paragraph, and before what is no text at all."""
     article = visit.world.article(visit.id)
     assert article is not None
-    first = article.paragraphs[0].split(" ")[0].encode()
-    body = (
-        visit.page.replace(b"</title>", b"</title>\0")
-        .replace(first, first + b"\0")
-        .replace(b"</body>", b"\0\0\xff\xfe</body>")
-    )
-    return Reply(response=whole(body))
+    words = escape(" ".join(article.paragraphs[0].split(" ")[1:5])).encode()
+    body = visit.page.replace(b"</title>", b"</title>\0").replace(words, words.replace(b" ", b" \0", 1))
+    return Reply(response=whole(body.replace(b"</body>", b"\0\0\xff\xfe</body>")))
 
 
 # How its head is written [9-15]

@@ -1,0 +1,225 @@
+"""A page as its reader sees it: blocks of text in order, links and pictures between them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from crawler.errors import LayoutUnknown
+from crawler.layouts.nesting import refuse_monsters
+
+HARD = 2  #: breaks between two blocks that are two paragraphs; one break may be a mere new line
+
+
+class Block(NamedTuple):
+    """Text that stands together: what lies between two block boundaries or line breaks."""
+
+    text: str  #: white space folded
+    element: int  #: the block element that it is in
+    linked: int  #: how many of its characters are links
+    breaks: int  #: before it: 1 for a single <br>, else HARD
+
+    @property
+    def is_link(self) -> bool:
+        """Whether nothing much but links stands here."""
+        return self.linked * 5 >= len(self.text) * 4
+
+
+class Link(NamedTuple):
+    href: str
+    title: str
+    block: int  #: the block that it is in
+
+
+class Picture(NamedTuple):
+    source: str
+    alt: str
+    block: int  #: the block that it is in, or stands before
+    linked: bool
+
+
+class Element(NamedTuple):
+    """A block element: the blocks from `first` up to `last` are its own and its descendants'."""
+
+    parent: int
+    first: int
+    last: int
+    apart: bool  #: in a <nav>, <aside> or <footer>
+
+
+@dataclass(slots=True)
+class Document:
+    """A parsed page."""
+
+    tree: LexborHTMLParser
+    blocks: list[Block] = field(default_factory=list)
+    elements: list[Element] = field(default_factory=list)
+    links: list[Link] = field(default_factory=list)
+    pictures: list[Picture] = field(default_factory=list)
+
+    def home(self, block: int) -> int:
+        """The innermost element that holds this block and another one."""
+        at = self.blocks[block].element
+        while at and self.elements[at].last - self.elements[at].first < 2:
+            at = self.elements[at].parent
+        return at
+
+    def child(self, block: int, of: int) -> int:
+        """The element through which `of` holds this block: a child of it, or itself."""
+        at = self.blocks[block].element
+        while at != of and self.elements[at].parent != of:
+            at = self.elements[at].parent
+        return at
+
+
+def document(text: str) -> Document:
+    """The page in this markup; LayoutUnknown where it has no body, or none that can be parsed in time."""
+    refuse_monsters(text)
+    tree = LexborHTMLParser(text)
+    if (body := tree.body) is None:
+        raise LayoutUnknown("no_body")
+    return _Walk(Document(tree)).through(body)
+
+
+def folded(text: str) -> str:
+    """The text on one line, without control characters."""
+    return " ".join(_CONTROLS.sub("", text).split())
+
+
+_CONTROLS = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]+")  # all but white space
+
+_TEXT, _BLOCK, _APART, _BREAK, _LINK, _PICTURE, _SKIP, _INLINE = range(8)
+_ROLES = {
+    _BLOCK: "address article blockquote body caption center dd details dialog dir div dl dt fieldset figcaption"
+    " figure form h1 h2 h3 h4 h5 h6 header hgroup hr legend li main menu ol p pre section summary table tbody"
+    " td tfoot th thead tr ul marquee",
+    _APART: "aside footer nav",
+    _BREAK: "br",
+    _LINK: "a",
+    _PICTURE: "img",
+    _SKIP: "script style noscript template iframe svg math select textarea button object video audio canvas head"
+    " datalist noframes noembed title",
+}
+
+
+def _role_table() -> dict[int, int]:
+    make = LexborHTMLParser("").create_node
+    table = {make(name).tag_id: role for role, names in _ROLES.items() for name in names.split()}
+    text = LexborHTMLParser("<p>x").css("p")[0].first_child
+    assert text is not None, "lexbor gives a paragraph its text"
+    return {text.tag_id: _TEXT, **table}
+
+
+_ROLE = _role_table()
+_HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)
+_SHOWN_AS_BLOCK = re.compile(r"display\s*:\s*(?:block|table|flex|grid|list-item)", re.IGNORECASE)
+
+
+class _Walk:
+    """One way through the tree, without recursion, since a page may nest as deep as it likes."""
+
+    def __init__(self, page: Document) -> None:
+        self.page = page
+        self.styled = _styled(page.tree)
+        self.pieces: list[str] = []
+        self.linked = 0
+        self.breaks = HARD
+        self.element = 0  # the innermost open one
+        self.link: tuple[str, str, int, list[str]] | None = None  # href, its own title, block, text
+
+    def through(self, body: LexborNode) -> Document:
+        self._open(apart=False)
+        path: list[tuple[LexborNode, int]] = []
+        node = body.first_child
+        while node is not None or path:
+            if node is None:
+                node, role = path.pop()
+                self._leave(role)
+            else:
+                role = _ROLE.get(node.tag_id, _INLINE)
+                if role == _TEXT:
+                    self._say(node.text_content or "")
+                elif (role := self._enter(node, role)) != _SKIP and (child := node.first_child) is not None:
+                    path.append((node, role))
+                    node = child
+                    continue
+                else:
+                    self._leave(role)
+            node = node.next
+        self._close()
+        return self.page
+
+    def _say(self, text: str) -> None:
+        self.pieces.append(text)
+        if self.link is not None:
+            self.linked += len(text.strip())
+            self.link[3].append(text)
+
+    def _enter(self, node: LexborNode, role: int) -> int:
+        """Begins an element; says as what it is to be taken."""
+        if self.styled and (shown := self.styled.get(node.mem_id)) is not None:
+            role = shown if role in (_INLINE, _BLOCK, _APART) or shown == _SKIP else role
+        if role in (_BLOCK, _APART):
+            self._open(apart=role == _APART)
+        elif role == _BREAK:
+            self._flush(1)
+        elif role == _LINK:
+            attributes = node.attributes
+            href, title = attributes.get("href"), attributes.get("title")
+            self.link = (href or "", title or "", len(self.page.blocks), [])
+        elif role == _PICTURE:
+            self._picture(node)
+        return role
+
+    def _leave(self, role: int) -> None:
+        if role in (_BLOCK, _APART):
+            self._close()
+        elif role == _LINK and self.link is not None:
+            href, title, block, pieces = self.link
+            self.page.links.append(Link(href, folded("".join(pieces)) or folded(title), block))
+            self.link = None
+
+    def _picture(self, node: LexborNode) -> None:
+        attributes = node.attributes
+        source = attributes.get("data-src") or attributes.get("src")
+        if source:
+            alt = folded(attributes.get("alt") or "")
+            self.page.pictures.append(Picture(source, alt, len(self.page.blocks), self.link is not None))
+
+    def _open(self, *, apart: bool) -> None:
+        self._flush(HARD)
+        elements = self.page.elements
+        apart = apart or (bool(elements) and elements[self.element].apart)
+        elements.append(Element(self.element, len(self.page.blocks), -1, apart))
+        self.element = len(elements) - 1
+
+    def _close(self) -> None:
+        self._flush(HARD)
+        elements = self.page.elements
+        done = elements[self.element]
+        elements[self.element] = done._replace(last=len(self.page.blocks))
+        self.element = done.parent
+
+    def _flush(self, breaks: int) -> None:
+        """Ends the block that was being read, if it says anything, with these breaks after it."""
+        if text := folded("".join(self.pieces)):
+            self.page.blocks.append(Block(text, self.element, self.linked, self.breaks))
+            self.breaks = 0
+        self.pieces.clear()
+        self.linked = 0
+        self.breaks = min(self.breaks + breaks, HARD)
+
+
+def _styled(tree: LexborHTMLParser) -> dict[int, int]:
+    """What is not shown as its tag says, by its own style or attribute."""
+    roles: dict[int, int] = {}
+    for node in tree.css('[style*="display" i], [hidden]'):
+        style = node.attributes.get("style") or ""
+        if "hidden" in node.attributes or _HIDDEN.search(style):
+            roles[node.mem_id] = _SKIP
+        elif _SHOWN_AS_BLOCK.search(style):
+            roles[node.mem_id] = _BLOCK
+    return roles
