@@ -39,7 +39,7 @@ class Housing:
         return cls(
             archive=archive,
             ledger=str(settings["LEDGER_URL"] or f"sqlite:///{home / LEDGER}"),
-            spool=Path(spool).absolute() if spool else home.with_name(f"{home.name}-spool"),
+            spool=Path(spool).absolute() if spool else home.with_name("spool"),
             contact=str(settings["CONTACT"] or ""),
             disk=str(settings["DISK"]),
             segment_bytes=_number(settings, "SEGMENT_BYTES"),

@@ -55,6 +55,7 @@ class Segment:
         self.drafts = 0
         self.bytes = 0
         self._append(warc.warcinfo(f"{name}.warc.gz", opened, self._info, about))
+        self._records += 1
         self.checkpoint()
         disk.sync_folder(spool.folder)
 
@@ -82,6 +83,7 @@ class Segment:
         ):
             offset = self.bytes
             length = sum(self._append(piece) for piece in record.pieces)
+            self._records += 1
             if record.type in ("response", "revisit"):
                 entry = cdxj.entry(
                     exchange, measured, record, filename=f"{self.name}.warc.gz", offset=offset, length=length

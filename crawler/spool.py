@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 import shutil
 from collections.abc import Iterator
@@ -19,9 +20,10 @@ from typing import Self
 from uuid import UUID
 
 from crawler.disk import Disk, make_folder
-from crawler.errors import SpoolError, WrongUse
+from crawler.errors import SpoolError
 
 LOCK, CARD = "lock", "spool.json"
+logger = logging.getLogger(__name__)
 
 
 class Spool:
@@ -53,7 +55,7 @@ class Spool:
 
     @classmethod
     def abandoned(cls, root: Path, archive: UUID, disk: Disk) -> Iterator[Self]:
-        """Spools of workers that are dead, locked by us one after the other; WrongUse on a foreign one."""
+        """Spools of workers that are dead, locked by us one after the other; another archive's are left alone."""
         for folder in sorted(root.iterdir()) if root.is_dir() else ():
             if not (folder / LOCK).is_file():
                 continue
@@ -62,11 +64,9 @@ class Spool:
                 continue  # its worker lives
             spool = cls(folder, lock, disk)
             if spool._archive() not in (None, str(archive)):
+                logger.info("%s holds what was fetched for another archive: left to its crawls", folder)
                 os.close(lock)
-                raise WrongUse(
-                    f"{folder} holds what was fetched for another archive ({spool._archive()}). "
-                    "Crawl with that archive's ARCHIVE_URL to commit it, or give this one another SPOOL_DIR."
-                )
+                continue
             yield spool
 
     def segments(self) -> list[str]:

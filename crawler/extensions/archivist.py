@@ -134,7 +134,8 @@ class Archivist:
         """End the crawl for this reason; the first one counts."""
         if self.failure is None:
             self.failure = error
-            logger.critical("%s", error)
+            if not isinstance(error, WrongUse):  # the last line says that already
+                logger.critical("%s", error)
             self._changed()
             if (engine := self._crawler.engine) is not None and engine.spider is not None:
                 self._chore(engine.close_spider_async(reason="archive_failed"))

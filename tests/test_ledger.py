@@ -1,0 +1,845 @@
+"""What every ledger promises (crawler.ledger.Ledger), and what the one in a file adds."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sqlite3
+import threading
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from uuid import UUID
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from crawler.errors import Damaged, LedgerError, WrongUse
+from crawler.items import ArticleId, Lease, Outcome, RecordRef, Stored
+from crawler.ledger import Standing, open_ledger
+from crawler.ledger.rows import (
+    pack_digest,
+    pack_hash,
+    pack_record_id,
+    unpack_digest,
+    unpack_hash,
+    unpack_record_id,
+)
+from crawler.ledger.sqlite import LEASE_SECONDS, SqliteLedger
+from crawler.lines import Original, OutcomeLine
+
+AT = "2026-03-01T12:00:00.000Z"
+HASH, OTHER = f"n1:sha256:{'ab' * 32}", f"n1:sha256:{'cd' * 32}"
+
+
+class Clock:
+    """A clock that stands until it is put elsewhere."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def go(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(params=["sqlite"])
+def opened(request, tmp_path, clock):
+    """Opens the same ledger as often as it is called."""
+    ledgers = []
+
+    def another():
+        ledgers.append(SqliteLedger(tmp_path / "ledger.db", clock=clock))
+        return ledgers[-1]
+
+    yield another
+    for ledger in ledgers:
+        ledger.close()
+
+
+@pytest.fixture
+def ledger(opened):
+    return opened()
+
+
+def ids_of(leases) -> list[int]:
+    return [lease.id for lease in leases]
+
+
+def line(id: int, outcome: Outcome, **more) -> OutcomeLine:
+    more.setdefault("take", 0 if outcome is Outcome.KNOWN else 1)
+    return OutcomeLine(id=str(id), url=f"http://anapress.net/a/{id}", outcome=outcome, **more)
+
+
+def read(id: int, text: str = HASH, version: int = 1, outcome=Outcome.ARTICLE, **more) -> OutcomeLine:
+    return line(id, outcome, content_hash=text, version=version, **more)
+
+
+def commit(ledger, *lines: OutcomeLine, stored=(), segment: str | None = None) -> None:
+    n = ledger.n() + 1
+    ledger.apply(n, segment or f"segment-{n}", AT, lines, stored)
+
+
+def record(segment: str, offset: int = 0, sha256: bytes = b"s" * 32, length=100, url="http://anapress.net/a/1"):
+    ref = RecordRef(
+        segment=segment,
+        warc=f"warcs/{segment}.warc.gz",
+        offset=offset,
+        length=80,
+        record_id=f"<urn:uuid:00000000-0000-4000-8000-{offset:012d}>",
+        payload_digest="sha1:" + "A" * 32,
+    )
+    return Stored(sha256=sha256, length=length, record=ref, url=url, date="2026-03-01T11:59:58.123456Z")
+
+
+# adding and leasing
+
+
+def test_a_new_ledger_knows_nothing(ledger) -> None:
+    assert ledger.n() == 0
+    assert ledger.counts().known == ledger.counts().left == 0
+    assert ledger.standing(ArticleId(1)) == Standing()
+    assert ledger.lease("w", 10) == []
+
+
+def test_an_added_id_is_left_and_not_logged(ledger) -> None:
+    assert ledger.add([ArticleId(5), ArticleId(3), ArticleId(5)], "list") == 2
+    counts = ledger.counts()
+    assert (counts.known, counts.left, counts.unlogged, counts.settled) == (2, 2, 2, 0)
+    assert not ledger.logged(ArticleId(5))
+    assert list(ledger.ids(left=True)) == [3, 5]
+
+
+def test_an_id_that_the_log_does_not_name_has_no_standing(ledger) -> None:
+    ledger.add([ArticleId(5)], "list")
+    assert ledger.standing(ArticleId(5)) == Standing()
+
+
+def test_adding_again_is_nothing_new(ledger) -> None:
+    ledger.add([ArticleId(5)], "list")
+    assert ledger.add([ArticleId(5), ArticleId(6)], "link") == 1
+    assert ledger.lease("w", 1)[0].found == "list"
+
+
+def test_the_largest_id_can_be_added(ledger) -> None:
+    ledger.add([ArticleId(2**63 - 1)], "list")
+    assert ids_of(ledger.lease("w", 1, among=[ArticleId(2**63 - 1)])) == [2**63 - 1]
+
+
+def test_a_list_that_breaks_off_adds_nothing(ledger) -> None:
+    def broken():
+        yield ArticleId(1)
+        raise WrongUse("no id")
+
+    with pytest.raises(WrongUse):
+        ledger.add(broken(), "list")
+    assert ledger.counts().known == 0
+    assert ledger.add([ArticleId(2)], "list") == 1
+    assert list(ledger.ids(left=True)) == [2]
+
+
+def test_leases_come_in_the_order_of_the_ids(ledger) -> None:
+    ledger.add(map(ArticleId, (9, 2, 7)), "cdx")
+    assert ledger.lease("w", 2) == [
+        Lease(id=ArticleId(2), take=1, found="cdx"),
+        Lease(id=ArticleId(7), take=1, found="cdx"),
+    ]
+    assert ids_of(ledger.lease("w", 2)) == [9]
+
+
+def test_nobody_leases_what_another_holds(opened) -> None:
+    one, two = opened(), opened()
+    one.add(map(ArticleId, range(1, 5)), "list")
+    assert ids_of(one.lease("one", 2)) == [1, 2]
+    assert ids_of(two.lease("two", 9)) == [3, 4]
+    assert two.leased("one") == two.leased("two") == 2
+    assert two.counts().leased == two.counts().left == 4
+
+
+def test_a_lease_among_ids_takes_only_those_that_are_known_and_free(ledger) -> None:
+    ledger.add(map(ArticleId, (1, 2, 3, 4)), "list")
+    ledger.lease("other", 1)
+    assert sorted(ids_of(ledger.lease("w", 9, among=[4, 1, 99, 3, 3]))) == [3, 4]
+    assert ledger.lease("w", 9, among=[]) == []
+
+
+def test_a_lease_among_many_ids_gives_as_many_as_asked_for(ledger) -> None:
+    ledger.add(map(ArticleId, range(1, 5001)), "list")
+    assert len(ledger.lease("w", 2500, among=range(1, 5001))) == 2500
+    assert ledger.leased("w") == 2500
+
+
+def test_no_room_is_no_lease(ledger) -> None:
+    ledger.add([ArticleId(1)], "list")
+    assert ledger.lease("w", 0) == ledger.lease("w", -1) == []
+
+
+def test_released_ids_can_be_leased_again(ledger) -> None:
+    ledger.add(map(ArticleId, (1, 2, 3)), "list")
+    ledger.lease("w", 3)
+    ledger.release("w", [ArticleId(2)])
+    assert ledger.leased("w") == 2
+    assert ids_of(ledger.lease("v", 9)) == [2]
+    ledger.release("w")
+    assert ids_of(ledger.lease("v", 9)) == [1, 3]
+
+
+def test_nobody_releases_another_s_leases(ledger) -> None:
+    ledger.add([ArticleId(1)], "list")
+    ledger.lease("w", 1)
+    ledger.release("v")
+    ledger.release("v", [ArticleId(1)])
+    assert ledger.leased("w") == 1
+
+
+def test_an_expired_lease_can_be_taken_by_another(ledger, clock) -> None:
+    ledger.add([ArticleId(1)], "list")
+    ledger.lease("dead", 1)
+    clock.go(LEASE_SECONDS + 1)
+    assert ledger.counts().leased == ledger.leased("dead") == 0
+    assert ids_of(ledger.lease("w", 1)) == [1]
+    ledger.renew("dead")
+    assert ledger.leased("dead") == 0
+
+
+def test_a_worker_that_is_heard_of_keeps_its_leases(ledger, clock) -> None:
+    ledger.add([ArticleId(1)], "list")
+    ledger.lease("w", 1)
+    for _ in range(3):
+        clock.go(LEASE_SECONDS - 1)
+        ledger.renew("w")
+    assert ledger.lease("v", 1) == []
+
+
+def test_a_worker_that_wakes_before_its_leases_are_taken_has_them_still(ledger, clock) -> None:
+    ledger.add([ArticleId(1)], "list")
+    ledger.lease("w", 1)
+    clock.go(LEASE_SECONDS + 1)
+    ledger.renew("w")
+    assert ledger.leased("w") == 1
+    assert ledger.lease("v", 1) == []
+
+
+def test_a_clock_put_back_makes_no_lease_eternal(ledger, clock) -> None:
+    ledger.add([ArticleId(1)], "list")
+    ledger.lease("dead", 1)
+    clock.go(-365 * 86400)
+    assert ids_of(ledger.lease("w", 1)) == [1]
+
+
+# commits
+
+
+def test_an_outcome_settles_its_id_and_ends_the_lease(ledger) -> None:
+    ledger.add([ArticleId(1)], "list")
+    ledger.lease("w", 1)
+    commit(ledger, read(1))
+    assert ledger.leased("w") == 0
+    assert ledger.standing(ArticleId(1)) == Standing(
+        takes=1, outcome=Outcome.ARTICLE, version=1, content_hash=HASH, versions=1, left=False
+    )
+    assert ledger.counts().outcomes == {Outcome.ARTICLE: 1}
+    assert ledger.lease("w", 1) == []
+
+
+def test_an_outcome_of_an_unheard_of_id_makes_it_known_and_settled(ledger) -> None:
+    commit(ledger, line(1, Outcome.GONE))
+    counts = ledger.counts()
+    assert (counts.known, counts.left, counts.settled) == (1, 0, 1)
+    assert ledger.logged(ArticleId(1))
+
+
+def test_a_known_line_makes_an_unheard_of_id_left(ledger) -> None:
+    commit(ledger, line(1, Outcome.KNOWN, found="sitemap"))
+    assert ledger.standing(ArticleId(1)) == Standing(outcome=Outcome.KNOWN, left=True)
+    assert ledger.counts().unlogged == 0
+    assert ledger.lease("w", 1) == [Lease(id=ArticleId(1), take=1, found="sitemap")]
+
+
+def test_a_known_line_of_an_added_id_marks_it_logged_and_leaves_its_lease(ledger) -> None:
+    ledger.add([ArticleId(1)], "list")
+    ledger.lease("w", 1)
+    commit(ledger, line(1, Outcome.KNOWN, found="link"))
+    assert ledger.logged(ArticleId(1))
+    assert ledger.leased("w") == 1
+    assert ledger.counts().unlogged == 0
+
+
+def test_a_known_line_of_a_settled_id_changes_nothing(ledger) -> None:
+    commit(ledger, read(1))
+    before = ledger.standing(ArticleId(1))
+    commit(ledger, line(1, Outcome.KNOWN))
+    assert ledger.standing(ArticleId(1)) == before
+
+
+def test_a_requeued_id_is_left_again_for_its_next_take(ledger) -> None:
+    commit(ledger, line(1, Outcome.FAILED, take=3, reason="timeout"))
+    commit(ledger, line(1, Outcome.KNOWN, reason="requeued", take=3))
+    standing = ledger.standing(ArticleId(1))
+    assert (standing.outcome, standing.left, standing.takes) == (Outcome.FAILED, True, 3)
+    assert ledger.counts().settled == 0
+    assert [lease.take for lease in ledger.lease("w", 1)] == [4]
+
+
+def test_a_requeue_that_another_take_has_overtaken_changes_nothing(ledger) -> None:
+    commit(ledger, line(1, Outcome.FAILED, take=2))
+    commit(ledger, line(1, Outcome.KNOWN, reason="requeued", take=1))
+    assert not ledger.standing(ArticleId(1)).left
+
+
+def test_a_commit_applied_again_changes_nothing(ledger) -> None:
+    commit(ledger, line(1, Outcome.FAILED), stored=[record("segment-1")])
+    commit(ledger, line(1, Outcome.GONE, take=2))
+    before = ledger.standing(ArticleId(1)), ledger.counts()
+    ledger.apply(1, "segment-1", AT, [line(1, Outcome.FAILED)], [record("segment-1")])
+    assert (ledger.standing(ArticleId(1)), ledger.counts()) == before
+    assert ledger.n() == 2
+
+
+def test_a_commit_is_taken_in_whole_or_not_at_all(ledger) -> None:
+    def broken():
+        yield record("segment-1")
+        raise Damaged
+
+    ledger.add([ArticleId(1)], "list")
+    ledger.lease("w", 1)
+    with pytest.raises(Damaged):
+        ledger.apply(1, "segment-1", AT, [read(1), line(2, Outcome.KNOWN)], broken())
+    assert ledger.n() == 0
+    assert ledger.segment("segment-1") is None
+    assert ledger.leased("w") == 1
+    assert ledger.original(HASH) is None
+    assert ledger.stored(b"s" * 32, 100) is None
+    assert ledger.counts().known == 1
+
+
+def test_a_commit_that_leaves_a_gap_is_refused(ledger) -> None:
+    commit(ledger)
+    with pytest.raises(LedgerError, match="has 1 commits and can't take in commit 3"):
+        ledger.apply(3, "segment-3", AT, [], [])
+
+
+def test_another_object_sees_what_was_committed(opened) -> None:
+    one, two = opened(), opened()
+    commit(one, read(1))
+    assert two.n() == 1
+    assert two.standing(ArticleId(1)).outcome is Outcome.ARTICLE
+
+
+def test_a_duplicate_has_the_text_s_hash_and_no_version(ledger) -> None:
+    commit(ledger, read(1), read(2, outcome=Outcome.DUPLICATE, version=None))
+    standing = ledger.standing(ArticleId(2))
+    assert (standing.version, standing.content_hash, standing.versions) == (None, HASH, 0)
+
+
+@pytest.mark.parametrize(
+    "outcome", [Outcome.GONE, Outcome.NOT_ARTICLE, Outcome.REFUSED, Outcome.FAILED, Outcome.KNOWN]
+)
+def test_an_outcome_without_a_text_leaves_the_text_that_the_id_had(ledger, outcome) -> None:
+    commit(ledger, read(1))
+    commit(ledger, line(1, outcome, take=2))
+    standing = ledger.standing(ArticleId(1))
+    assert (standing.version, standing.content_hash, standing.versions) == (1, HASH, 1)
+
+
+def test_a_return_to_an_earlier_text_shows_that_version_and_keeps_the_highest(ledger) -> None:
+    commit(ledger, read(1), read(1, OTHER, 2, Outcome.CHANGED, take=2), read(1, HASH, 1, Outcome.CHANGED, take=3))
+    standing = ledger.standing(ArticleId(1))
+    assert (standing.version, standing.content_hash, standing.versions) == (1, HASH, 2)
+    assert ledger.version(ArticleId(1), OTHER) == 2
+    assert ledger.version(ArticleId(1), HASH) == 1
+    assert ledger.version(ArticleId(2), HASH) is None
+
+
+def test_the_original_of_a_text_is_the_first_in_the_order_of_commits(ledger) -> None:
+    commit(ledger, read(9))
+    commit(ledger, read(1), read(9, OTHER, 2, Outcome.CHANGED, take=2))
+    assert ledger.original(HASH) == Original(id="9", version=1)
+    assert ledger.original(OTHER) == Original(id="9", version=2)
+    assert ledger.original(f"n1:sha256:{'0' * 64}") is None
+
+
+def test_a_text_hashed_in_another_way_is_found_too(ledger) -> None:
+    commit(ledger, read(1, "n2:blake3:xyz"))
+    assert ledger.original("n2:blake3:xyz") == Original(id="1", version=1)
+    assert ledger.standing(ArticleId(1)).content_hash == "n2:blake3:xyz"
+
+
+# payloads and segments
+
+
+def test_a_stored_payload_is_found_by_hash_and_length(ledger) -> None:
+    first, again = record("segment-1", 10), record("segment-1", 90)
+    commit(ledger, stored=[first, again])
+    assert ledger.stored(b"s" * 32, 100) == first
+    assert ledger.stored(b"s" * 32, 101) is None
+    assert ledger.stored(b"t" * 32, 100) is None
+
+
+def test_the_newest_record_of_a_url_is_found(ledger) -> None:
+    old, new = record("segment-1", 10, b"a" * 32), record("segment-2", 10, b"b" * 32)
+    other = record("segment-2", 90, b"c" * 32, url="http://anapress.net/a/2")
+    commit(ledger, stored=[old])
+    commit(ledger, stored=[new, other])
+    assert ledger.stored_url("http://anapress.net/a/1") == new
+    assert ledger.stored_url("http://anapress.net/a/3") is None
+
+
+def test_a_record_without_digest_and_with_an_odd_id_comes_back_as_it_was(ledger) -> None:
+    odd = record("segment-1")
+    odd = replace(odd, record=replace(odd.record, record_id="<urn:x:1>", payload_digest=None))
+    commit(ledger, stored=[odd])
+    assert ledger.stored(odd.sha256, odd.length) == odd
+
+
+def test_a_record_of_another_segment_is_refused(ledger) -> None:
+    with pytest.raises(LedgerError, match="brings a record of elsewhere"):
+        commit(ledger, stored=[record("elsewhere")])
+
+
+def test_a_segment_names_its_commit(ledger) -> None:
+    commit(ledger)
+    commit(ledger, segment="mine")
+    assert ledger.segment("mine") == 2
+    assert ledger.segment("other") is None
+
+
+# refresh
+
+
+def captured(id: int, at: str | None, outcome=Outcome.ARTICLE, **more) -> OutcomeLine:
+    return read(id, f"n1:sha256:{id:064x}", outcome=outcome, captured_at=at, **more)
+
+
+BEFORE = datetime(2026, 2, 1, tzinfo=UTC)
+
+
+def test_a_refresh_takes_what_is_left_then_articles_captured_long_ago(ledger) -> None:
+    commit(
+        ledger,
+        captured(1, "2026-01-20T00:00:00Z", etag='"1"', last_modified="Tue"),
+        captured(2, "2026-02-02T00:00:00Z"),
+        captured(3, "2026-01-10T00:00:00Z", Outcome.UNCHANGED),
+        captured(4, None),  # at the commit's time
+        line(5, Outcome.GONE, captured_at="2026-01-01T00:00:00Z"),
+        line(6, Outcome.KNOWN),
+    )
+    assert ids_of(ledger.lease("w", 2, captured_before=BEFORE)) == [6, 3]
+    assert ledger.lease("w", 2, captured_before=BEFORE) == [
+        Lease(id=ArticleId(1), take=2, etag='"1"', last_modified="Tue")
+    ]
+
+
+def test_a_refresh_among_ids_takes_only_those(ledger) -> None:
+    commit(ledger, captured(1, "2026-01-20T00:00:00Z"), captured(2, "2026-01-20T00:00:00Z"))
+    assert ids_of(ledger.lease("w", 9, among=[2, 3], captured_before=BEFORE)) == [2]
+    assert ledger.lease("w", 9, among=[1]) == []
+
+
+def test_an_id_leased_for_a_refresh_is_settled_until_its_next_take_is(ledger) -> None:
+    commit(ledger, captured(1, "2026-01-20T00:00:00Z"))
+    ledger.lease("w", 1, captured_before=BEFORE)
+    counts = ledger.counts()
+    assert (counts.settled, counts.left, counts.leased) == (1, 0, 1)
+    ledger.release("w")
+    assert ledger.lease("w", 1) == []
+    assert ids_of(ledger.lease("w", 1, captured_before=BEFORE)) == [1]
+    commit(ledger, captured(1, "2026-02-20T00:00:00Z", Outcome.UNCHANGED, take=2))
+    assert ledger.lease("w", 1, captured_before=BEFORE) == []
+
+
+def test_a_304_keeps_the_validators_that_it_does_not_repeat(ledger) -> None:
+    commit(ledger, captured(1, "2026-01-01T00:00:00Z", etag='"1"', last_modified="Tue"))
+    commit(ledger, captured(1, "2026-01-02T00:00:00Z", Outcome.UNCHANGED, take=2, status=304, etag='"2"'))
+    (lease,) = ledger.lease("w", 1, captured_before=BEFORE)
+    assert (lease.etag, lease.last_modified) == ('"2"', "Tue")
+
+
+def test_a_whole_answer_without_validators_ends_the_old_ones(ledger) -> None:
+    commit(ledger, captured(1, "2026-01-01T00:00:00Z", etag='"1"'))
+    commit(ledger, captured(1, "2026-01-02T00:00:00Z", Outcome.CHANGED, take=2, status=200))
+    assert ledger.lease("w", 1, captured_before=BEFORE)[0].etag is None
+
+
+# reading it out
+
+
+def test_settled_ids_are_listed_by_outcome_and_reason(ledger) -> None:
+    commit(
+        ledger,
+        line(3, Outcome.FAILED, reason="timeout", take=2),
+        line(1, Outcome.FAILED, reason="dns: no such name"),
+        line(2, Outcome.FAILED),
+        line(4, Outcome.GONE, reason="404"),
+        line(5, Outcome.FAILED, reason="timeout"),
+        line(5, Outcome.KNOWN, reason="requeued", take=1),
+    )
+    assert list(ledger.settled(Outcome.FAILED)) == [(1, 1), (2, 1), (3, 2)]
+    assert list(ledger.settled(Outcome.FAILED, "time")) == [(3, 2)]
+    assert list(ledger.settled(Outcome.FAILED, "%")) == []
+    assert list(ledger.ids(left=True)) == [5]
+    assert list(ledger.ids(left=False)) == [1, 2, 3, 4]
+
+
+def test_ids_can_be_listed_while_others_write(opened) -> None:
+    one, two = opened(), opened()
+    one.add(map(ArticleId, range(1, 12_001)), "list")
+    listed = one.ids(left=True)
+    assert next(listed) == 1
+    two.add([ArticleId(20_000)], "list")
+    one.lease("w", 1)
+    assert list(listed)[-2:] == [12_000, 20_000]
+
+
+# one archive
+
+
+def test_a_ledger_belongs_to_one_archive(opened) -> None:
+    one, two = opened(), opened()
+    one.bind(UUID(int=1))
+    two.bind(UUID(int=1))
+    with pytest.raises(WrongUse, match="is the ledger of archive 00000000-0000-0000-0000-000000000001"):
+        two.bind(UUID(int=2))
+
+
+def test_an_object_made_in_one_thread_serves_another(ledger) -> None:
+    added = []
+    thread = threading.Thread(target=lambda: added.append(ledger.add([ArticleId(1)], "list")))
+    thread.start()
+    thread.join()
+    assert added == [1]
+
+
+# several processes
+
+
+def _lease_all(path: Path, worker: str, go, answers) -> None:
+    go.wait()
+    with closing(SqliteLedger(path)) as ledger:
+        taken = []
+        while leases := ledger.lease(worker, 7):
+            taken += [lease.id for lease in leases]
+    answers.put(taken)
+
+
+def test_processes_that_lease_at_the_same_time_share_nothing(tmp_path) -> None:
+    path, spawn = tmp_path / "ledger.db", multiprocessing.get_context("spawn")
+    with closing(SqliteLedger(path)) as ledger:
+        ledger.add(map(ArticleId, range(1, 2001)), "list")
+    go, answers = spawn.Barrier(2), spawn.Queue()
+    workers = [spawn.Process(target=_lease_all, args=(path, name, go, answers)) for name in ("one", "two")]
+    for worker in workers:
+        worker.start()
+    taken = [answers.get(timeout=60) for _ in workers]
+    for worker in workers:
+        worker.join()
+    assert sorted(taken[0] + taken[1]) == list(range(1, 2001))
+    assert all(taken)
+
+
+def test_a_new_ledger_can_be_opened_by_many_at_the_same_time(tmp_path) -> None:
+    go, bound = threading.Barrier(8), []
+
+    def begin(number: int) -> None:
+        go.wait()
+        with closing(SqliteLedger(tmp_path / "deep" / "ledger.db")) as ledger:
+            bound.append(ledger.add([ArticleId(number)], "list"))
+
+    threads = [threading.Thread(target=begin, args=(number,)) for number in range(1, 9)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with closing(SqliteLedger(tmp_path / "deep" / "ledger.db")) as ledger:
+        assert ledger.counts().known == len(bound) == 8
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["ledger.db"]
+
+
+# a file that is none
+
+
+def spoil(path: Path, at: int, data: bytes) -> None:
+    with path.open("r+b") as file:
+        file.seek(at)
+        file.write(data)
+
+
+@pytest.fixture
+def file(tmp_path) -> Path:
+    path = tmp_path / "ledger.db"
+    with closing(SqliteLedger(path)) as ledger:
+        ledger.add(map(ArticleId, range(1, 5001)), "list")
+    return path
+
+
+def test_a_ledger_outlives_its_object(file) -> None:
+    with closing(open_ledger(f"sqlite://{file}")) as ledger:
+        assert ledger.counts().left == 5000
+
+
+@pytest.mark.parametrize("content", [b"", b"no database at all" * 100])
+def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path, content) -> None:
+    path = tmp_path / "ledger.db"
+    path.write_bytes(content)
+    with pytest.raises((WrongUse, LedgerError), match="scrapy ids rebuild"):
+        SqliteLedger(path)
+    assert path.read_bytes() == content
+
+
+def test_another_program_s_database_is_refused(tmp_path) -> None:
+    with closing(sqlite3.connect(tmp_path / "other.db")) as other:
+        other.execute("CREATE TABLE ids (id)")
+    with pytest.raises(WrongUse, match="is no ledger"):
+        SqliteLedger(tmp_path / "other.db")
+
+
+def test_a_newer_program_s_ledger_is_refused(file) -> None:
+    with closing(sqlite3.connect(file)) as newer:
+        newer.execute("PRAGMA user_version = 99")
+    with pytest.raises(WrongUse, match=r"made by a newer program \(format 99.*scrapy ids rebuild"):
+        SqliteLedger(file)
+
+
+def test_a_damaged_ledger_says_so_and_how_to_mend_it(file) -> None:
+    spoil(file, 4096, b"\xff" * (file.stat().st_size - 4096))
+    with pytest.raises(LedgerError, match="damaged.*scrapy ids rebuild"), closing(SqliteLedger(file)) as ledger:
+        ledger.counts()
+
+
+def test_a_ledger_cut_short_says_so_and_how_to_mend_it(file) -> None:
+    with file.open("r+b") as half:
+        half.truncate(file.stat().st_size // 2)
+    with pytest.raises(LedgerError, match="damaged.*scrapy ids rebuild"), closing(SqliteLedger(file)) as ledger:
+        list(ledger.ids(left=True))
+
+
+def test_a_full_disk_is_said_and_costs_nothing_that_was_there(file) -> None:
+    with closing(SqliteLedger(file)) as ledger:
+        ledger._db.rows("PRAGMA max_page_count = 1")  # SQLite then answers as to ENOSPC: SQLITE_FULL
+        with pytest.raises(LedgerError, match="full"):
+            ledger.add(map(ArticleId, range(10_000, 90_000)), "list")
+        ledger._db.rows("PRAGMA max_page_count = 1000000")
+        assert ledger.counts().known == 5000
+        assert ledger.add([ArticleId(10_000)], "list") == 1
+
+
+def test_a_folder_that_can_t_be_made_is_a_ledger_error(tmp_path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(LedgerError, match="no ledger can be made"):
+        SqliteLedger(tmp_path / "file" / "ledger.db")
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///", "sqlite://ledger.db", "sqlite:///folder/"])
+def test_a_url_without_a_whole_path_is_refused(url) -> None:
+    with pytest.raises(WrongUse, match="LEDGER_URL is"):
+        open_ledger(url)
+
+
+def test_a_path_may_have_any_letters(tmp_path) -> None:
+    odd = tmp_path / "100% #1? é"
+    open_ledger(f"sqlite://{odd}/ledger.db").close()
+    assert (odd / "ledger.db").is_file()
+
+
+# rows
+
+
+@given(st.binary(min_size=32, max_size=32), st.uuids(), st.binary(min_size=20, max_size=20))
+def test_hashes_and_record_ids_of_the_usual_form_are_packed(sha256, uuid, sha1) -> None:
+    assert pack_hash(unpack_hash(sha256)) == sha256
+    assert pack_record_id(f"<{uuid.urn}>") == uuid.bytes
+    assert pack_digest(unpack_digest(sha1)) == sha1
+
+
+@given(st.text() | st.from_regex(r"n1:sha256:[0-9a-fA-F ]*|sha1:[A-Za-z2-7=]*|<urn:uuid:[0-9a-f-]*>"))
+def test_any_text_comes_back_as_it_was(text) -> None:
+    assert unpack_hash(pack_hash(text)) == text
+    assert unpack_record_id(pack_record_id(text)) == text
+    assert unpack_digest(pack_digest(text)) == text
+
+
+# at random
+
+
+@dataclass
+class Known:
+    """What the model holds of one id."""
+
+    takes: int = 0
+    outcome: Outcome | None = None
+    left: bool = True
+    logged: bool = False
+    holder: str | None = None
+
+
+@dataclass
+class Model:
+    ids: dict[int, Known] = field(default_factory=dict)
+    seen: dict[str, datetime] = field(default_factory=dict)
+
+    def dead(self, worker: str, now: datetime) -> bool:
+        return abs(self.seen[worker] - now) > timedelta(seconds=LEASE_SECONDS)
+
+    def held(self, id: int, now: datetime) -> bool:
+        return (holder := self.ids[id].holder) is not None and not self.dead(holder, now)
+
+
+IDS = st.integers(1, 12)
+WORKERS = st.sampled_from(["one", "two", "three"])
+ENDS = st.sampled_from([Outcome.ARTICLE, Outcome.GONE, Outcome.FAILED, Outcome.KNOWN])
+
+
+class LedgerAgainstModel(RuleBasedStateMachine):
+    """Several workers, each with its own object, a clock that jumps, and a model in memory."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = TemporaryDirectory()
+        self.clock = Clock()
+        path = Path(self.folder.name, "ledger.db")
+        self.ledgers = {name: SqliteLedger(path, clock=self.clock) for name in ("one", "two", "three")}
+        self.model = Model()
+        self.log: list[tuple[OutcomeLine, ...]] = []
+
+    def teardown(self) -> None:
+        for ledger in self.ledgers.values():
+            ledger.close()
+        self.folder.cleanup()
+
+    @rule(worker=WORKERS, ids=st.lists(IDS, max_size=6))
+    def add(self, worker, ids) -> None:
+        new = set(ids) - set(self.model.ids)
+        assert self.ledgers[worker].add(ids, "list") == len(new)
+        self.model.ids.update((id, Known()) for id in new)
+
+    @rule(worker=WORKERS, count=st.integers(0, 4), among=st.none() | st.sets(IDS))
+    def lease(self, worker, count, among) -> None:
+        self.model.seen[worker] = self.clock.now
+        free = [
+            id
+            for id, known in sorted(self.model.ids.items())
+            if known.left and not self.model.held(id, self.clock.now) and (among is None or id in among)
+        ]
+        for known in self.model.ids.values():
+            if known.holder and self.model.dead(known.holder, self.clock.now):
+                known.holder = None
+        leases = self.ledgers[worker].lease(worker, count, among=among)
+        assert len(leases) == min(count, len(free))
+        assert {lease.id for lease in leases} <= set(free)
+        assert among is not None or [lease.id for lease in leases] == free[:count]
+        for lease in leases:
+            assert lease.take == self.model.ids[lease.id].takes + 1
+            self.model.ids[lease.id].holder = worker
+
+    @rule(worker=WORKERS)
+    def renew(self, worker) -> None:
+        self.ledgers[worker].renew(worker)
+        self.model.seen[worker] = self.clock.now
+
+    @rule(worker=WORKERS, by=WORKERS, ids=st.none() | st.sets(IDS))
+    def release(self, worker, by, ids) -> None:
+        self.ledgers[by].release(worker, ids)
+        for id, known in self.model.ids.items():
+            if known.holder == worker and (ids is None or id in ids):
+                known.holder = None
+
+    @rule(worker=WORKERS, ends=st.lists(st.tuples(IDS, ENDS, st.booleans()), max_size=4))
+    def apply(self, worker, ends) -> None:
+        lines = []
+        for id, outcome, requeued in ends:
+            known = self.model.ids.setdefault(id, Known())
+            lines.append(self._line(id, known, outcome, requeued=requeued))
+            known.logged = True
+            if outcome is not Outcome.KNOWN:
+                known.takes, known.outcome, known.left, known.holder = known.takes + 1, outcome, False, None
+            elif requeued:
+                known.left = True
+        self.log.append(tuple(lines))
+        self.ledgers[worker].apply(len(self.log), f"s{len(self.log)}", AT, lines, [])
+
+    def _line(self, id, known, outcome, *, requeued) -> OutcomeLine:
+        if outcome is Outcome.ARTICLE:
+            return read(id, f"n1:sha256:{id:064x}", 1, take=known.takes + 1)
+        if outcome is Outcome.KNOWN:
+            return line(id, outcome, reason="requeued" if requeued else None, take=known.takes if requeued else 0)
+        return line(id, outcome, take=known.takes + 1)
+
+    @precondition(lambda self: self.log)
+    @rule(worker=WORKERS, which=st.integers(0, 100))
+    def apply_again(self, worker, which) -> None:
+        n = which % len(self.log) + 1
+        self.ledgers[worker].apply(n, f"s{n}", AT, self.log[n - 1], [])
+
+    @rule(seconds=st.sampled_from([1, 300, 601, 5000, -1, -300, -601, -5000]))
+    def clock_jumps(self, seconds) -> None:
+        self.clock.go(seconds)
+
+    @invariant()
+    def the_counts_are_the_model_s(self) -> None:
+        model = self.model.ids
+        counts = self.ledgers["one"].counts()
+        assert counts.known == counts.settled + counts.left == len(model)
+        assert counts.left == sum(known.left for known in model.values())
+        assert counts.leased == sum(self.model.held(id, self.clock.now) for id in model)
+        assert counts.unlogged == sum(not known.logged for known in model.values())
+        assert self.ledgers["two"].n() == len(self.log)
+
+    @invariant()
+    def the_ids_are_the_model_s(self) -> None:
+        ledger = self.ledgers["three"]
+        assert list(ledger.ids(left=True)) == sorted(id for id, known in self.model.ids.items() if known.left)
+        for id, known in self.model.ids.items():
+            standing = ledger.standing(ArticleId(id))
+            assert standing.takes == known.takes
+            assert standing.left == (known.left and known.logged)
+            assert ledger.logged(ArticleId(id)) == known.logged
+
+    @invariant()
+    def no_worker_holds_more_than_its_leases(self) -> None:
+        ledger, now = self.ledgers["one"], self.clock.now
+        for worker, seen in self.model.seen.items():
+            del seen
+            held = sum(known.holder == worker for known in self.model.ids.values())
+            assert ledger.leased(worker) == (0 if self.model.dead(worker, now) else held)
+
+
+TestLedgerAgainstModel = LedgerAgainstModel.TestCase
+TestLedgerAgainstModel.settings = settings(
+    max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.lists(st.tuples(IDS, ENDS), max_size=5), max_size=6))
+def test_a_ledger_made_again_from_the_log_is_the_same(commits) -> None:
+    takes: dict[int, int] = {}
+
+    def lines(commit):
+        for id, outcome in commit:
+            if outcome is not Outcome.KNOWN:
+                takes[id] = takes.get(id, 0) + 1
+            yield line(id, outcome, take=0 if outcome is Outcome.KNOWN else takes[id])
+
+    log = [list(lines(commit)) for commit in commits]
+    with TemporaryDirectory() as folder:
+        states = []
+        for name, ids in (("first", range(1, 13)), ("again", ())):
+            with closing(SqliteLedger(Path(folder, name))) as ledger:
+                ledger.add(map(ArticleId, ids), "list")
+                ledger.lease("w", 5)
+                for n, written in enumerate(log, start=1):
+                    ledger.apply(n, f"s{n}", AT, written, [])
+                states.append([ledger.standing(ArticleId(id)) for id in range(1, 13)])
+    for one, other in pairwise(states):
+        assert one == other
