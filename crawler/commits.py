@@ -27,6 +27,17 @@ from crawler.lines import OutcomeLine, canonical, lines_of
 from crawler.stores import Store
 
 FOLDER = "commits/"
+PLACES = {
+    "warc": "warcs/{segment}.warc.gz",
+    "index": "indexes/{segment}.cdxj",
+    "items": "items/{n:010d}-{segment}.jsonl.gz",
+    "outcomes": "outcomes/{n:010d}-{segment}.jsonl.gz",
+}
+
+
+def place(kind: str, segment: str, n: int = 0) -> str:
+    """The key of a commit's file of that kind; lines are numbered, for they are decided at the commit."""
+    return PLACES[kind].format(segment=segment, n=n)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +207,6 @@ def _attempt(
     clock: Callable[[], datetime],
 ) -> tuple[Commit, Sequence[File]]:
     """Decide under number n and put the lines; nothing counts until the commit itself is created."""
-    name = f"{n:010d}-{contribution.segment}.jsonl.gz"
     paths = {
         kind: contribution.folder / f"{contribution.segment}.{kind}.gz" for kind in ("items", "outcomes")
     }
@@ -211,7 +221,7 @@ def _attempt(
     for kind, file in (("items", items), ("outcomes", outcomes)):
         if file.count:
             disk.reached(f"commit/put/{kind}")
-            made.append(_put(store, kind, file.path, f"{kind}/{name}", file.count))
+            made.append(_put(store, kind, file.path, place(kind, contribution.segment, n), file.count))
         disk.remove(file.path)
     at = clock().isoformat(timespec="milliseconds").replace("+00:00", "Z")
     files = (*sealed, *made)

@@ -12,7 +12,6 @@ from crawler.fingerprint import letters
 from crawler.items import Absent, Article, ArticleId, Outcome, RecordRef, Take
 from crawler.lines import OutcomeLine, canonical, derived
 
-
 NOT_MODIFIED = "not_modified"  #: the reason of an outcome that rests on a 304
 
 

@@ -1,8 +1,7 @@
 """One segment in the making: a WARC file, and the journal that says what of it counts.
 
 The journal is JSON, a line each: `{"index": …}` a record's CDXJ line, `{"draft": …}` a take, and
-`{"checkpoint": {"warc": bytes, "records": n, "crc": …}}`, the crc being that of the lines since the checkpoint
-before. What lies behind the last whole checkpoint never happened: recovery cuts it off in both files.
+`{"checkpoint": {"warc": bytes, "records": n, "crc": …}}`, the crc being that of the lines since the one before. What lies behind the last whole checkpoint never happened: recovery cuts it off in both files.
 """
 
 from __future__ import annotations
@@ -16,14 +15,13 @@ from pathlib import Path
 from uuid import UUID
 
 from crawler import cdxj, warc
+from crawler.commits import place
 from crawler.decisions import Decider, Decision
 from crawler.disk import Disk
 from crawler.drafts import Draft
 from crawler.errors import Damaged
 from crawler.items import Exchange, RecordRef, Stored
 from crawler.spool import Spool
-
-PLACES = {"warc": "warcs/{}.warc.gz", "index": "indexes/{}.cdxj"}
 
 
 def segment_name(at: datetime, worker: str, serial: int) -> str:
@@ -61,7 +59,7 @@ class Segment:
 
     @property
     def key(self) -> str:
-        return PLACES["warc"].format(self.name)
+        return place("warc", self.name)
 
     @property
     def empty(self) -> bool:
@@ -76,7 +74,7 @@ class Segment:
     def add(
         self, exchange: Exchange, measured: warc.Measured, original: Stored | None
     ) -> tuple[RecordRef | None, Stored | None]:
-        """Write an exchange's records: where its response or revisit lies, and the payload if it lies there whole."""
+        """Write an exchange's records: where its response or revisit lies, and the payload if all of it is there."""
         ref, whole = None, None
         for record in warc.records(
             exchange, measured, original=original, warcinfo_id=self._info, new_id=self._new_id
@@ -152,11 +150,11 @@ class Sealed:
         return self.records <= 1 and not self.drafts
 
     def sealed(self) -> Iterable[tuple[str, Path, str, int]]:
-        yield "warc", self.warc, PLACES["warc"].format(self.segment), self.records
+        yield "warc", self.warc, place("warc", self.segment), self.records
         with self.index.open("rb") as index:
             count = sum(1 for _ in index)
         if count:
-            yield "index", self.index, PLACES["index"].format(self.segment), count
+            yield "index", self.index, place("index", self.segment), count
 
     def decisions(self, decider: Decider) -> Iterator[Decision]:
         entries = (json.loads(line) for line in _lines(self.journal))
@@ -166,7 +164,7 @@ class Sealed:
 
 
 def sealed(spool: Spool, name: str, disk: Disk) -> Sealed:
-    """The segment as its last checkpoint has it, whatever a crash left behind that; its index is made anew."""
+    """The segment as its last checkpoint has it, whatever a crash left behind that; its index made anew."""
     disk.reached("recover")
     journal, archive = spool.path(name, "journal"), spool.path(name, "warc.gz")
     mark = _cut(journal, disk) if journal.exists() else {"warc": 0, "records": 0, "drafts": 0}

@@ -44,6 +44,7 @@ ROBOTSTXT_OBEY = True  # default False
 CONCURRENT_REQUESTS_PER_DOMAIN = 1  # default 8: one small newsroom's server
 DOWNLOAD_DELAY = 0.5  # default 0
 RETRY_TIMES = 4  # default 2: the site answers 503 for a while at night
+RETRY_GIVE_UP_LOG_LEVEL = "INFO"  # default ERROR: an id that failed is an outcome
 DEFAULT_REQUEST_HEADERS = {
     "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
     "Accept-Language": "ar,en;q=0.5",  # default en

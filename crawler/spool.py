@@ -55,7 +55,7 @@ class Spool:
 
     @classmethod
     def abandoned(cls, root: Path, archive: UUID, disk: Disk) -> Iterator[Self]:
-        """Spools of workers that are dead, locked by us one after the other; another archive's are left alone."""
+        """Spools of workers that are dead, locked by us one after the other; not another archive's."""
         for folder in sorted(root.iterdir()) if root.is_dir() else ():
             if not (folder / LOCK).is_file():
                 continue

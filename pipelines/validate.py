@@ -1,4 +1,4 @@
-"""An article is what its schema says, or the crawl stops: a line that breaks the promise must not be written."""
+"""An article is what its schema says, or the crawl stops before a line could break the promise."""
 
 from __future__ import annotations
 

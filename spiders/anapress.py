@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 
 from crawler.arguments import Arguments
 from crawler.extensions.archivist import Archivist
-from crawler.items import Absent, Article, Lease, Outcome, Page, Take
+from crawler.items import Absent, Article, Lease, Page, Take
 from crawler.layouts import read
 from crawler.site import article_id, links
 from crawler.sources.live import Answer, Flow, capture_of, live, page_of
@@ -30,7 +30,7 @@ class Anapress(scrapy.Spider):
         self._arguments = arguments
 
     @classmethod
-    def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
+    def from_crawler(cls, crawler: Crawler, *_: Any, **kwargs: Any) -> Self:
         spider = cls(Arguments.of(kwargs))
         spider._set_crawler(crawler)
         return spider

@@ -4,27 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
 
 from crawler import archive as card
 from crawler import cdxj, commits, warc
 from crawler.audit.lines import Replay
 from crawler.audit.places import Places
 from crawler.commits import Commit, File
-from crawler.errors import Damaged, LedgerError
+from crawler.errors import Damaged
 from crawler.ledger import Counts
 from crawler.ledger.sqlite import SqliteLedger
-from crawler.lines import OutcomeLine
-from crawler.segment import PLACES
 from crawler.stores import Store
 from crawler.warc import Record
 
-LINES = {"items": "items/{:010d}-{}.jsonl.gz", "outcomes": "outcomes/{:010d}-{}.jsonl.gz"}
 OURS = ("snapshots/", "runs/", "exclusions.jsonl", card.KEY)
 
 
@@ -137,10 +132,11 @@ class _Auditor:
         if (n := self._ledger.segment(commit.segment)) is not None:
             self._fault(key, "", f"commit {n} names segment {commit.segment} already")
         for file in commit.files:
-            pattern = PLACES.get(file.kind, "").format(commit.segment)
-            pattern = pattern or LINES.get(file.kind, "").format(commit.n, commit.segment)
-            if file.path != pattern:
-                self._fault(key, "", f"its {file.kind} should be {pattern}, not {file.path}")
+            right = (
+                commits.place(file.kind, commit.segment, n=commit.n) if file.kind in commits.PLACES else None
+            )
+            if file.path != right:
+                self._fault(key, "", f"its {file.kind} should be {right}, not {file.path}")
 
     def _sums(self, commit: Commit, file: File) -> bool:
         """Whether the file is, to the byte, what the commit says."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from typing import BinaryIO
 
 from crawler import cdxj, commits, remake, warc

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -23,8 +23,7 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        if not path.exists():
-            _make(path)
+        _ensure(path)
         with self._named():
             self._connection = sqlite3.connect(
                 f"{path.absolute().as_uri()}?mode=rw",  # never an empty file in place of a lost one
@@ -92,19 +91,20 @@ class Database:
             raise LedgerError(f"{self.path}: {error}{advice}") from error
 
 
-def _make(path: Path) -> None:
-    """A new ledger, under its name only when it is whole; whoever links first has made it.
+def _ensure(path: Path) -> None:
+    """A ledger, made if there is none: under its name only when it is whole, and by whoever links it first.
 
-    The folder is not synced: a name that a power cut takes away is made again from the log.
+    The folder is not synced: a ledger that a power cut takes away is made again from the log.
     """
     try:
+        if path.exists():
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=f"{path.name}.part-", dir=path.parent) as folder:
             part = Path(folder, path.name)
             with closing(sqlite3.connect(part, isolation_level=None)) as connection:
                 connection.executescript(HEADER + SCHEMA)
-            os.link(part, path)
-    except FileExistsError:
-        return
+            with suppress(FileExistsError):
+                os.link(part, path)
     except (OSError, sqlite3.Error) as error:
         raise LedgerError(f"no ledger can be made at {path}: {error}") from error

@@ -32,7 +32,7 @@ class Archive:
         await self._keep(request)
         return response
 
-    async def process_exception(self, request: Request, exception: Exception) -> None:
+    async def process_exception(self, request: Request, exception: Exception) -> None:  # noqa: ARG002
         await self._keep(request)
 
     async def _keep(self, request: Request) -> None:

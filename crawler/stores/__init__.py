@@ -20,7 +20,7 @@ class Store(Protocol):
         """Keep a sealed file under key: afterwards it is there whole, and lasts, or StoreError."""
 
     def create(self, key: str, data: bytes) -> bool:
-        """Keep data under key unless the key is taken: whether it was free. Never half, never over another."""
+        """Keep data under key unless the key is taken: whether it was. Never half, never over another."""
 
     def read(self, key: str) -> BinaryIO | None:
         """The object, to be read and closed; None if there is none."""

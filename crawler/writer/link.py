@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 
 from crawler.errors import WriterDied
@@ -50,10 +50,8 @@ class Link(asyncio.Protocol):
         """Let the writer seal and end; what went wrong, if anything did."""
         if not self.ended.done():
             self._closing = True
-            try:
+            with suppress(WriterDied):  # `ended` says why
                 await self.send(Close())
-            except WriterDied:
-                pass  # `ended` says why
         return await self.ended
 
     @property
@@ -76,7 +74,7 @@ class Link(asyncio.Protocol):
                 self._said = report.message
             self._on_report(report)  # type: ignore[arg-type]
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         code = self._process.wait()
         self._room.set()
         fine = self._closing and code == 0 and self._said is None
@@ -87,7 +85,7 @@ class Link(asyncio.Protocol):
 async def start_writer(plan: Plan, spool: Spool, on_report: Callable[[Report], None]) -> Link:
     """A writer for this spool, running."""
     ours, theirs = socket.socketpair()
-    places = json.dumps([os.path.abspath(place) for place in sys.path])
+    places = json.dumps([place or "." for place in sys.path])
     arguments = [places, str(theirs.fileno()), str(spool.lock), json.dumps(asdict(plan))]
     with theirs:
         process = subprocess.Popen(  # noqa: ASYNC220, S603 -- our own module, and starting takes a moment
