@@ -39,7 +39,7 @@ def find(store: Store) -> Archive | None:
             raw = json.loads(stream.read())
             if raw["format"] > FORMAT:
                 raise WrongUse(
-                    f"{store.url} has archive format {raw['format']}, this program knows {FORMAT}: use a newer one."
+                    f"{store.url} has archive format {raw['format']}, we know {FORMAT}: use a newer program."
                 )
             archive = Archive(**raw)
             _ = archive.id

@@ -15,7 +15,7 @@ from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, Self, cast
 
 from crawler import cdxj
 from crawler.decisions import Decider, Decision
@@ -173,16 +173,20 @@ def outcomes(store: Store, commit: Commit) -> Iterator[OutcomeLine]:
 
 
 def lines(store: Store, commit: Commit, kind: str) -> Iterator[bytes]:
-    """The lines of one of a commit's files, none if it has no such file; Damaged if it can't be read whole."""
+    """The lines of one of a commit's files, none if it has none such; Damaged if it can't be read whole."""
     if (file := commit.file(kind)) is None:
         return
     if (stream := store.read(file.path)) is None:
         raise Damaged(f"{file.path} is missing, but commit {commit.n} names it")
     with closing(stream):
         try:
-            yield from lines_of(gzip.open(stream) if file.path.endswith(".gz") else stream)  # type: ignore[arg-type]
+            yield from lines_of(_plain(stream, file))
         except (OSError, EOFError) as error:
             raise Damaged(f"{file.path} can't be read: {error}") from error
+
+
+def _plain(stream: BinaryIO, file: File) -> BinaryIO:
+    return cast("BinaryIO", gzip.GzipFile(fileobj=stream)) if file.path.endswith(".gz") else stream
 
 
 def _stored(store: Store, commit: Commit) -> Iterator[Stored]:
@@ -243,7 +247,7 @@ class _Lines:
     def __init__(self, path: Path, disk: Disk) -> None:
         self.path, self.count, self._disk = path, 0, disk
 
-    def __enter__(self) -> _Lines:
+    def __enter__(self) -> Self:
         self._disk.remove(self.path)
         self._file: BinaryIO = self._disk.open(self.path)
         self._gzip = gzip.GzipFile(filename="", mode="wb", fileobj=self._file, compresslevel=6, mtime=0)

@@ -14,7 +14,7 @@ from crawler.decisions import Decider, Decision
 from crawler.disk import Disk
 from crawler.items import ArticleId
 from crawler.ledger import Ledger
-from crawler.segment import sealed, segment_name
+from crawler.segment import Sealed, sealed, segment_name
 from crawler.spool import Spool
 from crawler.stores import Store
 
@@ -27,14 +27,18 @@ def recover(root: Path, archive: UUID, store: Store, ledger: Ledger, disk: Disk,
     commits.follow(store, ledger)
     for spool in Spool.abandoned(root, archive, disk):
         for name in spool.segments():
-            segment = sealed(spool, name, disk)
-            if not segment.empty and ledger.segment(name) is None:
-                done = commits.commit(segment, store, ledger, disk, clock)
-                logger.info("Recovered %s: commit %s", name, done.n)
+            if ledger.segment(name) is None:  # else its files are the archive's too (linked): never cut them
+                _commit(sealed(spool, name, disk), store, ledger, disk, clock)
             spool.drop(name)
         disk.reached("recover/release")
         ledger.release(spool.worker)
         spool.close(remove=True)
+
+
+def _commit(segment: Sealed, store: Store, ledger: Ledger, disk: Disk, clock: Clock) -> None:
+    if not segment.empty:
+        done = commits.commit(segment, store, ledger, disk, clock)
+        logger.info("Recovered %s: commit %s", segment.segment, done.n)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """One segment in the making: a WARC file, and the journal that says what of it counts.
 
 The journal is JSON, a line each: `{"index": …}` a record's CDXJ line, `{"draft": …}` a take, and
-`{"checkpoint": {"warc": bytes, "records": n, "crc": …}}`, the crc being that of the lines since the one before. What lies behind the last whole checkpoint never happened: recovery cuts it off in both files.
+`{"checkpoint": {"warc": bytes, "records": n, "crc": …}}`, the crc being that of the lines since the one
+before. What lies behind the last whole checkpoint never happened: recovery cuts it off in both files.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ class Segment:
     def add(
         self, exchange: Exchange, measured: warc.Measured, original: Stored | None
     ) -> tuple[RecordRef | None, Stored | None]:
-        """Write an exchange's records: where its response or revisit lies, and the payload if all of it is there."""
+        """Write an exchange's records: where its response or revisit lies, and the payload if it is whole."""
         ref, whole = None, None
         for record in warc.records(
             exchange, measured, original=original, warcinfo_id=self._info, new_id=self._new_id

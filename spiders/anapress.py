@@ -73,8 +73,7 @@ class Anapress(scrapy.Spider):
         )
 
     def _take(self, lease: Lease, result: tuple[Page, int] | Absent, last: Response | scrapy.Request) -> Take:
-        absent = result if isinstance(result, Absent) else None
-        page = None if isinstance(result, Absent) else result[0]
+        page, read_as = (None, result) if isinstance(result, Absent) else (result[0], read(*result))
         status = last.status if isinstance(last, Response) else None
         capture = capture_of(last)
         response = capture if capture and capture.head else None
@@ -82,7 +81,7 @@ class Anapress(scrapy.Spider):
         return Take(
             lease=lease,
             url=page.url if page else last.url,
-            result=absent or read(page, status or 0),
+            result=read_as,
             capture=response.id if response else None,
             captured_at=warc_date(response.began) if response else None,
             status=status if response else None,

@@ -110,10 +110,10 @@ class _Auditor:
             self._fault(key, "", str(error))
             return
         self._named.update(file.path for file in commit.files)
-        whole = all([self._sums(commit, file) for file in commit.files])
+        sound = [self._sums(commit, file) for file in commit.files]  # each is looked at
         if file := commit.file("warc"):
             self._warc(commit, file)
-        if whole:
+        if all(sound):
             self._lines(commit)
 
     def rest(self) -> None:

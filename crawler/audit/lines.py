@@ -82,7 +82,7 @@ class Replay:
     ) -> Iterator[Decision]:
         """The decision on this line made again; a fault where it comes out otherwise."""
         try:
-            decisions = list(self._again(decider, line, commit))
+            decisions = list(self._again(decider, line))
         except Damaged as error:
             self._wrong(commit, "outcomes", number, str(error))
             return
@@ -91,14 +91,14 @@ class Replay:
             self._wrong(commit, "outcomes", number, f"is {str(line)[:400]}; the log before it gives {told}")
         yield from decisions
 
-    def _again(self, decider: Decider, line: OutcomeLine, commit: Commit) -> Iterator[Decision]:
+    def _again(self, decider: Decider, line: OutcomeLine) -> Iterator[Decision]:
         if line.outcome is Outcome.KNOWN and line.reason == REQUEUED:
             return decider.requeue(line.article_id, line.take)
         if line.outcome is Outcome.KNOWN:
             return decider.know(line.article_id, line.found or "")
-        return decider.decide([self._draft(line, commit)])
+        return decider.decide([self._draft(line)])
 
-    def _draft(self, line: OutcomeLine, commit: Commit) -> Draft:
+    def _draft(self, line: OutcomeLine) -> Draft:
         """What the spool held, as far as the line and its records tell."""
         article, payload = None, None
         if line.outcome in READ and line.reason != NOT_MODIFIED:

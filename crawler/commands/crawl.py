@@ -13,6 +13,7 @@ from crawler.ending import Ending, code_of
 from crawler.errors import CrawlerError
 from crawler.extensions.archivist import Archivist
 from crawler.housing import Housing
+from crawler.wire.address import ConnectTo
 
 
 class Command(Crawl):
@@ -24,8 +25,10 @@ class Command(Crawl):
         try:
             Arguments.of(opts.spargs)
             Housing.of(self.settings).open_store()
+            ConnectTo.parse(self.settings["CONNECT_TO"] or "")
         except CrawlerError as error:
-            return self._end(Ending(code_of(error), str(error)))
+            self._end(Ending(code_of(error), str(error)))
+            return
         crawler = self._create_crawler(args[0])
         self.crawler_process.crawl(crawler, **opts.spargs)
         self.crawler_process.start()

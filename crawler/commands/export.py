@@ -22,7 +22,7 @@ class Command(ArchiveCommand):
     def short_desc(self) -> str:
         return "Write every article's latest text, once, sorted by id, to one JSONL file"
 
-    def act(self, housing: Housing, args: list[str], opts: argparse.Namespace) -> None:
+    def act(self, housing: Housing, args: list[str], opts: argparse.Namespace) -> None:  # noqa: ARG002
         if len(args) != 1:
             raise WrongUse("scrapy export takes one file to write to, or - for stdout.")
         store = housing.open_store()

@@ -22,7 +22,7 @@ class Command(ArchiveCommand):
     def short_desc(self) -> str:
         return "Read the whole archive as a stranger would, and prove it (exit 1 if it is at fault)"
 
-    def act(self, housing: Housing, args: list[str], opts: argparse.Namespace) -> None:
+    def act(self, housing: Housing, args: list[str], opts: argparse.Namespace) -> None:  # noqa: ARG002
         if args:
             raise WrongUse("scrapy verify takes no arguments: ARCHIVE_URL names the archive.")
         store = housing.open_store()

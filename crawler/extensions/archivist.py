@@ -87,7 +87,7 @@ class Archivist:
 
     @property
     def open(self) -> bool:
-        """Whether there is an archive to write to: only a crawl of leases opens one (`scrapy shell` does not)."""
+        """Whether there is an archive to write to: only a crawl of leases opens one (not `scrapy shell`)."""
         return self._link is not None
 
     async def start(self, arguments: Arguments) -> None:
@@ -103,7 +103,7 @@ class Archivist:
         self._chore(self._stay_alive())
 
     async def leases(self) -> AsyncIterator[Lease]:
-        """One lease after the other, as there is room for it; ends when nothing is left that could be leased."""
+        """One lease after the other, as there is room for it; ends when nothing is left to be leased."""
         while self.failure is None:
             events = self._events
             batch = await self._on(self._leasing, self._lease)
@@ -158,7 +158,7 @@ class Archivist:
                 )
             )
 
-    def item_failed(self, item: object, failure: Failure) -> None:
+    def item_failed(self, failure: Failure) -> None:
         """A take that could not be drafted ends the crawl: its id is left, and the next run takes it."""
         self.fail(
             failure.value if isinstance(failure.value, CrawlerError) else CrawlerError(f"{failure.value!r}")

@@ -3,18 +3,101 @@
 from __future__ import annotations
 
 import re
-from html import unescape
 
 from crawler.items import Absent, ArticleId, Outcome
+from crawler.layouts.document import Document, folded
+from crawler.layouts.labels import plain
+from crawler.layouts.metadata import page_title, without_site
 from crawler.layouts.signs import SIGNS
 from crawler.site import FONT_SIZE, HOME, NAMES, article_id
 
 _HTML_TYPES = ("text/html", "application/xhtml+xml")
 _VAGUE_TYPES = ("", "text/plain", "application/octet-stream", "application/xml", "text/xml")
-_MAGIC = re.compile(
-    r"%PDF-|\x89PNG|GIF8[79]a|\ufffd+PNG|\ufffd\ufffd|PK\x03\x04|[{\[]\s*[\"{\]}]|<\?xml(?![^>]*>\s*<!?(?i:doctype )?html)"
-)
+_LOOKS_LIKE_HTML = re.compile(r"\s*(?:<!--.*?-->\s*|<\?xml[^>]*>\s*)*<(?:!doctype html|html|head|body)\b", re.I | re.S)
+_OTHER_FORMAT = re.compile(r"%PDF-|GIF8[79]a|PK\x03\x04|[{\[]\s*(?:[\"{\[\]}]|\d)")
 
-_LITTLE = 600  # characters: an article about blocked or missing pages shows more, an error page less
+_LITTLE = 600  # characters: an article about missing or blocked pages shows more, an error page less
 _SHELL = 100  # characters that a page may show without its script
-_HOME_LINKS = 5  # other articles that a home page shows at least
+_HOME_LINKS = 5  # articles that a home page links to at least
+_GONE = (404, 410)
+_REFUSED = (401, 403, 407, 451)
+_EMPTY = (204, 205)
+
+_SHORT_LINK = re.compile(r"https?://(?:www\.)?anapress\.net/a/[0-9]{1,19}/?", re.IGNORECASE)
+
+
+def unread(status: int, content_type: str, text: str) -> Absent | None:
+    """Why there is no page to read, if so: by its status, its type, or because it is empty."""
+    if status in _GONE:
+        return Absent(outcome=Outcome.GONE, reason=f"http_{status}")
+    if status in _REFUSED:
+        return Absent(outcome=Outcome.REFUSED, reason=f"http_{status}")
+    if status in _EMPTY or (status == 200 and not text.strip()):
+        return Absent(outcome=Outcome.NOT_ARTICLE, reason="empty")
+    if status not in (200, 203):
+        return Absent(outcome=Outcome.FAILED, reason=f"http_{status}")
+    return None if _is_html(content_type, text) else Absent(outcome=Outcome.NOT_ARTICLE, reason="non_html")
+
+
+def _is_html(content_type: str, text: str) -> bool:
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind in _HTML_TYPES:
+        return not _OTHER_FORMAT.match(text)
+    return kind in _VAGUE_TYPES and _LOOKS_LIKE_HTML.match(text) is not None
+
+
+def unlike(page: Document, text: str, asked: ArticleId) -> Absent | None:
+    """Why a page that can be read is not the article that was asked for, if so."""
+    if (shown := _shown_id(page)) not in (None, asked):
+        return Absent(outcome=Outcome.NOT_ARTICLE, reason=f"shows:{shown}")
+    if FONT_SIZE in text:
+        return None
+    return _told_by_signs(page) or _site_without_article(page, text, asked)
+
+
+def _shown_id(page: Document) -> ArticleId | None:
+    """The article that a page says it is: by its metadata, or by the short link that it shows."""
+    for node in page.tree.css('link[rel="canonical" i][href], meta[property="og:url"][content]'):
+        attributes = node.attributes
+        if (found := article_id(attributes.get("href") or attributes.get("content") or "")) is not None:
+            return found
+    for block in page.blocks:
+        if not block.linked and "/a/" in block.text and (link := _SHORT_LINK.search(block.text[:200])):
+            return article_id(link[0])
+    return None
+
+
+def _told_by_signs(page: Document) -> Absent | None:
+    heading = page.tree.css_first("h1")
+    words = [page_title(page.tree), folded(heading.text()) if heading else ""]
+    if sum(len(block.text) for block in page.blocks) <= _LITTLE:
+        words += [block.text for block in page.blocks]
+    said = plain("\n".join(words))
+    for sign in SIGNS:
+        if any(plain(phrase) in said for phrase in sign.arabic + sign.english):
+            return Absent(outcome=sign.outcome, reason=sign.reason)
+    return None
+
+
+def _site_without_article(page: Document, text: str, asked: ArticleId) -> Absent | None:
+    shown = sum(len(block.text) for block in page.blocks)
+    if shown < _SHELL and "<script" in text:
+        return Absent(outcome=Outcome.NOT_ARTICLE, reason="js_shell")
+    if not shown:
+        return Absent(outcome=Outcome.NOT_ARTICLE, reason="empty")
+    if _is_home(page):
+        return Absent(outcome=Outcome.NOT_ARTICLE, reason="home_page")
+    if str(asked) not in text and not any(name in text for name in NAMES):
+        return Absent(outcome=Outcome.NOT_ARTICLE, reason="not_the_site")
+    return None
+
+
+def _is_home(page: Document) -> bool:
+    """Named as the site is, or as its root, and a list of articles."""
+    articles = {link.href for link in page.links if re.search(r"/a/[0-9]", link.href)}
+    if len(articles) < _HOME_LINKS:
+        return False
+    canonical = page.tree.css_first('link[rel="canonical" i][href], meta[property="og:url"][content]')
+    attributes = canonical.attributes if canonical else {}
+    root = (attributes.get("href") or attributes.get("content") or "").rstrip("/") == HOME.rstrip("/")
+    return root or not without_site(page_title(page.tree))

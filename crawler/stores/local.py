@@ -32,6 +32,7 @@ class LocalStore:
             self._disk.remove(part)
             self._copy(file, part)
             self._disk.rename(part, target)
+            self._disk.remove(part)  # rename does nothing between two names of one file: a put made again
             self._disk.sync_folder(target.parent)
         except OSError as error:
             raise StoreError(f"{target} was not stored: {error}") from error
@@ -65,8 +66,8 @@ class LocalStore:
             raise StoreError(f"{self.root / key} can't be read: {error}") from error
 
     def list(self, prefix: str = "") -> Iterator[tuple[str, int]]:
-        for path in sorted(self.root.rglob("*")):
-            key = path.relative_to(self.root).as_posix()
+        found = ((path.relative_to(self.root).as_posix(), path) for path in self.root.rglob("*"))
+        for key, path in sorted(found):
             if key.startswith(prefix) and path.is_file() and not path.name.startswith(LEDGER):
                 yield key, path.stat().st_size
 

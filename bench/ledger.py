@@ -1,0 +1,115 @@
+"""How fast the ledger is, and that it stays so: python -m bench.ledger [--ids 1000000]"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import resource
+import statistics
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from crawler.items import ArticleId, Lease, Outcome, RecordRef, Stored
+from crawler.ledger.sqlite import SqliteLedger
+from crawler.lines import OutcomeLine
+
+FIRST, STEP = 203367206718582, 7919
+BATCH, ROUNDS = 256, 60
+AT = "2026-03-01T12:00:00.000Z"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--ids", type=int, default=1_000_000)
+    parser.add_argument("--folder", help="where the ledgers are made; default: the system's temporary folder")
+    options = parser.parse_args()
+    with TemporaryDirectory(dir=options.folder) as folder:
+        small = measure(Path(folder, "small.db"), 10_000)
+        large = measure(Path(folder, "large.db"), options.ids)
+    for name in small:
+        say(f"{name}, ratio", large[name] / small[name], "")
+    say("peak memory of this process", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, "MB")
+
+
+def measure(path: Path, count: int) -> dict[str, float]:
+    """Add so many ids; lease and apply when all are to do, and again when all but the last are settled."""
+    with closing(SqliteLedger(path)) as ledger:
+        began = time.perf_counter()
+        ledger.add((ArticleId(FIRST + STEP * i) for i in range(count)), "list")
+        say(f"{count:,} ids added", time.perf_counter() - began, "s")
+        say("peak memory so far", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, "MB")
+        rounds = min(ROUNDS, count // BATCH // 3)
+        figures = {"all to do": timed(ledger, rounds)}
+        began = time.perf_counter()
+        while ledger.counts().left > rounds * BATCH:
+            settle(ledger, ledger.lease("w", min(20_000, ledger.counts().left - rounds * BATCH)))
+        say(f"{count:,} ids settled", time.perf_counter() - began, "s")
+        figures["nearly all settled"] = timed(ledger, rounds)
+        began = time.perf_counter()
+        ledger.counts()
+        say("counts", (time.perf_counter() - began) * 1000, "ms")
+    say("the file", path.stat().st_size / 1e6, "MB")
+    for name, figure in figures.items():
+        say(f"lease and apply of {BATCH} at {count:,} ids, {name}", figure, "ms")
+    return figures
+
+
+def timed(ledger: SqliteLedger, rounds: int) -> float:
+    """Milliseconds that a lease and its commit take, the median of so many."""
+    return statistics.median(round_trip(ledger) for _ in range(rounds)) * 1000
+
+
+def round_trip(ledger: SqliteLedger) -> float:
+    began = time.perf_counter()
+    leases = ledger.lease("w", BATCH)
+    leased = time.perf_counter() - began
+    n = ledger.n() + 1
+    lines, records = list(outcomes(leases)), list(stored(leases, f"segment-{n}"))
+    began = time.perf_counter()
+    ledger.apply(n, f"segment-{n}", AT, lines, records)
+    return leased + time.perf_counter() - began
+
+
+def settle(ledger: SqliteLedger, leases: Sequence[Lease]) -> None:
+    n = ledger.n() + 1
+    ledger.apply(n, f"segment-{n}", AT, outcomes(leases), stored(leases, f"segment-{n}"))
+
+
+def outcomes(leases: Sequence[Lease]) -> Iterator[OutcomeLine]:
+    for lease in leases:
+        text = hashlib.sha256(b"text %d" % lease.id).hexdigest()
+        yield OutcomeLine(
+            id=str(lease.id),
+            url=f"http://anapress.net/a/{lease.id}",
+            outcome=Outcome.ARTICLE,
+            take=lease.take,
+            content_hash=f"n1:sha256:{text}",
+            version=1,
+            captured_at=AT,
+        )
+
+
+def stored(leases: Sequence[Lease], segment: str) -> Iterator[Stored]:
+    for lease in leases:
+        sha256 = hashlib.sha256(b"page %d" % lease.id).digest()
+        record = RecordRef(
+            segment=segment,
+            warc=f"warcs/{segment}.warc.gz",
+            offset=lease.id % 2**30,
+            length=15_000,
+            record_id=f"<urn:uuid:{sha256[:16].hex()}>",
+            payload_digest=None,
+        )
+        url = f"http://anapress.net/a/{lease.id}"
+        yield Stored(sha256=sha256, length=51_500, record=record, url=url, date=AT)
+
+
+def say(name: str, figure: float, unit: str) -> None:
+    print(f"{name:60} {figure:10.2f} {unit}")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""An article put together from the parts of its page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import urljoin, urlsplit
+
+from crawler.errors import LayoutUnknown
+from crawler.fingerprint import content_hash
+from crawler.items import Article, Extractor, Image, Page, Related
+from crawler.layouts.body import Body, body
+from crawler.layouts.density import Region
+from crawler.layouts.document import Document
+from crawler.layouts.facts import published_time, views
+from crawler.layouts.labels import plain
+from crawler.layouts.metadata import Metadata
+from crawler.layouts.title import Title
+from crawler.site import article_id, url_of
+
+
+def article(
+    page: Page, shown: Document, told: Metadata, title: Title, region: Region | None, extractor: Extractor
+) -> Article:
+    """The article whose text lies in this region; LayoutUnknown where nothing is said there."""
+    said = body(shown, region, title=title.text) if region else Body()
+    if not said.paragraphs:
+        raise LayoutUnknown("no_text")
+    text = "\n\n".join(said.paragraphs)
+    around = _around(said, title)
+    return Article(
+        id=str(page.id),
+        url=page.url,
+        title=title.text,
+        text=text,
+        paragraphs=tuple(said.paragraphs),
+        published_at=told.published_at,
+        published_time=published_time(shown, around, besides=title.blocks),
+        author=told.author,
+        section=told.section,
+        tags=told.tags,
+        views=views(shown, around),
+        images=tuple(_images(page.url, shown, told, title, said)),
+        related=tuple(_related(page, shown, said)),
+        language=_language(text),
+        content_hash=content_hash(title.text, text),
+        captured_at=page.captured_at,
+        source=page.source,
+        extractor=extractor,
+    )
+
+
+def _around(said: Body, title: Title) -> range:
+    """The blocks between the title, where it stands first, and the text; a few above an unseen title."""
+    above = [at for at in title.blocks if at < said.first]
+    return range(above[0] if above else max(0, said.first - 8), said.first)
+
+
+def _related(page: Page, shown: Document, said: Body) -> Iterator[Related]:
+    """The other articles that boxes in the text link to, each once."""
+    seen = {page.id}
+    boxed = {block for box in said.boxes for block in box}
+    for link in shown.links:
+        if link.block in boxed and link.title:
+            found = article_id(_absolute(page.url, link.href) or "")
+            if found is not None and found not in seen:
+                seen.add(found)
+                yield Related(id=str(found), url=url_of(found), title=link.title)
+
+
+def _images(page_url: str, shown: Document, told: Metadata, title: Title, said: Body) -> Iterator[Image]:
+    """The pictures that the metadata name, the one under the title's name, and those in the text."""
+    alts = {_absolute(page_url, picture.source): picture.alt for picture in shown.pictures}
+    named = [Image(url=url, alt=image.alt) for image in told.images if (url := _absolute(page_url, image.url))]
+    headline = plain(title.text)
+    boxed = {block for box in said.boxes for block in box}
+    for picture in shown.pictures:
+        within = said.first <= picture.block < said.last and picture.block not in boxed
+        lead = plain(picture.alt) == headline
+        if not picture.linked and (within or lead) and (url := _absolute(page_url, picture.source)):
+            named.append(Image(url=url, alt=picture.alt))
+    unique = {image.url: image for image in reversed(named)}
+    for url in dict.fromkeys(image.url for image in named):
+        yield Image(url=url, alt=unique[url].alt or alts.get(url, ""))
+
+
+def _absolute(base: str, url: str) -> str | None:
+    """An http or https URL in full, None of any other."""
+    try:
+        whole = urljoin(base, url.strip())
+        parts = urlsplit(whole)
+    except ValueError:  # a bad IPv6 address
+        return None
+    return whole if parts.scheme in ("http", "https") and parts.netloc else None
+
+
+_ARABIC_LEADS = (b"\xd8", b"\xd9", b"\xda", b"\xdb")  # UTF-8 of U+0600 to U+06FF
+_NOT_LATIN = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"))
+
+
+def _language(text: str) -> str:
+    """By the share of Arabic letters."""
+    encoded = text.encode()
+    arabic = sum(map(encoded.count, _ARABIC_LEADS))
+    latin = len(encoded.translate(None, _NOT_LATIN))
+    if not arabic + latin:
+        return "und"
+    return "ar" if arabic >= latin else "en"
