@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
@@ -24,7 +24,7 @@ UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"
 class Wanted:
     """What one crawl is to take: all that is left, or only these ids; with a refresh, older articles too."""
 
-    ids: Collection[ArticleId] | None = None
+    ids: Sequence[ArticleId] | None = None  #: distinct
     captured_before: datetime | None = None
 
 
@@ -54,7 +54,7 @@ class Arguments:
     def wanted(self, now: datetime) -> Wanted:
         """What to take, the ids read; WrongUse if they can't be."""
         ids = (
-            None if self.ids is None else tuple(dict.fromkeys(idlist.read(self.ids, stdin=sys.stdin.buffer)))
+            None if self.ids is None else idlist.distinct(idlist.read(self.ids, stdin=sys.stdin.buffer))
         )
         return Wanted(ids=ids, captured_before=None if self.refresh is None else now - self.refresh)
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import gzip
 import re
 import zlib
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BufferedReader, RawIOBase
+from itertools import groupby
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -37,6 +39,12 @@ def read(argument: str, *, stdin: BinaryIO) -> Iterator[ArticleId]:
     if any(_meant_as_id(part) for part in parts):
         return iter([_id(part, "The list of ids") for part in parts])
     return _file(Path(argument))
+
+
+def distinct(ids: Iterable[ArticleId]) -> Sequence[ArticleId]:
+    """Each of the ids once, in their order by number: eight bytes an id, and the ledger is fastest so."""
+    given = array("q", ids)
+    return cast("Sequence[ArticleId]", array("q", (id for id, _ in groupby(sorted(given)))))
 
 
 def _meant_as_id(part: str) -> bool:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, BinaryIO, Self
 
+import orjson
+
 from crawler.errors import Damaged
 from crawler.items import Article, ArticleId, Outcome, RecordRef
-
-_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def canonical(value: object) -> str:
     """Value as JSON that has one form only: keys in the schema's order, UTF-8, no spaces."""
-    return _encoder.encode(value)
+    return orjson.dumps(value).decode()
 
 
 def derived(article: Article) -> dict[str, Any]:
@@ -70,14 +69,18 @@ class OutcomeLine:
 
     def __str__(self) -> str:
         """The line in the file, without its end."""
-        return canonical(asdict(self))
+        plain = {name: getattr(self, name) for name in _FIELDS}
+        for name in ("record", "duplicate_of"):
+            if plain[name] is not None:
+                plain[name] = asdict(plain[name])
+        return canonical(plain)
 
     @classmethod
     def parse(cls, line: str | bytes) -> Self:
         """The line read back; Damaged if it is not one."""
         try:
-            raw = json.loads(line)
-            if list(raw) != [field.name for field in fields(cls)]:
+            raw = orjson.loads(line)
+            if tuple(raw) != _FIELDS:
                 raise Damaged(f"an outcome line has the keys {list(raw)}")
             raw["outcome"] = Outcome(raw["outcome"])
             if raw["record"]:
@@ -87,6 +90,9 @@ class OutcomeLine:
             return cls(**raw)
         except (ValueError, TypeError) as error:
             raise Damaged(f"an outcome line can't be read: {error}") from error
+
+
+_FIELDS = tuple(field.name for field in fields(OutcomeLine))
 
 
 def lines_of(stream: BinaryIO) -> Iterator[bytes]:

@@ -67,14 +67,9 @@ def add(
     clock: Clock,
 ) -> int:
     """Make ids known to the log, in one commit (none if all are known); how many were new."""
-    if all(ledger.logged(id) for id in ids):
+    if next(ledger.unlogged(ids), None) is None:
         return 0
-
-    def lines(decider: Decider) -> Iterator[Decision]:
-        for id in ids:
-            yield from decider.know(id, found)
-
-    return _write(lines, spool, store, ledger, disk, clock)
+    return _write(lambda decider: decider.know_all(ids, found), spool, store, ledger, disk, clock)
 
 
 def requeue(

@@ -22,7 +22,7 @@ _BARE = re.compile(r"[1-9][0-9]{0,18}")
 _ARTICLE = re.compile(rf"{_ORIGIN}{_PATH}{_REST}")
 
 _BASE = re.compile(rb"""<base\b[^>]*?\bhref\s*=\s*["']?([^"'\s>]+)""", re.IGNORECASE)
-_HREF = re.compile(rb"""\bhref\s*=\s*(?:"\s*([^"<>]*)"|'\s*([^'<>]*)'|([^\s"'<>]+))""", re.IGNORECASE)
+_HREF = re.compile(rb"""href\s*=\s*(?:"\s*([^"<>]*)|'\s*([^'<>]*)|([^\s"'<>]+))""")
 _WHOLE_LINK = re.compile(rf"(?:{_ORIGIN}|//{_HOST}){_PATH}{_REST}\s*".encode())
 _LOCAL_LINK = re.compile(rf"{_PATH}{_REST}\s*".encode())
 _NEVER = re.compile(rb"[^0-9]*\Z|(?i:#|mailto:|tel:|javascript:|data:)")  # no id, or no page
@@ -56,7 +56,9 @@ def links(body: bytes, base_url: str) -> tuple[ArticleId, ...]:
         body = body.replace(b"\0", b"")  # UTF-16 as well, whose every other byte is ASCII
     base = _base_of(body, base_url)
     ours = re.match(_ORIGIN + r"(?![^/?#])", base) is not None
-    values = dict.fromkeys(one or two or bare for one, two, bare in _HREF.findall(body))
+    lower = body.lower()  # a pattern that begins with letters of one case is found ten times as fast
+    spans = (found.span(found.lastindex or 0) for found in _HREF.finditer(lower))
+    values = dict.fromkeys(body[start:end] for start, end in spans)
     found = (_linked(value, base, ours=ours) for value in values)
     return tuple(dict.fromkeys(one for one in found if one is not None))
 

@@ -642,6 +642,25 @@ def test_a_full_disk_is_said_and_costs_nothing_that_was_there(file) -> None:
         assert ledger.add([ArticleId(10_000)], "list") == 1
 
 
+def test_a_discarded_ledger_makes_room_for_a_new_one(file) -> None:
+    spoil(file, 0, b"\0" * 8192)
+    SqliteLedger.discard(f"sqlite://{file}")
+    assert list(file.parent.iterdir()) == []
+    with closing(SqliteLedger(file)) as ledger:
+        assert ledger.n() == ledger.counts().known == 0
+
+
+def test_the_journal_of_a_ledger_that_was_removed_is_not_read_into_a_new_one(tmp_path) -> None:
+    path, journal = tmp_path / "ledger.db", tmp_path / "ledger.db-wal"
+    with closing(SqliteLedger(path)) as ledger:
+        ledger.add([ArticleId(1)], "list")
+        written = journal.read_bytes()
+    path.unlink()
+    journal.write_bytes(written)  # as after kill -9, then rm ledger.db
+    with closing(SqliteLedger(path)) as ledger:
+        assert ledger.counts().known == 0
+
+
 def test_a_folder_that_can_t_be_made_is_a_ledger_error(tmp_path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(LedgerError, match="no ledger can be made"):

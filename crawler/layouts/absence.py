@@ -13,7 +13,9 @@ from crawler.site import FONT_SIZE, HOME, NAMES, article_id
 
 _HTML_TYPES = ("text/html", "application/xhtml+xml")
 _VAGUE_TYPES = ("", "text/plain", "application/octet-stream", "application/xml", "text/xml")
-_LOOKS_LIKE_HTML = re.compile(r"\s*(?:<!--.*?-->\s*|<\?xml[^>]*>\s*)*<(?:!doctype html|html|head|body)\b", re.I | re.S)
+_LOOKS_LIKE_HTML = re.compile(
+    r"(?>\s*(?:<!--.*?-->|<\?xml[^>]*>))*+\s*<(?:!doctype html|html|head|body)\b", re.IGNORECASE | re.DOTALL
+)
 _OTHER_FORMAT = re.compile(r"%PDF-|GIF8[79]a|PK\x03\x04|[{\[]\s*(?:[\"{\[\]}]|\d)")
 
 _LITTLE = 600  # characters: an article about missing or blocked pages shows more, an error page less

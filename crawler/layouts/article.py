@@ -10,7 +10,7 @@ from crawler.fingerprint import content_hash
 from crawler.items import Article, Extractor, Image, Page, Related
 from crawler.layouts.body import Body, body
 from crawler.layouts.density import Region
-from crawler.layouts.document import Document
+from crawler.layouts.document import Document, Picture
 from crawler.layouts.facts import published_time, views
 from crawler.layouts.labels import plain
 from crawler.layouts.metadata import Metadata
@@ -58,29 +58,40 @@ def _around(said: Body, title: Title) -> range:
 def _related(page: Page, shown: Document, said: Body) -> Iterator[Related]:
     """The other articles that boxes in the text link to, each once."""
     seen = {page.id}
-    boxed = {block for box in said.boxes for block in box}
     for link in shown.links:
-        if link.block in boxed and link.title:
+        if link.block in said.boxed and link.title:
             found = article_id(_absolute(page.url, link.href) or "")
             if found is not None and found not in seen:
                 seen.add(found)
                 yield Related(id=str(found), url=url_of(found), title=link.title)
 
 
-def _images(page_url: str, shown: Document, told: Metadata, title: Title, said: Body) -> Iterator[Image]:
+def _images(base: str, shown: Document, told: Metadata, title: Title, said: Body) -> Iterator[Image]:
     """The pictures that the metadata name, the one under the title's name, and those in the text."""
-    alts = {_absolute(page_url, picture.source): picture.alt for picture in shown.pictures}
-    named = [Image(url=url, alt=image.alt) for image in told.images if (url := _absolute(page_url, image.url))]
+    alts: dict[str, str] = {}
+    for image in told.images:
+        if url := _absolute(base, image.url):
+            alts[url] = image.alt or _alt(base, shown, url)
     headline = plain(title.text)
-    boxed = {block for box in said.boxes for block in box}
     for picture in shown.pictures:
-        within = said.first <= picture.block < said.last and picture.block not in boxed
-        lead = plain(picture.alt) == headline
-        if not picture.linked and (within or lead) and (url := _absolute(page_url, picture.source)):
-            named.append(Image(url=url, alt=picture.alt))
-    unique = {image.url: image for image in reversed(named)}
-    for url in dict.fromkeys(image.url for image in named):
-        yield Image(url=url, alt=unique[url].alt or alts.get(url, ""))
+        if _is_ours(picture, headline, said) and (url := _absolute(base, picture.source)):
+            alts[url] = alts.get(url) or picture.alt
+    return (Image(url=url, alt=alt) for url, alt in alts.items())
+
+
+def _is_ours(picture: Picture, headline: str, said: Body) -> bool:
+    """Whether a picture belongs to the article: it stands in its text, or is called as it is."""
+    if picture.linked:
+        return False
+    within = said.first <= picture.block < said.last and picture.block not in said.boxed
+    return within or (bool(picture.alt) and plain(picture.alt) == headline)
+
+
+def _alt(base: str, shown: Document, url: str) -> str:
+    """What the page shows in place of this picture, empty where it does not show it."""
+    name = url.rpartition("/")[2]
+    same = (one for one in shown.pictures if name in one.source and _absolute(base, one.source) == url)
+    return next((one.alt for one in same), "")
 
 
 def _absolute(base: str, url: str) -> str | None:

@@ -12,6 +12,7 @@ from crawler.layouts.labels import BOX, is_end, is_font_size, named
 
 _SENTENCE_END = re.compile(r"[.!?؟…:؛\"”»)\]]$")
 _LISTED = 3  # links in a row that belong to no text
+_SOME = 2  # links among teasers that do not begin with one
 
 
 @dataclass(slots=True)
@@ -19,7 +20,7 @@ class Body:
     """What a region says."""
 
     paragraphs: list[str] = field(default_factory=list)
-    boxes: list[range] = field(default_factory=list)  #: blocks of links to other articles, between paragraphs
+    boxed: set[int] = field(default_factory=set)  #: blocks of links to other articles, in the text
     first: int = -1  #: the block of the first paragraph
     last: int = -1  #: and behind that of the last
 
@@ -41,7 +42,7 @@ def body(page: Document, region: Region, *, title: str) -> Body:
         if not _is_noise(block, title, started=bool(said.paragraphs)):
             _say(said, block, at)
         at += 1
-    said.boxes = [box for box in boxes if said.first < box.start < said.last or box.start == said.last]
+    said.boxed = {block for box in boxes if said.first < box.start <= said.last for block in box}
     return said
 
 
@@ -74,9 +75,9 @@ def _box(page: Document, region: Region, at: int) -> int:
     apart = page.elements[block.element].apart and not page.elements[region.homes[0]].apart
     if apart or named(block.text) in BOX:
         return _box_end(page, region, at)
-    if block.is_link or (block.linked * 2 >= len(block.text) and _starts_box(block.text)):
-        return at + 1
-    return _teasers(page, region, at)
+    if beyond := _teasers(page, region, at):
+        return beyond
+    return at + 1 if block.is_link or (block.linked * 2 >= len(block.text) and _starts_box(block.text)) else 0
 
 
 def _box_end(page: Document, region: Region, label: int) -> int:
@@ -95,11 +96,14 @@ def _starts_box(text: str) -> bool:
 
 
 def _teasers(page: Document, region: Region, at: int) -> int:
-    """The end of an element whose blocks are headlines with links, and what is said of each."""
+    """The end of an element whose blocks are headlines with links, and what is said of each; 0 elsewhere."""
     home = region.home_of(page, at)
-    element = page.elements[page.child(at, of=home)]
+    child = page.child(at, of=home)
+    element = page.elements[child]
+    if child == home or element.first != at:
+        return 0
     blocks = page.blocks[at : element.last]
-    if element.first != at or len(blocks) < 2 or not any(block.is_link for block in blocks):
+    if not blocks[0].is_link and sum(block.is_link for block in blocks) < _SOME:
         return 0
     linked, said = sum(block.linked for block in blocks), sum(len(block.text) for block in blocks)
     return min(element.last, region.last) if linked * 6 >= said else 0

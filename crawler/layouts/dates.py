@@ -34,7 +34,7 @@ def moment(text: str, *, captured_at: str) -> str | None:
 
 def _capture(captured_at: str) -> datetime:
     try:
-        when = datetime.fromisoformat(captured_at.replace("Z", "+00:00"))
+        when = datetime.fromisoformat(captured_at)
     except ValueError:  # a page that nobody captured: `scrapy parse`
         return datetime(9000, 1, 1, tzinfo=UTC)
     return when if when.tzinfo else when.replace(tzinfo=UTC)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -23,9 +24,8 @@ class Region:
 
     def home_of(self, page: Document, block: int) -> int:
         """The one of the homes that holds this block."""
-        return next(
-            home for home in self.homes if page.elements[home].first <= block < page.elements[home].last
-        )
+        at = bisect_right(self.homes, block, key=lambda home: page.elements[home].first)
+        return self.homes[max(at - 1, 0)]
 
 
 def after_label(page: Document, start: int) -> Region | None:
@@ -63,7 +63,9 @@ def _says(page: Document, at: int) -> bool:
 
 def _is_wordy(page: Document, at: int) -> bool:
     block = page.blocks[at]
-    return " " in block.text and not block.is_link and not is_fact(block.text) and not is_font_size(block.text)
+    return (
+        " " in block.text and not block.is_link and not is_fact(block.text) and not is_font_size(block.text)
+    )
 
 
 def _is_apart(page: Document, at: int) -> bool:

@@ -41,13 +41,14 @@ class Picture(NamedTuple):
     linked: bool
 
 
-class Element(NamedTuple):
+@dataclass(slots=True)
+class Element:
     """A block element: the blocks from `first` up to `last` are its own and its descendants'."""
 
     parent: int
     first: int
-    last: int
     apart: bool  #: in a <nav>, <aside> or <footer>
+    last: int = 0
 
 
 @dataclass(slots=True)
@@ -86,22 +87,25 @@ def document(text: str) -> Document:
 
 def folded(text: str) -> str:
     """The text on one line, without control characters."""
-    return " ".join(_CONTROLS.sub("", text).split())
+    text = " ".join(text.split())
+    return text if text.isprintable() else " ".join(_CONTROLS.sub("", text).split())
 
 
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]+")  # all but white space
 
 _TEXT, _BLOCK, _APART, _BREAK, _LINK, _PICTURE, _SKIP, _INLINE = range(8)
+_BLOCKS = (_BLOCK, _APART)
+_LEFT = frozenset((_BLOCK, _APART, _LINK))  # whose end matters too
 _ROLES = {
-    _BLOCK: "address article blockquote body caption center dd details dialog dir div dl dt fieldset figcaption"
-    " figure form h1 h2 h3 h4 h5 h6 header hgroup hr legend li main menu ol p pre section summary table tbody"
-    " td tfoot th thead tr ul marquee",
+    _BLOCK: "address article blockquote body caption center dd details dialog dir div dl dt fieldset"
+    " figcaption figure form h1 h2 h3 h4 h5 h6 header hgroup hr legend li main menu ol p pre section summary"
+    " table tbody td tfoot th thead tr ul marquee",
     _APART: "aside footer nav",
     _BREAK: "br",
     _LINK: "a",
     _PICTURE: "img",
-    _SKIP: "script style noscript template iframe svg math select textarea button object video audio canvas head"
-    " datalist noframes noembed title",
+    _SKIP: "script style noscript template iframe svg math select textarea button object video audio canvas"
+    " head datalist noframes noembed title",
 }
 
 
@@ -128,58 +132,57 @@ class _Walk:
         self.linked = 0
         self.breaks = HARD
         self.element = 0  # the innermost open one
-        self.link: tuple[str, str, int, list[str]] | None = None  # href, its own title, block, text
+        self.link: _OpenLink | None = None
 
     def through(self, body: LexborNode) -> Document:
         self._open(apart=False)
         path: list[tuple[LexborNode, int]] = []
         node = body.first_child
-        while node is not None or path:
-            if node is None:
+        while True:
+            while node is None:
+                if not path:
+                    self._close()
+                    return self.page
                 node, role = path.pop()
-                self._leave(role)
-            else:
-                role = _ROLE.get(node.tag_id, _INLINE)
-                if role == _TEXT:
-                    self._say(node.text_content or "")
-                elif (role := self._enter(node, role)) != _SKIP and (child := node.first_child) is not None:
-                    path.append((node, role))
-                    node = child
-                    continue
-                else:
+                if role in _LEFT:
                     self._leave(role)
+                node = node.next
+            role = _ROLE.get(node.tag_id, _INLINE)
+            if role == _TEXT:
+                self._say(node.text_content or "")
+            elif (role := self._enter(node, role)) != _SKIP and (child := node.first_child) is not None:
+                path.append((node, role))
+                node = child
+                continue
+            elif role in _LEFT:
+                self._leave(role)
             node = node.next
-        self._close()
-        return self.page
 
     def _say(self, text: str) -> None:
         self.pieces.append(text)
         if self.link is not None:
             self.linked += len(text.strip())
-            self.link[3].append(text)
+            self.link.pieces.append(text)
 
     def _enter(self, node: LexborNode, role: int) -> int:
         """Begins an element; says as what it is to be taken."""
-        if self.styled and (shown := self.styled.get(node.mem_id)) is not None:
-            role = shown if role in (_INLINE, _BLOCK, _APART) or shown == _SKIP else role
-        if role in (_BLOCK, _APART):
+        if self.styled and (shown := self.styled.get(node.mem_id)) is not None and role != _LINK:
+            role = shown
+        if role in _BLOCKS:
             self._open(apart=role == _APART)
         elif role == _BREAK:
             self._flush(1)
         elif role == _LINK:
-            attributes = node.attributes
-            href, title = attributes.get("href"), attributes.get("title")
-            self.link = (href or "", title or "", len(self.page.blocks), [])
+            self.link = _OpenLink(node, len(self.page.blocks))
         elif role == _PICTURE:
             self._picture(node)
         return role
 
     def _leave(self, role: int) -> None:
-        if role in (_BLOCK, _APART):
+        if role != _LINK:
             self._close()
-        elif role == _LINK and self.link is not None:
-            href, title, block, pieces = self.link
-            self.page.links.append(Link(href, folded("".join(pieces)) or folded(title), block))
+        elif self.link is not None:
+            self.page.links.append(self.link.closed())
             self.link = None
 
     def _picture(self, node: LexborNode) -> None:
@@ -193,24 +196,40 @@ class _Walk:
         self._flush(HARD)
         elements = self.page.elements
         apart = apart or (bool(elements) and elements[self.element].apart)
-        elements.append(Element(self.element, len(self.page.blocks), -1, apart))
+        elements.append(Element(self.element, len(self.page.blocks), apart))
         self.element = len(elements) - 1
 
     def _close(self) -> None:
         self._flush(HARD)
-        elements = self.page.elements
-        done = elements[self.element]
-        elements[self.element] = done._replace(last=len(self.page.blocks))
+        done = self.page.elements[self.element]
+        done.last = len(self.page.blocks)
         self.element = done.parent
 
     def _flush(self, breaks: int) -> None:
         """Ends the block that was being read, if it says anything, with these breaks after it."""
-        if text := folded("".join(self.pieces)):
-            self.page.blocks.append(Block(text, self.element, self.linked, self.breaks))
-            self.breaks = 0
-        self.pieces.clear()
-        self.linked = 0
-        self.breaks = min(self.breaks + breaks, HARD)
+        if self.pieces:
+            if text := folded("".join(self.pieces)):
+                self.page.blocks.append(Block(text, self.element, self.linked, self.breaks))
+                self.breaks = 0
+            self.pieces.clear()
+            self.linked = 0
+        self.breaks = HARD if breaks == HARD else min(self.breaks + 1, HARD)
+
+
+class _OpenLink:
+    """A link whose text is being read."""
+
+    __slots__ = ("block", "node", "pieces")
+
+    def __init__(self, node: LexborNode, block: int) -> None:
+        self.node = node
+        self.block = block
+        self.pieces: list[str] = []
+
+    def closed(self) -> Link:
+        attributes = self.node.attributes
+        title = folded("".join(self.pieces)) or folded(attributes.get("title") or "")
+        return Link(attributes.get("href") or "", title, self.block)
 
 
 def _styled(tree: LexborHTMLParser) -> dict[int, int]:

@@ -22,7 +22,9 @@ def views(page: Document, around: range) -> int | None:
     for at in around:
         text = page.blocks[at].text
         if len(text) <= _SHORT and ("شاهد" in text or "iew" in text or "IEW" in text):
-            found = _BEFORE.search(unified(text)) or _BEHIND.search(unified(text)) or _beside(page, at, around)
+            found = (
+                _BEFORE.search(unified(text)) or _BEHIND.search(unified(text)) or _beside(page, at, around)
+            )
             if found:
                 return int(re.sub(r"\D", "", found[1]))
     return None

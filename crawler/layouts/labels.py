@@ -98,7 +98,7 @@ END = _labels(
 )
 """Behind the text of an article, whose text then does not go on."""
 
-_RIGHTS = ("جميع الحقوق محفوظة", "كل الحقوق محفوظة", "all rights reserved", "©")
+_RIGHTS = re.compile("(?:جميع|كل) الحقوق محفوظ|all rights reserved|©", re.IGNORECASE)
 _RIGHTS_LONGEST = 400
 
 _SIZE = plain(FONT_SIZE)
@@ -106,7 +106,7 @@ _SIZE = plain(FONT_SIZE)
 
 def is_rights(text: str) -> bool:
     """Whether this is the line about rights in a page's footer."""
-    return len(text) <= _RIGHTS_LONGEST and any(phrase in plain(text) for phrase in _RIGHTS)
+    return len(text) <= _RIGHTS_LONGEST and _RIGHTS.search(text) is not None
 
 
 def is_end(text: str) -> bool:
@@ -116,4 +116,4 @@ def is_end(text: str) -> bool:
 
 def is_font_size(text: str) -> bool:
     """Whether this is the label of the font size, which stands before an article's text."""
-    return len(text) <= _LONGEST and plain(text).startswith(_SIZE)
+    return len(text) <= _LONGEST and "خط" in text and plain(text).startswith(_SIZE)

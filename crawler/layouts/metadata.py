@@ -23,6 +23,7 @@ _ONLY_SITE = re.compile(rf"\W*(?:{_SITE}|الرئيسية|الصفحة الرئ�
 
 _ARTICLES = frozenset(("Article", "NewsArticle", "ReportageNewsArticle", "OpinionNewsArticle", "BlogPosting"))
 _MOST_JSON = 200_000  # characters; no article says more about itself
+_LONGEST_TITLE = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +58,7 @@ def metadata(tree: LexborHTMLParser, *, asked: ArticleId, captured_at: str) -> M
 def page_title(tree: LexborHTMLParser) -> str:
     """The <title> as it stands."""
     node = tree.css_first("head > title") or tree.css_first("title")
-    return folded(node.text()) if node else ""
+    return folded(node.text()[:_LONGEST_TITLE]) if node else ""
 
 
 def without_site(title: str) -> str:
@@ -102,17 +103,15 @@ def _parsed(text: str) -> Any:
 
 
 def _articles(value: Any) -> Iterator[dict[str, Any]]:
-    values = value if isinstance(value, list) else [value]
-    for thing in values:
-        if isinstance(thing, dict):
-            kinds = thing.get("@type")
-            if _ARTICLES.intersection(filter(_is_text, kinds if isinstance(kinds, list) else [kinds])):
-                yield thing
-            yield from _articles(thing.get("@graph"))
+    """The articles among the things of a script: one, a list, or a list under @graph."""
+    for thing in _things(value):
+        for part in (thing, *_things(thing.get("@graph"))):
+            if _ARTICLES.intersection(_texts(part.get("@type"))):
+                yield part
 
 
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
+def _things(value: Any) -> list[dict[str, Any]]:
+    return [thing for thing in (value if isinstance(value, list) else [value]) if isinstance(thing, dict)]
 
 
 def _urls(thing: dict[str, Any]) -> set[ArticleId]:
@@ -139,9 +138,8 @@ def _tags(keywords: Any, more: tuple[str, ...]) -> tuple[str, ...]:
 
 def _images(thing: dict[str, Any], meta: dict[str, list[str]]) -> tuple[Image, ...]:
     alts = dict(zip(meta.get("og:image", ()), meta.get("og:image:alt", ()), strict=False))
-    values = thing.get("image")
-    urls = [value.get("url") if isinstance(value, dict) else value for value in values] if isinstance(
-        values, list
-    ) else [values.get("url") if isinstance(values, dict) else values]
+    value = thing.get("image")
+    values = value if isinstance(value, list) else [value]
+    urls = [one.get("url") if isinstance(one, dict) else one for one in values]
     stated = [*_all(meta, "og:image"), *(url for url in urls if isinstance(url, str))]
     return tuple(Image(url=url, alt=alts.get(url, "")) for url in dict.fromkeys(stated))

@@ -99,6 +99,9 @@ class Ledger(Protocol):
     def logged(self, id: ArticleId) -> bool:
         """Whether the log names the id (as `known` or settled)."""
 
+    def unlogged(self, ids: Iterable[ArticleId]) -> Iterator[ArticleId]:
+        """Those of the ids that the log does not name, in their order."""
+
     def version(self, id: ArticleId, content_hash: str) -> int | None:
         """The version under which the id showed this text before."""
 

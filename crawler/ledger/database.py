@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -91,20 +92,52 @@ class Database:
             raise LedgerError(f"{self.path}: {error}{advice}") from error
 
 
+def discard(path: Path) -> None:
+    """Remove the ledger, in whatever state it is, while nobody uses it."""
+    try:
+        with _locked(path.parent):
+            path.unlink(missing_ok=True)
+            _remove_journal(path)
+    except OSError as error:
+        raise LedgerError(f"{path} can't be removed: {error}") from error
+
+
 def _ensure(path: Path) -> None:
-    """A ledger, made if there is none: under its name only when it is whole, and by whoever links it first.
+    """A ledger, made if there is none, under its name only when it is whole.
 
     The folder is not synced: a ledger that a power cut takes away is made again from the log.
     """
     try:
-        if path.exists():
-            return
         path.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix=f"{path.name}.part-", dir=path.parent) as folder:
-            part = Path(folder, path.name)
-            with closing(sqlite3.connect(part, isolation_level=None)) as connection:
-                connection.executescript(HEADER + SCHEMA)
-            with suppress(FileExistsError):
-                os.link(part, path)
+        if not path.exists():
+            with _locked(path.parent):
+                _make(path)
     except (OSError, sqlite3.Error) as error:
         raise LedgerError(f"no ledger can be made at {path}: {error}") from error
+
+
+def _make(path: Path) -> None:
+    if path.exists():
+        return  # by whoever held the lock before us
+    _remove_journal(path)  # SQLite would read what an older ledger of that name left into the new one
+    with TemporaryDirectory(prefix=f"{path.name}.part-", dir=path.parent) as folder:
+        part = Path(folder, path.name)
+        with closing(sqlite3.connect(part, isolation_level=None)) as connection:
+            connection.executescript(HEADER + SCHEMA)
+        part.rename(path)
+
+
+def _remove_journal(path: Path) -> None:
+    for suffix in ("-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """The folder's own lock, for one that is on the file would end SQLite's (its POSIX locks)."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -145,3 +145,4 @@ SELECT (SELECT count(*) FROM ids INDEXED BY ids_todo WHERE todo = 1 AND holder I
      + (SELECT count(*) FROM ids INDEXED BY ids_held WHERE holder IS NOT NULL AND todo = 1)
 """
 COUNT_UNLOGGED = "SELECT count(*) FROM ids INDEXED BY ids_unlogged WHERE logged = 0"
+LOGGED = "SELECT id FROM ids WHERE logged = 1 AND id IN (SELECT value FROM json_each(?))"

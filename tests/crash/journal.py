@@ -50,6 +50,9 @@ class Journal:
             return []
         return [json.loads(line) for line in self.path.read_bytes().splitlines()]
 
+    def size(self) -> int:
+        return self.path.stat().st_size if self.path.exists() else 0
+
     def count(self, event: str) -> int:
         return sum(entry["event"] == event for entry in self.events())
 
