@@ -218,14 +218,15 @@ def _attempt(
     with _Lines(paths["items"], disk) as items, _Lines(paths["outcomes"], disk) as outcomes:
         for decision in contribution.decisions(Decider(ledger)):
             outcomes.write(str(decision.outcome))
-            counts[decision.outcome.outcome] = counts.get(decision.outcome.outcome, 0) + 1
+            kind = decision.outcome.outcome.value
+            counts[kind] = counts.get(kind, 0) + 1
             if decision.item is not None:
                 items.write(decision.item)
     made = []
-    for kind, file in (("items", items), ("outcomes", outcomes)):
+    for name, file in (("items", items), ("outcomes", outcomes)):
         if file.count:
-            disk.reached(f"commit/put/{kind}")
-            made.append(_put(store, kind, file.path, place(kind, contribution.segment, n), file.count))
+            disk.reached(f"commit/put/{name}")
+            made.append(_put(store, name, file.path, place(name, contribution.segment, n), file.count))
         disk.remove(file.path)
     at = clock().isoformat(timespec="milliseconds").replace("+00:00", "Z")
     files = (*sealed, *made)

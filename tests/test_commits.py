@@ -82,8 +82,9 @@ class Turns:
     def _run(self, life: Callable[[], None]) -> None:
         self._go.acquire()
         try:
-            if not self.killed:
-                life()
+            if self.killed:
+                raise Killed
+            life()
         except BaseException as error:
             self.end = error
         self.ended = True

@@ -172,6 +172,62 @@ ARTICLES: dict[str, Callable[[], str]] = {
 }  # fmt: skip
 
 
+def any_markup(seed: int) -> str:
+    """The seed page in a markup that nobody thought of: every choice is by lot."""
+    rng = Random(seed)
+    wrapped = _wrapper(rng)
+    text = wrapped(_any_text(rng), most=3)
+    title = lambda: rng.choice(("<h1>%s</h1>", "<h3>%s</h3>", "<div><span>%s</span></div>", "<p><b>%s</b></p>", "<center><font>%s</font></center>")) % TITLE  # noqa: E731
+    views = rng.choice(("426 مشاهدة", "<b>426</b><i>مشاهدة</i>", "<p>426</p><p>مشاهدة</p>", "مشاهدة: 426", "<td>٤٢٦</td><td>مشاهدة</td>", "عدد المشاهدات: 426"))
+    clock = rng.choice(("10:08", "<time>10:08</time>", "٢٠١٦/١٢/١٣ - ١٠:٠٨", "الثلاثاء 13 كانون الأول 2016 10:08 "))
+    short = rng.choice((URL, f'<a href="/a/{SEED}">{URL}</a>', f'<input value="{URL}">'))
+    facts = [f"<{cut}>{fact}</{cut}>" for cut in [rng.choice(("div", "p", "li", "table><tr><td"))] for fact in (views, clock, short)]
+    facts = [fact.replace("</table><tr><td>", "</td></tr></table>") for fact in facts]
+    rng.shuffle(facts)
+    label = rng.choice(("<div>حجم الخط:</div>", "<p>حجم الخط: <a href='#'>A+</a> <a href='#'>A-</a></p>", "<span>حجم الخط:</span><br>", "<div><div>حجم الخط :</div></div>"))
+    share = rng.choice(("", "<div><a href='https://t.me/x'>تلغرام</a> <a href='https://fb.com/x'>فيسبوك</a></div>"))
+    article = wrapped(title() + wrapped("".join(facts)) + title() + wrapped(label) + share + text + wrapped(_behind(rng)))
+    side = wrapped(_aside(rng))
+    parts = [wrapped(ticker(rng.choice(("p", "span", "li")))), *rng.sample([article, side], 2)]
+    foot = rng.choice(("", "<footer>أنا برس مؤسسة إعلامية سورية مستقلة</footer>", "<div>جميع الحقوق محفوظة لموقع أنا برس</div>"))
+    head = rng.choice((f"<title>{TITLE}</title>", f"<title>أنا برس » {TITLE}</title>", "", f'<meta property="og:title" content="{TITLE}">', f"<title>{TITLE[:30]}...</title>"))
+    return page(wrapped("".join(parts)) + foot, head)
+
+
+def _wrapper(rng: Random) -> Callable[..., str]:
+    def wrapped(inner: str, most: int = 2) -> str:
+        for _ in range(rng.randint(0, most)):
+            inner = rng.choice(("<div>{}</div>", "<section>{}</section>", "<table><tr><td>{}</td></tr></table>", "<center>{}</center>")).format(inner)
+        return inner
+
+    return wrapped
+
+
+def _any_text(rng: Random) -> str:
+    forms = ("<p>{}</p>", "<div>{}</div>", "{}<br><br>", "{}<br/>\n&nbsp;<br/>", "<p>{}", "<div><p><span>{}</span></p></div>",
+             "<span style='display:block'>{}</span>", "<tr><td>{}</td></tr>", "<p dir=rtl><strong>{}</strong></p>", "<font>{}</font><br /><br />")  # fmt: skip
+    form = rng.choice(forms)
+    box = rng.choice(("<div><b>موضوع ذا صلة</b>{0}</div>", "<div><p>موضوع ذا صلة :</p><ul><li>{0}</li></ul></div>", "<table><tr><td>موضوع ذا صلة</td></tr><tr><td>{0}</td></tr></table>", "<aside>موضوع ذا صلة<br>{0}</aside>", "<p>موضوع ذا صلة</p><p>{0}</p>", "<p>موضوع ذا صلة: {0}</p>")).format(link(*BOX))  # fmt: skip
+    pieces = [form.format(escape(text)) for text in PARAGRAPHS]
+    cells = form.startswith("<tr>")
+    inner = between(pieces, f"<tr><td>{box}</td></tr>" if cells else box)
+    if cells:
+        return f"<table>{inner}</table>"
+    return rng.choice(("<div>{}</div>", "<article>{}</article>", "<td>{}</td>", "<div><div>{}</div></div>")).format(inner)
+
+
+def _behind(rng: Random) -> str:
+    see = f"<p>اقرأ أيضاً</p><ul><li>{link(11, TICKER[0])}<li>{link(12, TICKER[1])}</ul>"
+    comments = f"<h4>التعليقات (1)</h4><div><b>زائر</b><p>{TEASER}</p></div>"
+    return "".join(rng.sample((see, comments, "<p>شارك:</p>"), rng.randint(0, 3)))
+
+
+def _aside(rng: Random) -> str:
+    label = rng.choice(("<h3>الأكثر قراءة</h3>", "<h3>رأي</h3>", ""))
+    items = "".join(f"<div>{link(5000 + at, TICKER[at % 8])}{rng.choice(('', f'<p>{TEASER}</p>'))}</div>" for at in range(9))
+    return label + items
+
+
 def _notice(title: str, text: str) -> str:
     return page(tag("div", '<a href="/">أنا برس</a>') + tag("h1", title) + tag("p", text), f"<title>{title}</title>")
 
@@ -194,8 +250,8 @@ OTHERS: dict[str, tuple[str, str]] = {
     "other_canonical": (page(TEASER, '<link rel="canonical" href="https://www.anapress.net/a/8/">'), "not_article shows:8"),
     "js_shell": (page('<div id="app"></div><script src="/app.js"></script>'), "not_article js_shell"),
     "nothing_shown": (page("<div> &nbsp; </div>"), "not_article empty"),
-    "another_site": (_notice("Best casino 2024", TEASER * 4), "not_article not_the_site"),
-    "only_links": (page(ticker("p"), "<title>أخبار | أنا برس</title>"), "failed layout_unknown:no_title"),
+    "another_site": (page(tag("h1", "Best casino") + tag("p", TEASER * 4), "<title>Best casino 2024</title>"), "not_article not_the_site"),
+    "only_links": (page(ticker("p"), "<title>أخبار | أنا برس</title>"), "failed layout_unknown:no_text"),
 }  # fmt: skip
 
 
