@@ -38,7 +38,7 @@ class Housing:
         spool = settings["SPOOL_DIR"]
         return cls(
             archive=archive,
-            ledger=str(settings["LEDGER_URL"] or f"sqlite:///{home / LEDGER}"),
+            ledger=str(settings["LEDGER_URL"] or f"sqlite://{home / LEDGER}"),
             spool=Path(spool).absolute() if spool else home.with_name("spool"),
             contact=str(settings["CONTACT"] or ""),
             disk=str(settings["DISK"]),
@@ -54,13 +54,13 @@ class Housing:
 
     def open_ledger(self, file: Path | None = None) -> Ledger:
         """The ledger, or another of its kind in that file."""
-        return open_ledger(f"sqlite:///{file}" if file else self.ledger)
+        return open_ledger(f"sqlite://{file}" if file else self.ledger)
 
     def ledger_file(self) -> Path:
         """Where the SQLite ledger lies; WrongUse if it is none."""
         if not self.ledger.startswith("sqlite:///"):
             raise WrongUse(f"LEDGER_URL is {self.ledger!r}: only a file of SQLite can be made anew.")
-        return Path(self.ledger.removeprefix("sqlite:///"))
+        return Path(self.ledger.removeprefix("sqlite://"))
 
     def plan(self, spool: Path, about: dict[str, str]) -> Plan:
         """How the writer makes this crawl's segments."""

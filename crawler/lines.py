@@ -65,6 +65,8 @@ class OutcomeLine:
 
     @property
     def article_id(self) -> ArticleId:
+        if not (self.id.isascii() and self.id.isdigit()):
+            raise Damaged(f"{self.id[:80]!r} is no id")
         return ArticleId(int(self.id))
 
     def __str__(self) -> str:

@@ -277,6 +277,12 @@ def test_a_known_line_of_an_added_id_marks_it_logged_and_leaves_its_lease(ledger
     assert ledger.counts().unlogged == 0
 
 
+def test_unlogged_ids_come_in_their_order(ledger) -> None:
+    ledger.add(map(ArticleId, (1, 2)), "list")
+    commit(ledger, line(2, Outcome.KNOWN), line(3, Outcome.GONE))
+    assert list(ledger.unlogged(map(ArticleId, (9, 3, 2, 1)))) == [9, 1]
+
+
 def test_a_known_line_of_a_settled_id_changes_nothing(ledger) -> None:
     commit(ledger, read(1))
     before = ledger.standing(ArticleId(1))
@@ -640,14 +646,6 @@ def test_a_full_disk_is_said_and_costs_nothing_that_was_there(file) -> None:
         ledger._db.rows("PRAGMA max_page_count = 1000000")
         assert ledger.counts().known == 5000
         assert ledger.add([ArticleId(10_000)], "list") == 1
-
-
-def test_a_discarded_ledger_makes_room_for_a_new_one(file) -> None:
-    spoil(file, 0, b"\0" * 8192)
-    SqliteLedger.discard(f"sqlite://{file}")
-    assert list(file.parent.iterdir()) == []
-    with closing(SqliteLedger(file)) as ledger:
-        assert ledger.n() == ledger.counts().known == 0
 
 
 def test_the_journal_of_a_ledger_that_was_removed_is_not_read_into_a_new_one(tmp_path) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from crawler.layouts.density import Region
 from crawler.layouts.document import HARD, Block, Document
 from crawler.layouts.facts import is_fact
-from crawler.layouts.labels import BOX, is_end, is_font_size, named
+from crawler.layouts.labels import BOX, OWN_BOX, is_end, is_font_size, named
 
 _SENTENCE_END = re.compile(r"[.!?؟…:؛\"”»)\]]$")
 _LISTED = 3  # links in a row that belong to no text
@@ -42,8 +42,14 @@ def body(page: Document, region: Region, *, title: str) -> Body:
         if not _is_noise(block, title, started=bool(said.paragraphs)):
             _say(said, block, at)
         at += 1
-    said.boxed = {block for box in boxes if said.first < box.start <= said.last for block in box}
+    said.boxed = {block for box in boxes if _is_within(page, said, box) for block in box}
     return said
+
+
+def _is_within(page: Document, said: Body, box: range) -> bool:
+    """Whether a box stands in the text: before its last paragraph, or at its end and named as the site's."""
+    last = box.start == said.last and named(page.blocks[box.start].text) in OWN_BOX
+    return said.first < box.start < said.last or last
 
 
 def _say(said: Body, block: Block, at: int) -> None:

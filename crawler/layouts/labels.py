@@ -26,10 +26,16 @@ def _labels(phrases: str) -> frozenset[str]:
     return frozenset(named(line.strip()) for line in phrases.strip().splitlines())
 
 
-BOX = _labels(
+OWN_BOX = _labels(
     """
     موضوع ذا صلة
     موضوع ذو صلة
+    """
+)
+"""Over the box that the site puts into its texts; it counts even where no text comes behind it."""
+
+BOX = OWN_BOX | _labels(
+    """
     مواضيع ذات صلة
     موضوعات ذات صلة
     مواضيع مشابهة

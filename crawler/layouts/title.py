@@ -13,7 +13,9 @@ from crawler.layouts.metadata import without_site
 
 _SPLIT = re.compile(r"\s+[|–—-]+\s+|\s*[|»«]\s*")
 _CUT = re.compile(r"\s*(?:\.{3}|…)$")
+_SENTENCE = re.compile(r"[^.]\.$")
 _SHORTEST = 10  # letters that make a headline; a clock or a counter is shorter
+_LONGEST = 300  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +75,14 @@ def _headline(page: Document, before: int | None) -> str | None:
             return text
     blocks = page.blocks if before is None else page.blocks[:before]
     candidates = [block.text for block in blocks if not block.linked and _is_headline(block.text)]
-    twice = [text for text, times in Counter(candidates).items() if times > 1]
-    if twice:
-        return max(twice, key=len)
-    return candidates[-1] if candidates and before is not None else None
+    times = Counter(candidates)
+    twice = [text for text in candidates if times[text] > 1]
+    if before is None:  # nothing says how far the head of the page goes
+        return next(iter(twice), None)
+    return next(reversed(twice or candidates), None)
 
 
 def _is_headline(text: str) -> bool:
     wordy = sum(map(str.isalpha, text)) >= _SHORTEST and " " in text
-    return wordy and "://" not in text and len(text) <= 300 and not is_end(text) and not is_font_size(text)
+    sentence = len(text) > _LONGEST or _SENTENCE.search(text)
+    return wordy and not sentence and "://" not in text and not is_end(text) and not is_font_size(text)

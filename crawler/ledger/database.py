@@ -92,16 +92,6 @@ class Database:
             raise LedgerError(f"{self.path}: {error}{advice}") from error
 
 
-def discard(path: Path) -> None:
-    """Remove the ledger, in whatever state it is, while nobody uses it."""
-    try:
-        with _locked(path.parent):
-            path.unlink(missing_ok=True)
-            _remove_journal(path)
-    except OSError as error:
-        raise LedgerError(f"{path} can't be removed: {error}") from error
-
-
 def _ensure(path: Path) -> None:
     """A ledger, made if there is none, under its name only when it is whole.
 

@@ -13,7 +13,7 @@ from uuid import UUID
 from crawler.errors import LedgerError, WrongUse
 from crawler.items import ArticleId, Lease, Outcome, Stored
 from crawler.ledger import Counts, Standing, schema
-from crawler.ledger.database import Database, discard
+from crawler.ledger.database import Database
 from crawler.ledger.rows import milliseconds, pack_hash, payload_row, stored_of, unpack_hash, values
 from crawler.lines import Original, OutcomeLine
 
@@ -46,12 +46,10 @@ class SqliteLedger:
     @classmethod
     def from_url(cls, url: str) -> Self:
         """The ledger at `sqlite:///FILE`; FILE is taken as it is written, from the root."""
-        return cls(_path(url))
-
-    @staticmethod
-    def discard(url: str) -> None:
-        """Remove the ledger at url, damaged or not, while nobody uses it: the log can make it again."""
-        discard(_path(url))
+        path = url.removeprefix(SCHEME)
+        if path == url or not path.startswith("/") or path.endswith("/"):
+            raise WrongUse(f"LEDGER_URL is {url!r}: give sqlite:///FILE with the file's whole path")
+        return cls(Path(path))
 
     def close(self) -> None:
         self._db.close()
@@ -240,10 +238,3 @@ def _sentences(outcome: Outcome) -> tuple[str, ...]:
     if outcome in (Outcome.ARTICLE, Outcome.CHANGED):
         return schema.SETTLE, schema.TEXT, schema.FIRST
     return (schema.SETTLE,)
-
-
-def _path(url: str) -> Path:
-    path = url.removeprefix(SCHEME)
-    if path == url or not path.startswith("/") or path.endswith("/"):
-        raise WrongUse(f"LEDGER_URL is {url!r}: give sqlite:///FILE with the file's whole path")
-    return Path(path)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from scrapy import Request
 from scrapy.http import Response
@@ -10,6 +12,7 @@ from scrapy.http import Response
 from crawler.items import Absent, ArticleId, Exchange, Outcome, Page
 from crawler.site import redirect_target, url_of
 from crawler.warc import warc_date
+from crawler.wire.address import is_public
 
 HOPS = 10  #: RFC 9110, 15.4 leaves the number to us; browsers stop at 20
 REDIRECTS = (301, 302, 303, 307, 308)
@@ -33,9 +36,18 @@ def live(id: ArticleId, url: str | None = None) -> Flow:
         location = (answer.headers.get("Location") or b"").decode("latin-1")
         target = redirect_target(location, base=answer.url, asked=id)
         if isinstance(target, Absent):
-            return target
+            return _inward(location) or target
         url = target
     return Absent(outcome=Outcome.FAILED, reason="redirect_loop")
+
+
+def _inward(location: str) -> Absent | None:
+    """The refusal of a redirect into a network that we do not visit, if its address says so."""
+    try:
+        host = str(ip_address(urlsplit(location).hostname or ""))
+    except ValueError:  # a name, or no URL: nobody goes there to see
+        return None
+    return None if is_public(host) else Absent(outcome=Outcome.REFUSED, reason="ssrf_blocked")
 
 
 def unreadable(response: Response) -> Absent | None:

@@ -178,12 +178,11 @@ def any_markup(seed: int) -> str:
     wrapped = _wrapper(rng)
     text = wrapped(_any_text(rng), most=3)
     title = lambda: rng.choice(("<h1>%s</h1>", "<h3>%s</h3>", "<div><span>%s</span></div>", "<p><b>%s</b></p>", "<center><font>%s</font></center>")) % TITLE  # noqa: E731
-    views = rng.choice(("426 مشاهدة", "<b>426</b><i>مشاهدة</i>", "<p>426</p><p>مشاهدة</p>", "مشاهدة: 426", "<td>٤٢٦</td><td>مشاهدة</td>", "عدد المشاهدات: 426"))
+    views = rng.choice(("426 مشاهدة", "<b>426</b><i>مشاهدة</i>", "<p>426</p><p>مشاهدة</p>", "مشاهدة: 426", "<table><tr><td>٤٢٦</td><td>مشاهدة</td></tr></table>", "عدد المشاهدات: 426"))
     clock = rng.choice(("10:08", "<time>10:08</time>", "٢٠١٦/١٢/١٣ - ١٠:٠٨", "الثلاثاء 13 كانون الأول 2016 10:08 "))
     short = rng.choice((URL, f'<a href="/a/{SEED}">{URL}</a>', f'<input value="{URL}">'))
-    facts = [f"<{cut}>{fact}</{cut}>" for cut in [rng.choice(("div", "p", "li", "table><tr><td"))] for fact in (views, clock, short)]
-    facts = [fact.replace("</table><tr><td>", "</td></tr></table>") for fact in facts]
-    rng.shuffle(facts)
+    form = rng.choice(("<div>{}</div>", "<p>{}</p>", "<li>{}</li>", "<table><tr><td>{}</td></tr></table>", "{}<br>", "<span>{}</span> "))
+    facts = [form.format(fact) for fact in rng.sample((views, clock, short), 3)]
     label = rng.choice(("<div>حجم الخط:</div>", "<p>حجم الخط: <a href='#'>A+</a> <a href='#'>A-</a></p>", "<span>حجم الخط:</span><br>", "<div><div>حجم الخط :</div></div>"))
     share = rng.choice(("", "<div><a href='https://t.me/x'>تلغرام</a> <a href='https://fb.com/x'>فيسبوك</a></div>"))
     article = wrapped(title() + wrapped("".join(facts)) + title() + wrapped(label) + share + text + wrapped(_behind(rng)))
@@ -213,7 +212,7 @@ def _any_text(rng: Random) -> str:
     inner = between(pieces, f"<tr><td>{box}</td></tr>" if cells else box)
     if cells:
         return f"<table>{inner}</table>"
-    return rng.choice(("<div>{}</div>", "<article>{}</article>", "<td>{}</td>", "<div><div>{}</div></div>")).format(inner)
+    return rng.choice(("<div>{}</div>", "<article>{}</article>", "<table><tr><td>{}</td></tr></table>", "<div><div>{}</div></div>")).format(inner)
 
 
 def _behind(rng: Random) -> str:
