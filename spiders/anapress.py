@@ -24,6 +24,7 @@ class Anapress(scrapy.Spider):
     """Takes articles of anapress.net: `scrapy crawl anapress -a ids=…` (docs/CRAWL.md)."""
 
     name = "anapress"
+    allowed_domains = ("anapress.net",)  # so that `scrapy parse URL` finds us
 
     def __init__(self, arguments: Arguments, **kwargs: Any) -> None:
         super().__init__(**kwargs)

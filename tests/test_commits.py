@@ -83,9 +83,9 @@ class Turns:
         self._go.acquire()
         try:
             if self.killed:
-                raise Killed
+                raise Killed  # noqa: TRY301 -- before it began
             life()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 -- Worker.bury tells kills from failures
             self.end = error
         self.ended = True
         self._paused.release()
@@ -229,7 +229,9 @@ class Worker:
             self._world.lost_disks += 1
         elif spool.segments() and self._random.random() < 0.5:
             torn = spool.path(spool.segments()[-1], self._random.choice(["journal", "warc.gz"]))
-            if torn.exists() and spool.segments()[-1] not in self._sealed:  # the archive may share a sealed file
+            if (
+                torn.exists() and spool.segments()[-1] not in self._sealed
+            ):  # the archive may share a sealed file
                 with torn.open("ab") as file:
                     file.write(b'{"draft": torn')
 
@@ -338,7 +340,9 @@ class Log:
 
     def __init__(self, archive: Path) -> None:
         self.archive = archive
-        self.commits = [json.loads(path.read_bytes()) for path in sorted((archive / "commits").glob("*.json"))]
+        self.commits = [
+            json.loads(path.read_bytes()) for path in sorted((archive / "commits").glob("0*.json"))
+        ]
 
     def lines(self, commit: dict, kind: str) -> list[dict]:
         paths = [file["path"] for file in commit["files"] if file["kind"] == kind]
@@ -347,7 +351,7 @@ class Log:
     def outcomes(self) -> Iterator[tuple[int, dict]]:
         return ((commit["n"], line) for commit in self.commits for line in self.lines(commit, "outcomes"))
 
-    def items(self) -> Iterator[tuple[int, dict]]:
+    def articles(self) -> Iterator[tuple[int, dict]]:
         return ((commit["n"], line) for commit in self.commits for line in self.lines(commit, "items"))
 
     def records(self) -> Iterator[tuple[int, warc.Record]]:
@@ -401,20 +405,20 @@ def test_what_was_called_safe_is_in_the_log_unless_its_disk_was_lost(explored) -
 
 def test_a_start_leaves_nothing_of_the_dead_in_their_spools(explored) -> None:
     world, _ = explored
-    assert [path for path in world.spools.rglob("anapress-*")] == []
+    assert list(world.spools.rglob("anapress-*")) == []
 
 
 def test_every_text_makes_one_line(explored) -> None:
     _, log = explored
-    long = Counter(line["content_hash"] for _, line in log.items() if letters(line["text"]) >= 200)
-    short = Counter((line["id"], line["content_hash"]) for _, line in log.items())
+    long = Counter(line["content_hash"] for _, line in log.articles() if letters(line["text"]) >= 200)
+    short = Counter((line["id"], line["content_hash"]) for _, line in log.articles())
     assert set(long.values()) <= {1}
     assert set(short.values()) <= {1}
 
 
 def test_every_text_that_an_outcome_claims_stands_in_a_line_by_then(explored) -> None:
     _, log = explored
-    first = {(line["id"], line["version"]): (n, line["content_hash"]) for n, line in log.items()}
+    first = {(line["id"], line["version"]): (n, line["content_hash"]) for n, line in log.articles()}
     for n, line in log.outcomes():
         if line["content_hash"] is not None:
             of = line["duplicate_of"] or line
@@ -426,14 +430,14 @@ def test_every_text_that_an_outcome_claims_stands_in_a_line_by_then(explored) ->
 def test_versions_number_the_texts_of_an_id_in_the_order_of_the_log(explored) -> None:
     _, log = explored
     versions: dict[str, list[int]] = defaultdict(list)
-    for _, line in log.items():
+    for _, line in log.articles():
         versions[line["id"]].append(line["version"])
     assert all(numbers == list(range(1, len(numbers) + 1)) for numbers in versions.values())
 
 
 def test_every_line_names_the_whole_record_of_its_page(explored) -> None:
     _, log = explored
-    for _, line in log.items():
+    for _, line in log.articles():
         with (log.archive / line["record"]["warc"]).open("rb") as stream:
             record = warc.read_member(stream, line["record"]["offset"])
         assert (record.id, record.type) == (line["record"]["record_id"], "response")
@@ -480,7 +484,7 @@ def _logged(store: LocalStore) -> Iterator[bytes]:
 def test_the_runs_meet_what_they_are_meant_to_meet(tmp_path) -> None:
     """Else the rules above prove nothing."""
     met: Counter[str] = Counter()
-    for seed in range(6):
+    for seed in range(4):
         world = explore(tmp_path / str(seed), seed)
         log = Log(world.archive)
         met.update(line["outcome"] for _, line in log.outcomes())

@@ -14,6 +14,7 @@ from crawler.errors import CrawlerError
 from crawler.extensions.archivist import Archivist
 from crawler.housing import Housing
 from crawler.wire.address import ConnectTo
+from crawler.wire.dial import Proxy
 
 
 class Command(Crawl):
@@ -26,6 +27,8 @@ class Command(Crawl):
             Arguments.of(opts.spargs)
             Housing.of(self.settings).open_store()
             ConnectTo.parse(self.settings["CONNECT_TO"] or "")
+            if proxy := self.settings["WIRE_PROXY"]:
+                Proxy.parse(proxy)
         except CrawlerError as error:
             self._end(Ending(code_of(error), str(error)))
             return

@@ -43,6 +43,7 @@ def utc_now() -> datetime:
 
 BATCH = 256  #: leases taken at once
 RENEW_SECONDS = 60
+NO_IDS = "The archive knows no ids yet. Give some: `-a ids=203367206718582`, or `scrapy ids add FILE`."
 
 
 class Archivist:
@@ -61,6 +62,7 @@ class Archivist:
         self._events = 0
         self._chores: set[asyncio.Future[None]] = set()
         self._commits: set[asyncio.Future[None]] = set()
+        self._closing: asyncio.Future[None] | None = None  # no chore: close() runs inside it
         self.failure: CrawlerError | None = None
         self.settled: Counter[str] = Counter()  #: takes of this run, by what they brought
         self.left = 0
@@ -138,7 +140,7 @@ class Archivist:
                 logger.critical("%s", error)
             self._changed()
             if (engine := self._crawler.engine) is not None and engine.spider is not None:
-                self._chore(engine.close_spider_async(reason="archive_failed"))
+                self._closing = asyncio.ensure_future(engine.close_spider_async(reason="archive_failed"))
 
     async def spider_failed(self, failure: Failure, response: Response) -> None:
         """A page that our code can't read without an error fails alone; the run ends with exit 1."""
@@ -183,19 +185,19 @@ class Archivist:
         housing = self._housing
         self._wanted: Wanted = arguments.wanted(utc_now())
         self._store: Store = open_store(housing.archive, self._disk)
+        if self._wanted.ids is None and archive.find(self._store) is None:
+            raise WrongUse(NO_IDS)  # before a mistake leaves an archive behind
         self._archive = archive.ensure(self._store, housing.contact)
         self._ledger: Ledger = housing.open_ledger()
         self._ledger.bind(self._archive.id)
         self._desk: Ledger = housing.open_ledger()  # the leasing thread's own
         recover(housing.spool, self._archive.id, self._store, self._ledger, self._disk, utc_now)
+        if self._wanted.ids is None and not self._ledger.counts().known:
+            raise WrongUse(NO_IDS)
         self._spool = Spool.claim(housing.spool, secrets.token_hex(4), self._archive.id, self._disk)
         if self._wanted.ids is not None:
             add(self._wanted.ids, "list", self._spool, self._store, self._ledger, self._disk, utc_now)
             self._asked = iter(self._wanted.ids)
-        elif not self._ledger.counts().known:
-            raise WrongUse(
-                "The archive knows no ids yet. Give some: `-a ids=203367206718582`, or `scrapy ids add FILE`."
-            )
 
     def _move_out(self) -> None:
         """Whatever was leased and not settled goes back; a spool with nothing left to commit goes."""

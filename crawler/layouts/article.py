@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 from crawler.errors import LayoutUnknown
@@ -39,7 +40,7 @@ def article(
         section=told.section,
         tags=told.tags,
         views=views(shown, around),
-        images=tuple(_images(page.url, shown, told, title, said)),
+        images=tuple(_images(page.url, shown, told, said, _Lead(plain(title.text), around))),
         related=tuple(_related(page, shown, said)),
         language=_language(text),
         content_hash=content_hash(title.text, text),
@@ -59,32 +60,36 @@ def _related(page: Page, shown: Document, said: Body) -> Iterator[Related]:
     """The other articles that boxes in the text link to, each once."""
     seen = {page.id}
     for link in shown.links:
-        if link.block in said.boxed and link.title:
-            found = article_id(_absolute(page.url, link.href) or "")
-            if found is not None and found not in seen:
-                seen.add(found)
-                yield Related(id=str(found), url=url_of(found), title=link.title)
+        found = article_id(_absolute(page.url, link.href) or "") if link.block in said.boxed else None
+        if found is not None and found not in seen and (text := link.title):
+            seen.add(found)
+            yield Related(id=str(found), url=url_of(found), title=text)
 
 
-def _images(base: str, shown: Document, told: Metadata, title: Title, said: Body) -> Iterator[Image]:
-    """The pictures that the metadata name, the one under the title's name, and those in the text."""
+class _Lead(NamedTuple):
+    """The picture above a text: it is called as the article is."""
+
+    title: str
+    around: range
+
+
+def _images(base: str, shown: Document, told: Metadata, said: Body, lead: _Lead) -> Iterator[Image]:
+    """The pictures that the metadata name, the one above the text, and those in it."""
     alts: dict[str, str] = {}
     for image in told.images:
         if url := _absolute(base, image.url):
             alts[url] = image.alt or _alt(base, shown, url)
-    headline = plain(title.text)
     for picture in shown.pictures:
-        if _is_ours(picture, headline, said) and (url := _absolute(base, picture.source)):
+        if _is_ours(picture, said, lead) and (url := _absolute(base, picture.source)):
             alts[url] = alts.get(url) or picture.alt
     return (Image(url=url, alt=alt) for url, alt in alts.items())
 
 
-def _is_ours(picture: Picture, headline: str, said: Body) -> bool:
-    """Whether a picture belongs to the article: it stands in its text, or is called as it is."""
-    if picture.linked:
+def _is_ours(picture: Picture, said: Body, lead: _Lead) -> bool:
+    if picture.linked or not lead.around.start <= picture.block < said.last:
         return False
-    within = said.first <= picture.block < said.last and picture.block not in said.boxed
-    return within or (bool(picture.alt) and plain(picture.alt) == headline)
+    within = picture.block >= said.first and picture.block not in said.boxed
+    return within or plain(picture.alt) == lead.title
 
 
 def _alt(base: str, shown: Document, url: str) -> str:

@@ -11,6 +11,10 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_WIDE = (
+    (re.compile(rb"(?:[\t\n\r ]\0)*<\0"), "utf-16-le"),
+    (re.compile(rb"(?:\0[\t\n\r ])*\0<"), "utf-16-be"),
+)
 _IN_HEADER = re.compile(r"charset\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]+)", re.IGNORECASE)
 _IN_META = re.compile(rb"<meta\b[^>]*?\bcharset\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]+)", re.IGNORECASE)
 _PRESCAN = 4096  # HTML asks for a <meta> in the first 1024 bytes; old pages start with scripts
@@ -44,11 +48,8 @@ def _decoded(body: bytes, content_type: str) -> tuple[str, str]:
 
 
 def _wide(body: bytes) -> str | None:
-    """UTF-16 without a BOM: every other byte of its tags is NUL."""
-    start = body[:200]
-    if start.count(0) * 3 < len(start):
-        return None
-    return "utf-16-le" if start[1::2].count(0) >= start[::2].count(0) else "utf-16-be"
+    """UTF-16 without a BOM: its first tag begins with two bytes, one of them NUL."""
+    return next((codec for start, codec in _WIDE if start.match(body)), None)
 
 
 def _utf_8(body: bytes) -> str | None:

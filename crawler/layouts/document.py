@@ -29,16 +29,35 @@ class Block(NamedTuple):
 
 
 class Link(NamedTuple):
-    href: str
-    title: str
+    """A link, read only when it is asked for: most are those of menus."""
+
+    node: LexborNode
     block: int  #: the block that it is in
+
+    @property
+    def href(self) -> str:
+        return self.node.attributes.get("href") or ""
+
+    @property
+    def title(self) -> str:
+        return folded(self.node.text()) or folded(self.node.attributes.get("title") or "")
 
 
 class Picture(NamedTuple):
-    source: str
-    alt: str
+    """A picture, read only when it is asked for."""
+
+    node: LexborNode
     block: int  #: the block that it is in, or stands before
     linked: bool
+
+    @property
+    def source(self) -> str:
+        attributes = self.node.attributes
+        return attributes.get("data-src") or attributes.get("src") or ""
+
+    @property
+    def alt(self) -> str:
+        return folded(self.node.attributes.get("alt") or "")
 
 
 @dataclass(slots=True)
@@ -132,7 +151,7 @@ class _Walk:
         self.linked = 0
         self.breaks = HARD
         self.element = 0  # the innermost open one
-        self.link: _OpenLink | None = None
+        self.in_link = False
 
     def through(self, body: LexborNode) -> Document:
         self._open(apart=False)
@@ -160,9 +179,8 @@ class _Walk:
 
     def _say(self, text: str) -> None:
         self.pieces.append(text)
-        if self.link is not None:
+        if self.in_link:
             self.linked += len(text.strip())
-            self.link.pieces.append(text)
 
     def _enter(self, node: LexborNode, role: int) -> int:
         """Begins an element; says as what it is to be taken."""
@@ -173,24 +191,17 @@ class _Walk:
         elif role == _BREAK:
             self._flush(1)
         elif role == _LINK:
-            self.link = _OpenLink(node, len(self.page.blocks))
+            self.in_link = True
+            self.page.links.append(Link(node, len(self.page.blocks)))
         elif role == _PICTURE:
-            self._picture(node)
+            self.page.pictures.append(Picture(node, len(self.page.blocks), self.in_link))
         return role
 
     def _leave(self, role: int) -> None:
-        if role != _LINK:
+        if role == _LINK:
+            self.in_link = False
+        else:
             self._close()
-        elif self.link is not None:
-            self.page.links.append(self.link.closed())
-            self.link = None
-
-    def _picture(self, node: LexborNode) -> None:
-        attributes = node.attributes
-        source = attributes.get("data-src") or attributes.get("src")
-        if source:
-            alt = folded(attributes.get("alt") or "")
-            self.page.pictures.append(Picture(source, alt, len(self.page.blocks), self.link is not None))
 
     def _open(self, *, apart: bool) -> None:
         self._flush(HARD)
@@ -214,22 +225,6 @@ class _Walk:
             self.pieces.clear()
             self.linked = 0
         self.breaks = HARD if breaks == HARD else min(self.breaks + 1, HARD)
-
-
-class _OpenLink:
-    """A link whose text is being read."""
-
-    __slots__ = ("block", "node", "pieces")
-
-    def __init__(self, node: LexborNode, block: int) -> None:
-        self.node = node
-        self.block = block
-        self.pieces: list[str] = []
-
-    def closed(self) -> Link:
-        attributes = self.node.attributes
-        title = folded("".join(self.pieces)) or folded(attributes.get("title") or "")
-        return Link(attributes.get("href") or "", title, self.block)
 
 
 def _styled(tree: LexborHTMLParser) -> dict[int, int]:

@@ -42,7 +42,7 @@ def _beside(page: Document, at: int, around: range) -> re.Match[str] | None:
 def published_time(page: Document, around: range, *, besides: tuple[int, ...]) -> str | None:
     """The first clock time in these blocks, the title's own left out."""
     shown = (page.blocks[at] for at in around if at not in besides)
-    times = (clock(block.text) for block in shown if len(block.text) <= _SHORT and not block.is_link)
+    times = (clock(block.text) for block in shown if block.linked < len(block.text) <= _SHORT)
     return next(filter(None, times), None)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +23,7 @@ class LocalStore:
         self.root = root.absolute()
         self.url = str(self.root)
         self._disk = disk
+        self._own = secrets.token_hex(4)  # a process id would not do: machines and containers may share a folder
 
     def put(self, file: Path, key: str) -> None:
         target = self.root / key
@@ -75,7 +76,7 @@ class LocalStore:
         self._disk.remove(self.root / key)
 
     def _part(self, target: Path) -> Path:
-        return target.with_name(f"{PART}{os.getpid()}-{target.name}")
+        return target.with_name(f"{PART}{self._own}-{target.name}")
 
     def _copy(self, file: Path, part: Path) -> None:
         """A second name where the file system allows it: a sealed file never changes, so none is copied."""

@@ -117,14 +117,17 @@ class Crawl:
         return True
 
     def wait_and_kill(self, role: str, moment: float, journal: Journal) -> tuple[int, bool]:
-        """Kill it some moment after its first durable step; its exit code, and whether it still lived then."""
+        """Kill it some moment after its first durable step, or the writer's first; its exit code, and whether it still lived then."""
         began = journal.size()
-        while journal.size() == began and not self.ends_within(0.01):
+        while not self._under_way(role, journal.size() > began) and not self.ends_within(0.01):
             pass
         alive = not self.ends_within(moment) and (role == "crawl" or bool(self.writers()))
         if alive:
             self.kill(role)
         return self.wait(), alive
+
+    def _under_way(self, role: str, written: bool) -> bool:
+        return written and (role == "crawl" or bool(self.writers()))
 
     def writers(self) -> list[int]:
         return children(self._process.pid)

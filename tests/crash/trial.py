@@ -43,7 +43,7 @@ class Trial:
                     self.kills[plan.phase] += 1
                     break
                 assert attempt < 4, f"{plan} was never reached"
-                plan = replace(plan, nth=1, moment=0)
+                plan = replace(plan, nth=1, moment=plan.moment / 4)
         self._to_the_end()
 
     def _to_the_end(self) -> None:

@@ -62,20 +62,44 @@ def plain_divs() -> str:
     text = tag("div", between([tag("div", escape(text)) for text in PARAGRAPHS], box))
     top = tag("div", "المزيد") + ticker("div") + tag("h1", TITLE) + tag("div", "&nbsp;") + tag("div", "10:08")
     facts = tag("div", URL) + tag("div", tag("div", "426") + tag("div", "مشاهدة"))
-    return page(tag("div", top + facts + tag("h2", TITLE) + tag("div", "حجم الخط:") + text) + tag("div", "جميع الحقوق محفوظة"))
+    return page(
+        tag("div", top + facts + tag("h2", TITLE) + tag("div", "حجم الخط:") + text)
+        + tag("div", "جميع الحقوق محفوظة")
+    )
 
 
 def nested_tables() -> str:
     box = f"<table><tr><td>موضوع ذا صلة</td></tr><tr><td>{link(*BOX)}</td></tr></table>"
     text = between([f"{escape(text)}<br>&nbsp;<br>" for text in PARAGRAPHS], box)
     facts = f"<table><tr><td>10:08</td><td>{URL}</td></tr><tr><td>٤٢٦</td><td>مشاهدة</td></tr></table>"
-    rows = [ticker("nobr"), f"<b>{TITLE}</b>", facts, f"<font size=5>{TITLE}</font>", "حجم الخط:", f"<font>{text}</font>", "© أنا برس"]
-    return page("<table><tr><td><table>" + "".join(f"<tr><td>{row}</td></tr>" for row in rows) + "</table></td></tr></table>")
+    rows = [
+        ticker("nobr"),
+        f"<b>{TITLE}</b>",
+        facts,
+        f"<font size=5>{TITLE}</font>",
+        "حجم الخط:",
+        f"<font>{text}</font>",
+        "© أنا برس",
+    ]
+    return page(
+        "<table><tr><td><table>"
+        + "".join(f"<tr><td>{row}</td></tr>" for row in rows)
+        + "</table></td></tr></table>"
+    )
 
 
 def paragraphs_as_cells() -> str:
     """Each paragraph in a row of its own, in the same table as all else."""
-    rows = [ticker("span"), TITLE, f"10:08 {URL} 426 مشاهدة", TITLE, "حجم الخط: + -", *map(escape, PARAGRAPHS), "التعليقات (2)", TEASER]
+    rows = [
+        ticker("span"),
+        TITLE,
+        f"10:08 {URL} 426 مشاهدة",
+        TITLE,
+        "حجم الخط: + -",
+        *map(escape, PARAGRAPHS),
+        "التعليقات (2)",
+        TEASER,
+    ]
     return page("<table>" + "".join(f"<tr><td>&nbsp;</td><td>{row}</td></tr>" for row in rows) + "</table>")
 
 
@@ -92,23 +116,38 @@ def json_ld() -> str:
             "keywords": "تدمر، داعش",
             "image": {"@type": "ImageObject", "url": "/img/tadmur.jpg"},
         },
-        {"@type": "NewsArticle", "headline": BOX[1], "url": f"http://anapress.net/a/{BOX[0]}", "datePublished": "2020-01-01T00:00:00Z"},
+        {
+            "@type": "NewsArticle",
+            "headline": BOX[1],
+            "url": f"http://anapress.net/a/{BOX[0]}",
+            "datePublished": "2020-01-01T00:00:00Z",
+        },
     ]
-    script = f'<script type="application/ld+json">{json.dumps({"@graph": things}, ensure_ascii=False)}</script>'
+    script = (
+        f'<script type="application/ld+json">{json.dumps({"@graph": things}, ensure_ascii=False)}</script>'
+    )
     head = f'<title>أنا برس - {TITLE}</title><meta property="og:title" content="{TITLE} - Ana Press">{script}'
     box = f'<aside><h4>موضوع ذا صلة</h4><a href="/a/{BOX[0]}">{BOX[1]}</a></aside>'
     facts = f"<p><time>10:08</time> <a href='{URL}'>{URL}</a> <b>426</b> مشاهدة</p>"
     text = between([f"<p>{escape(text)}" for text in PARAGRAPHS], box)
-    return page(f"<nav>{ticker('span')}</nav><main><h1>{TITLE}</h1>{facts}<h2>{TITLE}</h2><p>حجم الخط:</p>{text}</main>", head)
+    return page(
+        f"<nav>{ticker('span')}</nav><main><h1>{TITLE}</h1>{facts}<h2>{TITLE}</h2><p>حجم الخط:</p>{text}</main>",
+        head,
+    )
 
 
 def styled_spans() -> str:
     style = ' style="display: block; font-family: Simplified Arabic"'
     box = f"<span{style}>موضوع ذا صلة<br/>{link(*BOX)}</span>"
-    pieces = [f"<span{style}><span>{escape(text[:20])}</span><span>{escape(text[20:])}</span></span>" for text in PARAGRAPHS]
+    pieces = [
+        f"<span{style}><span>{escape(text[:20])}</span><span>{escape(text[20:])}</span></span>"
+        for text in PARAGRAPHS
+    ]
     top = f"<span{style}>{TITLE}</span><span{style}>10:08</span><span>{URL}<br/>426<br/>مشاهدة</span>"
     hidden = f'<div style="display:none">{TEASER}</div>'
-    return page(f"{ticker('div')}<div>{top}<span{style}>{TITLE}</span><span{style}>حجم الخط:</span>{hidden}{between(pieces, box)}</div>")
+    return page(
+        f"{ticker('div')}<div>{top}<span{style}>{TITLE}</span><span{style}>حجم الخط:</span>{hidden}{between(pieces, box)}</div>"
+    )
 
 
 def modern() -> str:
@@ -117,27 +156,48 @@ def modern() -> str:
     box = tag("section", tag("h5", "موضوع ذا صلة") + link(*BOX))
     figure = '<figure><img src="/img/1.jpg" alt="مدينة تدمر"></figure>'
     text = tag("div", tag("section", half[0] + figure + box) + tag("section", half[1]))
-    head = tag("header", tag("h1", TITLE) + tag("p", "١٠:٠٨") + tag("p", f"{URL}") + tag("p", "المشاهدات: 426"))
+    head = tag(
+        "header", tag("h1", TITLE) + tag("p", "١٠:٠٨") + tag("p", f"{URL}") + tag("p", "المشاهدات: 426")
+    )
     side = tag("aside", tag("h3", "الأكثر قراءة") + ticker("p"))
-    return page(tag("article", head + tag("h2", TITLE) + tag("p", "حجم الخط:") + text) + side + tag("footer", TEASER))
+    return page(
+        tag("article", head + tag("h2", TITLE) + tag("p", "حجم الخط:") + text) + side + tag("footer", TEASER)
+    )
 
 
 def bare_body() -> str:
     """No element at all around anything but the lists; lines end with <br>."""
-    text = between([f"{escape(text)}<br><br>" for text in PARAGRAPHS], f"موضوع ذا صلة<br>{link(*BOX)}<br><br>")
-    top = f"المزيد<br>{'<br>'.join(link(203367206600000 + at, line) for at, line in enumerate(TICKER))}<br><br>"
+    text = between(
+        [f"{escape(text)}<br><br>" for text in PARAGRAPHS], f"موضوع ذا صلة<br>{link(*BOX)}<br><br>"
+    )
+    top = (
+        f"المزيد<br>{'<br>'.join(link(203367206600000 + at, line) for at, line in enumerate(TICKER))}<br><br>"
+    )
     facts = f"{TITLE}<br><br>10:08<br>{URL}<br>426<br>مشاهدة<br>{TITLE}<br>حجم الخط:<br>"
-    return page(f"{top}{facts}{text}<hr>{''.join(link(1000 + at, line) + '<br>' for at, line in enumerate(TICKER))}{TEASER}<br>{TEASER}")
+    return page(
+        f"{top}{facts}{text}<hr>{''.join(link(1000 + at, line) + '<br>' for at, line in enumerate(TICKER))}{TEASER}<br>{TEASER}"
+    )
 
 
 def comments_and_footer() -> str:
     """A long menu, comments longer than the text, a long footer."""
     menu = tag("ul", "".join(tag("li", f'<a href="/section/{at}">قسم رقم {at}</a>') for at in range(60)))
-    comments = tag("div", tag("h3", "التعليقات (9)") + "".join(tag("div", tag("b", "زائر") + tag("p", TEASER * 2)) for _ in range(9)))
+    comments = tag(
+        "div",
+        tag("h3", "التعليقات (9)")
+        + "".join(tag("div", tag("b", "زائر") + tag("p", TEASER * 2)) for _ in range(9)),
+    )
     footer = tag("div", "".join(tag("p", TEASER) for _ in range(12)) + tag("p", "All rights reserved"))
     box = tag("div", tag("b", "موضوع ذا صلة:") + tag("p", link(*BOX)))
     text = between([tag("p", escape(text)) for text in PARAGRAPHS], box)
-    facts = tag("p", TITLE) + tag("i", "10:08") + tag("p", URL) + tag("p", "426 مشاهدة") + tag("p", TITLE) + tag("p", "حجم الخط:")
+    facts = (
+        tag("p", TITLE)
+        + tag("i", "10:08")
+        + tag("p", URL)
+        + tag("p", "426 مشاهدة")
+        + tag("p", TITLE)
+        + tag("p", "حجم الخط:")
+    )
     return page(menu + ticker("p") + tag("div", facts + text + comments) + footer)
 
 
@@ -145,22 +205,51 @@ def competing_sidebar() -> str:
     """Teasers beside the text say more than the text."""
     teasers = "".join(tag("div", link(5000 + at, TICKER[at % 8]) + tag("p", TEASER * 3)) for at in range(12))
     loose = tag("div", "".join(tag("p", TEASER * 2) for _ in range(9)))
-    text = tag("div", between([tag("p", escape(text)) for text in PARAGRAPHS], tag("div", tag("b", "موضوع ذا صلة") + link(*BOX))))
-    facts = tag("h1", TITLE) + tag("p", "10:08") + tag("p", URL) + tag("p", "426 مشاهدة") + tag("h2", TITLE) + tag("p", "حجم الخط:")
+    text = tag(
+        "div",
+        between(
+            [tag("p", escape(text)) for text in PARAGRAPHS], tag("div", tag("b", "موضوع ذا صلة") + link(*BOX))
+        ),
+    )
+    facts = (
+        tag("h1", TITLE)
+        + tag("p", "10:08")
+        + tag("p", URL)
+        + tag("p", "426 مشاهدة")
+        + tag("h2", TITLE)
+        + tag("p", "حجم الخط:")
+    )
     return page(tag("div", teasers) + tag("div", facts + text) + tag("div", teasers) + loose)
 
 
 def without_label() -> str:
     """Nothing says where the text begins."""
-    text = tag("div", between([tag("p", escape(text)) for text in PARAGRAPHS], tag("div", tag("b", "موضوع ذا صلة") + link(*BOX))))
+    text = tag(
+        "div",
+        between(
+            [tag("p", escape(text)) for text in PARAGRAPHS], tag("div", tag("b", "موضوع ذا صلة") + link(*BOX))
+        ),
+    )
     facts = tag("div", tag("span", "10:08") + tag("p", URL) + tag("p", "426") + tag("p", "مشاهدة"))
-    teasers = tag("div", "".join(tag("div", link(5000 + at, TICKER[at]) + tag("p", TEASER)) for at in range(8)))
-    return page(teasers + tag("div", tag("h1", TITLE) + facts + tag("h2", TITLE) + text) + teasers + tag("div", TEASER))
+    teasers = tag(
+        "div", "".join(tag("div", link(5000 + at, TICKER[at]) + tag("p", TEASER)) for at in range(8))
+    )
+    return page(
+        teasers
+        + tag("div", tag("h1", TITLE) + facts + tag("h2", TITLE) + text)
+        + teasers
+        + tag("div", TEASER)
+    )
 
 
 def without_any_title_tag() -> str:
     """The title stands twice, and nothing says that it is one."""
-    return plain_divs().replace(f"<title>{escape(TITLE)} | أنا برس</title>", "<title>أنا برس</title>").replace("h1", "div").replace("h2", "div")
+    return (
+        plain_divs()
+        .replace(f"<title>{escape(TITLE)} | أنا برس</title>", "<title>أنا برس</title>")
+        .replace("h1", "div")
+        .replace("h2", "div")
+    )
 
 
 ARTICLES: dict[str, Callable[[], str]] = {
@@ -172,63 +261,10 @@ ARTICLES: dict[str, Callable[[], str]] = {
 }  # fmt: skip
 
 
-def any_markup(seed: int) -> str:
-    """The seed page in a markup that nobody thought of: every choice is by lot."""
-    rng = Random(seed)
-    wrapped = _wrapper(rng)
-    text = wrapped(_any_text(rng), most=3)
-    title = lambda: rng.choice(("<h1>%s</h1>", "<h3>%s</h3>", "<div><span>%s</span></div>", "<p><b>%s</b></p>", "<center><font>%s</font></center>")) % TITLE  # noqa: E731
-    views = rng.choice(("426 مشاهدة", "<b>426</b><i>مشاهدة</i>", "<p>426</p><p>مشاهدة</p>", "مشاهدة: 426", "<table><tr><td>٤٢٦</td><td>مشاهدة</td></tr></table>", "عدد المشاهدات: 426"))
-    clock = rng.choice(("10:08", "<time>10:08</time>", "٢٠١٦/١٢/١٣ - ١٠:٠٨", "الثلاثاء 13 كانون الأول 2016 10:08 "))
-    short = rng.choice((URL, f'<a href="/a/{SEED}">{URL}</a>', f'<input value="{URL}">'))
-    form = rng.choice(("<div>{}</div>", "<p>{}</p>", "<li>{}</li>", "<table><tr><td>{}</td></tr></table>", "{}<br>", "<span>{}</span> "))
-    facts = [form.format(fact) for fact in rng.sample((views, clock, short), 3)]
-    label = rng.choice(("<div>حجم الخط:</div>", "<p>حجم الخط: <a href='#'>A+</a> <a href='#'>A-</a></p>", "<span>حجم الخط:</span><br>", "<div><div>حجم الخط :</div></div>"))
-    share = rng.choice(("", "<div><a href='https://t.me/x'>تلغرام</a> <a href='https://fb.com/x'>فيسبوك</a></div>"))
-    article = wrapped(title() + wrapped("".join(facts)) + title() + wrapped(label) + share + text + wrapped(_behind(rng)))
-    side = wrapped(_aside(rng))
-    parts = [wrapped(ticker(rng.choice(("p", "span", "li")))), *rng.sample([article, side], 2)]
-    foot = rng.choice(("", "<footer>أنا برس مؤسسة إعلامية سورية مستقلة</footer>", "<div>جميع الحقوق محفوظة لموقع أنا برس</div>"))
-    head = rng.choice((f"<title>{TITLE}</title>", f"<title>أنا برس » {TITLE}</title>", "", f'<meta property="og:title" content="{TITLE}">', f"<title>{TITLE[:30]}...</title>"))
-    return page(wrapped("".join(parts)) + foot, head)
-
-
-def _wrapper(rng: Random) -> Callable[..., str]:
-    def wrapped(inner: str, most: int = 2) -> str:
-        for _ in range(rng.randint(0, most)):
-            inner = rng.choice(("<div>{}</div>", "<section>{}</section>", "<table><tr><td>{}</td></tr></table>", "<center>{}</center>")).format(inner)
-        return inner
-
-    return wrapped
-
-
-def _any_text(rng: Random) -> str:
-    forms = ("<p>{}</p>", "<div>{}</div>", "{}<br><br>", "{}<br/>\n&nbsp;<br/>", "<p>{}", "<div><p><span>{}</span></p></div>",
-             "<span style='display:block'>{}</span>", "<tr><td>{}</td></tr>", "<p dir=rtl><strong>{}</strong></p>", "<font>{}</font><br /><br />")  # fmt: skip
-    form = rng.choice(forms)
-    box = rng.choice(("<div><b>موضوع ذا صلة</b>{0}</div>", "<div><p>موضوع ذا صلة :</p><ul><li>{0}</li></ul></div>", "<table><tr><td>موضوع ذا صلة</td></tr><tr><td>{0}</td></tr></table>", "<aside>موضوع ذا صلة<br>{0}</aside>", "<p>موضوع ذا صلة</p><p>{0}</p>", "<p>موضوع ذا صلة: {0}</p>")).format(link(*BOX))  # fmt: skip
-    pieces = [form.format(escape(text)) for text in PARAGRAPHS]
-    cells = form.startswith("<tr>")
-    inner = between(pieces, f"<tr><td>{box}</td></tr>" if cells else box)
-    if cells:
-        return f"<table>{inner}</table>"
-    return rng.choice(("<div>{}</div>", "<article>{}</article>", "<table><tr><td>{}</td></tr></table>", "<div><div>{}</div></div>")).format(inner)
-
-
-def _behind(rng: Random) -> str:
-    see = f"<p>اقرأ أيضاً</p><ul><li>{link(11, TICKER[0])}<li>{link(12, TICKER[1])}</ul>"
-    comments = f"<h4>التعليقات (1)</h4><div><b>زائر</b><p>{TEASER}</p></div>"
-    return "".join(rng.sample((see, comments, "<p>شارك:</p>"), rng.randint(0, 3)))
-
-
-def _aside(rng: Random) -> str:
-    label = rng.choice(("<h3>الأكثر قراءة</h3>", "<h3>رأي</h3>", ""))
-    items = "".join(f"<div>{link(5000 + at, TICKER[at % 8])}{rng.choice(('', f'<p>{TEASER}</p>'))}</div>" for at in range(9))
-    return label + items
-
-
 def _notice(title: str, text: str) -> str:
-    return page(tag("div", '<a href="/">أنا برس</a>') + tag("h1", title) + tag("p", text), f"<title>{title}</title>")
+    return page(
+        tag("div", '<a href="/">أنا برس</a>') + tag("h1", title) + tag("p", text), f"<title>{title}</title>"
+    )
 
 
 def _home() -> str:
@@ -265,7 +301,9 @@ def saved(name: str) -> bytes:
 
 def write() -> None:
     """Makes the golden files anew: look at what git says has changed."""
-    pages = {name: make() for name, make in ARTICLES.items()} | {name: html for name, (html, _) in OTHERS.items()}
+    pages = {name: make() for name, make in ARTICLES.items()} | {
+        name: html for name, (html, _) in OTHERS.items()
+    }
     for name, html in pages.items():
         (HERE / f"{name}.html.gz").write_bytes(gzip.compress(html.encode(), mtime=0))
         result = json.dumps(asdict(read(page_of(html), 200)), ensure_ascii=False, indent=1)

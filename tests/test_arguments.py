@@ -1,0 +1,88 @@
+"""The `-a` arguments: what they mean, and what is refused before anything is fetched."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from crawler.arguments import Arguments
+from crawler.errors import WrongUse
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def test_without_arguments_all_that_is_left_is_taken_and_links_are_followed() -> None:
+    arguments = Arguments.of({})
+    wanted = arguments.wanted(NOW)
+    assert arguments.follow
+    assert (wanted.ids, wanted.captured_before) == (None, None)
+
+
+def test_each_id_is_taken_once_however_it_was_written() -> None:
+    wanted = Arguments.of({"ids": "7,http://anapress.net/a/3,7"}).wanted(NOW)
+    assert wanted.ids is not None
+    assert list(wanted.ids) == [3, 7]
+
+
+def test_a_file_of_ids_is_read(tmp_path) -> None:
+    path = tmp_path / "ids.txt"
+    path.write_text("# ours\n5\nhttp://anapress.net/a/6\n")
+    wanted = Arguments.of({"ids": str(path)}).wanted(NOW)
+    assert wanted.ids is not None
+    assert list(wanted.ids) == [5, 6]
+
+
+def test_links_may_be_left_alone() -> None:
+    assert not Arguments.of({"discover": "none"}).follow
+
+
+@pytest.mark.parametrize(
+    ("text", "age"),
+    [
+        ("7d", timedelta(days=7)),
+        ("12h", timedelta(hours=12)),
+        ("30m", timedelta(minutes=30)),
+        ("2w", timedelta(weeks=2)),
+        ("5s", timedelta(seconds=5)),
+        ("0", timedelta()),
+    ],
+)
+def test_a_refresh_takes_what_was_captured_longer_ago(text, age) -> None:
+    assert Arguments.of({"refresh": text}).wanted(NOW).captured_before == NOW - age
+
+
+@pytest.mark.parametrize("text", ["", "7", "d", "-1d", "1.5d", "7 d", "٧d", "7y", "9999999d"])
+def test_an_age_that_is_none_is_refused(text) -> None:
+    with pytest.raises(WrongUse, match="refresh"):
+        Arguments.of({"refresh": text})
+
+
+@pytest.mark.parametrize("given", [{"source": "live"}, {"render": "plain"}, {"requisites": "0"}])
+def test_what_is_not_built_yet_takes_its_plain_value(given) -> None:
+    assert Arguments.of(given) == Arguments()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"source": "wayback"},
+        {"render": "browser"},
+        {"requisites": "1"},
+        {"discover": "site"},
+        {"discover": "x"},
+    ],
+)
+def test_what_is_not_built_yet_is_refused_with_a_sentence(given) -> None:
+    with pytest.raises(WrongUse, match="not built yet; this release does"):
+        Arguments.of(given)
+
+
+def test_a_name_that_we_do_not_know_is_refused_with_those_that_we_do() -> None:
+    with pytest.raises(WrongUse, match=r"-a idz=… is not known; there are .*\bids\b"):
+        Arguments.of({"idz": "1"})
+
+
+def test_ids_that_cannot_be_read_are_refused(tmp_path) -> None:
+    with pytest.raises(WrongUse):
+        Arguments.of({"ids": str(tmp_path / "missing.txt")}).wanted(NOW)

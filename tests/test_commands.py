@@ -1,0 +1,206 @@
+"""The verbs beside `crawl`: the ledger by hand, and the corpus."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.crawling import House
+from tests.site import FAULTS, Site, id_of, running_site
+
+NONCE, STATIC, GONE = id_of(4), id_of(3), FAULTS["status_404"]
+IDS = (*map(id_of, range(12)), GONE)  # 10 has the text of 9
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with running_site(tmp_path_factory.mktemp("site"), articles=12) as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def filled(site: Site, tmp_path_factory: pytest.TempPathFactory) -> House:
+    """An archive in which every article was taken twice, and one id is left."""
+    house = House(tmp_path_factory.mktemp("filled"), site)
+    assert house.crawl(IDS, "-adiscover=none").code == 0
+    assert house.scrapy("ids", "requeue", "--outcome", "article").code == 0
+    assert house.crawl(None, "-adiscover=none").code == 0
+    assert house.scrapy("ids", "add", "7").out == "1 new ids, 0 known already\n"
+    return house
+
+
+@pytest.fixture
+def house(filled: House, tmp_path: Path) -> House:
+    """A copy of it, to do anything with."""
+    shutil.copytree(filled.folder, tmp_path / "house")
+    return House(tmp_path / "house", filled.site)
+
+
+@pytest.fixture
+def empty(site: Site, tmp_path: Path) -> House:
+    return House(tmp_path, site)
+
+
+# ids
+
+
+def test_added_ids_are_known_once_and_committed_without_a_warc(empty: House) -> None:
+    assert empty.scrapy("ids", "add", f"{STATIC},http://anapress.net/a/{NONCE}").out == (
+        "2 new ids, 0 known already\n"
+    )
+    assert (
+        empty.scrapy("ids", "add", "-", stdin=f"{NONCE}\n5\n".encode()).out == "1 new ids, 1 known already\n"
+    )
+    assert [commit["counts"] for commit in empty.archive.commits()] == [{"known": 2}, {"known": 1}]
+    assert not empty.archive.files("warc")
+    assert empty.scrapy("ids", "status").out.splitlines()[0] == "known 3 = settled 0 + left 3"
+
+
+def test_ids_that_are_known_already_make_no_commit(house: House) -> None:
+    before = house.archive.tree()
+    assert house.scrapy("ids", "add", str(STATIC)).out == "0 new ids, 1 known already\n"
+    assert house.archive.tree() == before
+
+
+def test_a_wrong_id_among_many_adds_none_of_them(empty: House) -> None:
+    ran = empty.scrapy("ids", "add", "-", stdin=b"1\n2\nthree\n")
+    assert (ran.code, "line 3" in ran.said, "Traceback" in ran.said) == (2, True, False)
+    assert not empty.archive.folder.exists()
+
+
+def test_status_counts_ids_by_their_last_outcome(filled: House) -> None:
+    counted: dict[str, int] = {}
+    for takes in filled.archive.takes().values():
+        counted[takes[-1]["outcome"]] = counted.get(takes[-1]["outcome"], 0) + 1
+    total, *lines = filled.scrapy("ids", "status").out.splitlines()
+    assert total == "known 14 = settled 13 + left 1"
+    assert lines == [f"  {outcome} {count}" for outcome, count in sorted(counted.items())]
+
+
+def test_requeue_makes_ids_of_one_outcome_left_again(house: House) -> None:
+    assert house.scrapy("ids", "requeue", "--outcome", "gone").out == "1 ids are left to be taken again\n"
+    assert house.scrapy("ids", "status").out.splitlines()[0] == "known 14 = settled 12 + left 2"
+    assert house.crawl().code == 0
+    assert [take["take"] for take in house.archive.takes()[GONE]] == [1, 2]
+
+
+def test_requeue_can_be_narrowed_to_a_reason(house: House) -> None:
+    ran = house.scrapy("ids", "requeue", "--outcome", "gone", "--reason", "http_410")
+    assert ran.out == "0 ids are left to be taken again\n"
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["mend"], ["add"], ["requeue"], ["requeue", "--outcome", "known"]], ids=" ".join
+)
+def test_a_wrong_word_is_told_in_a_sentence(empty: House, words: list[str]) -> None:
+    ran = empty.scrapy("ids", *words)
+    assert (ran.code, len(ran.said.splitlines()), "Traceback" in ran.said) == (2, 1, False)
+    assert not empty.archive.folder.exists()
+
+
+def test_a_command_that_only_reads_makes_no_archive(empty: House) -> None:
+    for words in (["ids", "status"], ["ids", "rebuild"], ["verify"], ["export", "-"]):
+        ran = empty.scrapy(*words)
+        assert (ran.code, ran.said.startswith("there is no archive at")) == (2, True), (words, ran)
+        assert not list(empty.folder.iterdir())
+
+
+# The ledger is an index over the log
+
+
+def ledger(house: House) -> Path:
+    return house.archive.folder / "ledger.db"
+
+
+def lose_ledger(house: House) -> None:
+    for file in house.archive.folder.glob("ledger.db*"):
+        file.unlink()
+
+
+def test_a_ledger_made_anew_counts_the_same(house: House) -> None:
+    before = house.scrapy("ids", "status").out
+    rebuilt = house.scrapy("ids", "rebuild").out
+    assert rebuilt == "made anew from 5 commits: " + before.splitlines()[0] + "\n"
+    assert house.scrapy("ids", "status").out == before
+
+
+def test_a_lost_ledger_comes_back_by_itself(house: House) -> None:
+    before = house.scrapy("ids", "status").out
+    lose_ledger(house)
+    assert house.scrapy("ids", "status").out == before
+    assert house.crawl([STATIC]).last == "Done: 0 takes; 1 ids left in the ledger. (exit 0)"
+
+
+@pytest.mark.parametrize("wrong", [b"no database at all", b""], ids=["garbage", "empty"])
+def test_a_damaged_ledger_is_named_and_rebuild_mends_it(house: House, wrong: bytes) -> None:
+    before = house.scrapy("ids", "status").out
+    lose_ledger(house)
+    ledger(house).write_bytes(wrong * 1000)
+    for words in (["ids", "status"], ["crawl", "anapress"]):
+        ran = house.scrapy(*words)
+        assert (ran.code, "`scrapy ids rebuild`" in ran.said) == (6, True), ran.said
+        assert "Traceback" not in ran.said
+    assert house.scrapy("ids", "rebuild").code == 0
+    assert house.scrapy("ids", "status").out == before
+
+
+def test_an_older_ledger_catches_up(house: House) -> None:
+    old = ledger(house).read_bytes()
+    house.scrapy("ids", "add", "8,9")
+    lose_ledger(house)
+    ledger(house).write_bytes(old)
+    assert house.scrapy("ids", "status").out.splitlines()[0] == "known 16 = settled 13 + left 3"
+
+
+def test_a_ledger_that_is_ahead_of_its_archive_is_named(house: House) -> None:
+    (house.archive.folder / "commits" / "0000000005.json").unlink()
+    ran = house.scrapy("ids", "status")
+    assert (ran.code, "older copy" in ran.said, "Traceback" in ran.said) == (6, True, False)
+
+
+# The corpus
+
+
+def corpus(house: House, name: str) -> bytes:
+    target = house.folder / name
+    assert house.scrapy("export", str(target)).code == 0
+    return target.read_bytes()
+
+
+def test_the_export_is_the_same_bytes_every_time(house: House) -> None:
+    first = corpus(house, "one.jsonl")
+    house.scrapy("ids", "rebuild")
+    assert corpus(house, "two.jsonl") == first
+
+
+def test_the_export_has_every_article_once_sorted_by_id(house: House) -> None:
+    ids = [int(json.loads(line)["id"]) for line in corpus(house, "all.jsonl").splitlines()]
+    assert ids == sorted(house.archive.items())
+    assert ids == sorted(set(ids))
+
+
+def test_the_export_has_the_latest_text_as_it_was_committed(house: House) -> None:
+    lines = {int(json.loads(line)["id"]): line for line in corpus(house, "all.jsonl").splitlines()}
+    assert json.loads(lines[NONCE])["version"] == 2
+    assert json.loads(lines[STATIC])["version"] == 1
+    assert set(lines.values()) <= set(house.archive.lines("items"))
+
+
+def test_the_export_comes_compressed_or_on_stdout_as_wished(house: House) -> None:
+    plain = corpus(house, "all.jsonl")
+    packed = corpus(house, "all.jsonl.gz")
+    assert gzip.decompress(packed) == plain
+    assert corpus(house, "again.jsonl.gz") == packed
+    assert house.scrapy("export", "-").out.encode() == plain
+
+
+def test_an_export_that_can_not_be_written_leaves_nothing(house: House) -> None:
+    ran = house.scrapy("export", str(house.folder / "no" / "such" / "folder.jsonl"))
+    assert (ran.code, "Traceback" in ran.said) == (2, False)
+    ran = house.scrapy("export")
+    assert (ran.code, len(ran.said.splitlines())) == (2, 1)

@@ -1,0 +1,163 @@
+"""One contract for every store: what the archive's files may rely on."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from crawler.disk import Disk
+from crawler.errors import StoreError, WrongUse
+from crawler.stores import Store, open_store
+
+
+class TwoDisks(Disk):
+    """Spool and archive lie on different file systems: no link between them."""
+
+    def link(self, source: Path, target: Path) -> None:
+        if source.parent != target.parent:
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        super().link(source, target)
+
+
+class Full(Disk):
+    """Nothing more fits."""
+
+    def open(self, path: Path):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+KINDS: dict[str, Callable[[Path], Store]] = {
+    "folder": lambda home: open_store(str(home / "archive"), Disk()),
+    "file url": lambda home: open_store(f"file://{home / 'archive'}", Disk()),
+    "another disk": lambda home: open_store(str(home / "archive"), TwoDisks()),
+}
+
+
+@pytest.fixture(params=KINDS)
+def store(request, tmp_path) -> Store:
+    return KINDS[request.param](tmp_path)
+
+
+@pytest.fixture
+def file(tmp_path) -> Path:
+    path = tmp_path / "spooled"
+    path.write_bytes(b"sealed" * 1000)
+    return path
+
+
+def content(store: Store, key: str) -> bytes | None:
+    if (stream := store.read(key)) is None:
+        return None
+    with stream:
+        return stream.read()
+
+
+def test_what_was_put_is_there_whole(store, file) -> None:
+    store.put(file, "warcs/a.warc.gz")
+    assert content(store, "warcs/a.warc.gz") == file.read_bytes()
+
+
+def test_what_was_put_outlives_the_spools_copy(store, file) -> None:
+    store.put(file, "warcs/a.warc.gz")
+    file.unlink()
+    assert content(store, "warcs/a.warc.gz") == b"sealed" * 1000
+
+
+def test_put_again_is_the_same_and_leaves_nothing_beside_it(store, file) -> None:
+    store.put(file, "warcs/a.warc.gz")
+    store.put(file, "warcs/a.warc.gz")
+    assert list(store.list()) == [("warcs/a.warc.gz", 6000)]
+
+
+def test_create_keeps_the_object_if_the_key_is_free(store) -> None:
+    assert store.create("commits/1.json", b"first")
+    assert content(store, "commits/1.json") == b"first"
+
+
+def test_create_never_writes_over_another_object(store) -> None:
+    store.create("commits/1.json", b"first")
+    assert not store.create("commits/1.json", b"second")
+    assert content(store, "commits/1.json") == b"first"
+
+
+def test_create_leaves_nothing_beside_the_object(store) -> None:
+    store.create("commits/1.json", b"first")
+    store.create("commits/1.json", b"second")
+    assert list(store.list()) == [("commits/1.json", 5)]
+
+
+def test_what_is_not_there_reads_as_none(store) -> None:
+    assert store.read("commits/1.json") is None
+    assert list(store.list()) == []
+
+
+def test_list_names_all_keys_that_start_so_sorted_as_strings(store) -> None:
+    for key in ("items/b", "items/a", "items-old", "items/a-1", "outcomes/a"):
+        store.create(key, b"x")
+    assert [key for key, _ in store.list("items")] == ["items-old", "items/a", "items/a-1", "items/b"]
+    assert list(store.list("items/b")) == [("items/b", 1)]
+
+
+def test_what_was_removed_is_gone_and_may_be_removed_again(store, file) -> None:
+    store.put(file, "items/a")
+    store.remove("items/a")
+    store.remove("items/a")
+    assert store.read("items/a") is None
+
+
+def test_an_object_is_not_there_before_it_is_whole(tmp_path, file) -> None:
+    """Whoever dies on the way leaves no half object under the key."""
+
+    class Dies(TwoDisks):
+        def rename(self, source: Path, target: Path) -> None:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    store = open_store(str(tmp_path / "archive"), Dies())
+    with pytest.raises(StoreError, match="was not stored"):
+        store.put(file, "warcs/a.warc.gz")
+    assert store.read("warcs/a.warc.gz") is None
+
+
+def test_two_writers_of_one_key_do_not_meet_in_one_part_file(tmp_path) -> None:
+    """Not even two in containers, where each is process 1."""
+    made: list[bool] = []
+
+    class Interrupted(Disk):
+        def link(self, source: Path, target: Path) -> None:
+            if not made:
+                made.append(open_store(str(tmp_path / "archive"), Disk()).create("commits/1.json", b"theirs"))
+            super().link(source, target)
+
+    store = open_store(str(tmp_path / "archive"), Interrupted())
+    assert not store.create("commits/1.json", b"ours")
+    assert made == [True]
+    assert content(store, "commits/1.json") == b"theirs"
+
+
+def test_a_full_disk_is_a_store_error(tmp_path, file) -> None:
+    store = open_store(str(tmp_path / "archive"), Full())
+    with pytest.raises(StoreError, match="No space left"):
+        store.create("commits/1.json", b"first")
+
+
+def test_a_folder_in_place_of_an_object_is_a_store_error(tmp_path) -> None:
+    (tmp_path / "archive/commits/1.json").mkdir(parents=True)
+    with pytest.raises(StoreError, match="can't be read"):
+        open_store(str(tmp_path / "archive"), Disk()).read("commits/1.json")
+
+
+def test_the_ledger_beside_the_files_is_none_of_them(store) -> None:
+    store.create("archive.json", b"{}")
+    for name in ("ledger.db", "ledger.db-wal"):
+        (Path(store.url) / name).write_bytes(b"")
+    assert [key for key, _ in store.list()] == ["archive.json"]
+
+
+@pytest.mark.parametrize("url", ["s3://bucket/prefix", "ftp://host/archive"])
+def test_a_store_that_is_not_built_is_refused_with_a_sentence(url) -> None:
+    with pytest.raises(WrongUse, match="ARCHIVE_URL"):
+        open_store(url, Disk())
