@@ -7,6 +7,7 @@ from typing import Self
 from scrapy.crawler import Crawler
 from scrapy.exceptions import DropItem
 
+from crawler.errors import ArchiveError
 from crawler.extensions.archivist import Archivist
 from crawler.items import Absent, Article, Take
 
@@ -27,7 +28,10 @@ class Draft:
         if not isinstance(item, Take):
             return item
         if self._archivist.open:
-            await self._archivist.settle(item)
+            try:
+                await self._archivist.settle(item)
+            except ArchiveError as error:  # it ends the crawl; the id is left for the next one
+                raise DropItem(f"{item.lease.id} was not kept: {error}") from error
         if isinstance(item.result, Article):
             return item.result
         reason = item.result.reason if isinstance(item.result, Absent) else "not_modified"

@@ -104,7 +104,13 @@ def test_a_wrong_word_is_told_in_a_sentence(empty: House, words: list[str]) -> N
 
 
 def test_a_command_that_only_reads_makes_no_archive(empty: House) -> None:
-    for words in (["ids", "status"], ["ids", "rebuild"], ["verify"], ["export", "-"]):
+    for words in (
+        ["ids", "status"],
+        ["ids", "requeue", "--outcome", "gone"],
+        ["ids", "rebuild"],
+        ["verify"],
+        ["export", "-"],
+    ):
         ran = empty.scrapy(*words)
         assert (ran.code, ran.said.startswith("there is no archive at")) == (2, True), (words, ran)
         assert not list(empty.folder.iterdir())
@@ -136,14 +142,14 @@ def test_a_lost_ledger_comes_back_by_itself(house: House) -> None:
     assert house.crawl([STATIC]).last == "Done: 0 takes; 1 ids left in the ledger. (exit 0)"
 
 
-@pytest.mark.parametrize("wrong", [b"no database at all", b""], ids=["garbage", "empty"])
-def test_a_damaged_ledger_is_named_and_rebuild_mends_it(house: House, wrong: bytes) -> None:
+@pytest.mark.parametrize(("wrong", "code"), [(b"garbage\n", 6), (b"", 2)], ids=["garbage", "empty"])
+def test_a_damaged_ledger_is_named_and_rebuild_mends_it(house: House, wrong: bytes, code: int) -> None:
     before = house.scrapy("ids", "status").out
     lose_ledger(house)
     ledger(house).write_bytes(wrong * 1000)
     for words in (["ids", "status"], ["crawl", "anapress"]):
         ran = house.scrapy(*words)
-        assert (ran.code, "`scrapy ids rebuild`" in ran.said) == (6, True), ran.said
+        assert (ran.code, "`scrapy ids rebuild`" in ran.said) == (code, True), ran.said
         assert "Traceback" not in ran.said
     assert house.scrapy("ids", "rebuild").code == 0
     assert house.scrapy("ids", "status").out == before

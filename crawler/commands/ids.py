@@ -67,6 +67,7 @@ def _add(housing: Housing, arguments: list[str]) -> None:
 
 
 def _status(housing: Housing) -> None:
+    archive.found(housing.open_store())
     with desk(housing) as at:
         counts = at.ledger.counts()
     _say(f"known {counts.known} = settled {counts.settled} + left {counts.left}")
@@ -80,6 +81,7 @@ def _requeue(housing: Housing, outcome: str | None, reason: str | None) -> None:
     choices = [each.value for each in Outcome if each is not Outcome.KNOWN]
     if outcome not in choices:
         raise WrongUse(f"scrapy ids requeue takes --outcome, one of: {', '.join(choices)}.")
+    archive.found(housing.open_store())
     with desk(housing) as at:
         takes = at.ledger.settled(Outcome(outcome), reason)
         count = recovery.requeue(takes, at.spool, at.store, at.ledger, at.disk, _now)
