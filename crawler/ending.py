@@ -28,9 +28,15 @@ class Ending:
 
     @classmethod
     def of(
-        cls, reason: str, failure: CrawlerError | None, settled: Mapping[str, int], left: int, bugs: int
+        cls,
+        reason: str,
+        failure: CrawlerError | None,
+        settled: Mapping[str, int],
+        left: int,
+        missed: int,
+        bugs: int,
     ) -> Self:
-        """From Scrapy's close reason, what went wrong, this run's takes by outcome, and the ids left."""
+        """From Scrapy's close reason, what went wrong, this run's takes, the ids left, and those missed."""
         took = _told(settled)
         if failure is not None:
             code = code_of(failure)
@@ -39,11 +45,13 @@ class Ending:
             return cls(3, f"Ended early ({reason}) after {took}; all is committed, run again to go on.")
         if bugs:
             return cls(1, f"{took}, but our own code stumbled over {bugs} pages; the log has the tracebacks.")
+        if missed:
+            return cls(3, f"{took}; {missed} ids are held by another job: run again when it is done.")
         if failed := settled.get(Outcome.FAILED, 0):
             return cls(
                 4, f"Done: {took}; {failed} failed: `scrapy ids requeue --outcome failed` takes them again."
             )
-        return cls(0, f"Done: {took}; {left} ids left in the ledger.")
+        return cls(0, f"Done: {took}; {left} ids are left.")
 
 
 def _told(settled: Mapping[str, int]) -> str:

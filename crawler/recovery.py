@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -19,12 +19,14 @@ from crawler.spool import Spool
 from crawler.stores import Store
 
 logger = logging.getLogger(__name__)
+BODY_AGE = timedelta(days=1)  # no exchange lasts so long
 Clock = Callable[[], datetime]
 
 
 def recover(root: Path, archive: UUID, store: Store, ledger: Ledger, disk: Disk, clock: Clock) -> None:
     """Bring the ledger to the log's end, commit what dead workers left in their spools, end their leases."""
     commits.follow(store, ledger)
+    _sweep(root / "bodies", disk, clock() - BODY_AGE)
     for spool in Spool.abandoned(root, archive, disk):
         for name in spool.segments():
             if ledger.segment(name) is None:  # else its files are the archive's too (linked): never cut them
@@ -39,6 +41,13 @@ def _commit(segment: Sealed, store: Store, ledger: Ledger, disk: Disk, clock: Cl
     if not segment.empty:
         done = commits.commit(segment, store, ledger, disk, clock)
         logger.info("Recovered %s: commit %s", segment.segment, done.n)
+
+
+def _sweep(bodies: Path, disk: Disk, before: datetime) -> None:
+    """Large bodies that a killed crawl never handed to its writer."""
+    for path in bodies.iterdir() if bodies.is_dir() else ():
+        if path.stat().st_mtime < before.timestamp():
+            disk.remove(path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ TWISTED_REACTOR = "twisted.internet.asyncioreactor.AsyncioSelectorReactor"
 ASYNCIO_EVENT_LOOP = "uvloop.Loop"  # default asyncio's: a fifth slower (docs/SPEED.md)
 
 # --- manners ---
-USER_AGENT = "anapress-archiver/0.1"  # crawler.extensions.archivist adds CONTACT
+USER_AGENT = "anapress-archiver/0.1"  # the spider adds CONTACT
 ROBOTSTXT_OBEY = True  # default False
 CONCURRENT_REQUESTS_PER_DOMAIN = 1  # default 8: one small newsroom's server
 DOWNLOAD_DELAY = 0.5  # default 0

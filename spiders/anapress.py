@@ -8,10 +8,12 @@ from typing import Any, Self
 import scrapy
 from scrapy.crawler import Crawler
 from scrapy.http import Response
+from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure
 
 from crawler.arguments import Arguments
 from crawler.extensions.archivist import Archivist
+from crawler.housing import Housing
 from crawler.items import Absent, Article, Lease, Page, Take
 from crawler.layouts import read
 from crawler.site import article_id, links
@@ -35,6 +37,14 @@ class Anapress(scrapy.Spider):
         spider = cls(Arguments.of(kwargs))
         spider._set_crawler(crawler)
         return spider
+
+    @classmethod
+    def update_settings(cls, settings: BaseSettings) -> None:
+        """Two settings follow from others: who to write to, and where large bodies wait for the writer."""
+        super().update_settings(settings)
+        if contact := settings["CONTACT"]:
+            settings.set("USER_AGENT", f"{settings['USER_AGENT']} (+{contact})", priority="spider")
+        settings.set("SPOOL_DIR", str(Housing.of(settings).spool), priority="cmdline")
 
     async def start(self) -> AsyncIterator[Any]:
         """One request a lease, as the archivist has room."""

@@ -9,18 +9,29 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.crash.crawl import Crawl, Home, verify
+from tests.crash.disk import Order
 from tests.crash.judge import commits, judge
 from tests.crash.plans import PHASES, plans
-from tests.crash.trial import ARTICLES, Trial
+from tests.crash.trial import ARTICLES, SLOW, Trial
 from tests.site import Site, id_of, running_site
 
 TRIALS = int(os.environ.get("CRASH_TRIALS", "30"))
 CHUNKS = 5
 SEEDS = [int(seed) for seed in os.environ.get("CRASH_SEED", "").split(",") if seed] or list(range(TRIALS))
+
+ASKED = [id_of(n) for n in range(40)]
+
+
+def asked(ids: list[int]) -> str:
+    return "ids=" + ",".join(map(str, ids))
+
+
+IDS = asked(ASKED)
 
 pytestmark = pytest.mark.crash
 
@@ -57,3 +68,67 @@ def test_no_kill_loses_or_doubles_anything(chunk: int, site: Site, tmp_path: Pat
 
 def test_the_trials_plan_a_kill_in_every_phase() -> None:
     assert {plan.phase for seed in range(30) for plan in plans(seed)} == set(PHASES)
+
+
+def test_a_crawl_whose_writer_is_killed_ends_with_a_sentence_and_exit_6(site: Site, home: Home) -> None:
+    with Crawl(home, site, IDS, "discover=none", **SLOW) as crawl:
+        code, alive = crawl.wait_and_kill("writer", 0.2, home.journal)
+        assert alive
+        assert code == 6
+        assert crawl.said.splitlines()[-1].endswith("What was committed is safe. (exit 6)")
+
+
+def test_what_a_killed_crawl_left_in_its_spool_the_next_one_commits(site: Site, home: Home) -> None:
+    with Crawl(home, site, IDS, "discover=none", **SLOW) as crawl:
+        code, alive = crawl.wait_and_kill("both", 1.0, home.journal)
+        assert (code, alive) == (-9, True)
+    assert home.left_in_spool()
+    finish(home, site)
+
+
+def test_a_terminated_crawl_commits_what_it_has_and_exits_with_3(site: Site, home: Home) -> None:
+    with Crawl(home, site, IDS, "discover=none", **SLOW) as crawl:
+        crawl.wait_for_step(home.journal)
+        crawl.terminate()
+        assert crawl.wait() == 3, crawl.said
+    assert home.left_in_spool() == []
+    assert verify(home)[0] == 0
+    finish(home, site)
+
+
+def test_an_archive_goes_on_when_its_full_disk_has_room_again(site: Site, home: Home) -> None:
+    order = Order(journal=str(home.journal.path), act="full", point="write", nth=30, role="writer")
+    with Crawl(home, site, IDS, "discover=none", order=order) as crawl:
+        assert crawl.wait() == 6
+        assert "No space left" in crawl.said.splitlines()[-1]
+    home.journal.full.unlink()
+    finish(home, site)
+
+
+@pytest.mark.parametrize("shared", [40, 10, 0])
+def test_two_crawls_of_one_archive_at_one_time_both_commit(shared: int, site: Site, home: Home) -> None:
+    first, second = ASKED[:20], ASKED[20 - min(shared, 20) : 40]
+    small = {"SEGMENT_BYTES": "10000", "SEGMENT_SECONDS": "1"} | SLOW
+    with (
+        Crawl(home, site, asked(first), "discover=none", **small) as one,
+        Crawl(home, site, asked(second), "discover=none", **small) as other,
+    ):
+        codes = one.wait(), other.wait()
+        assert codes == (0, 0), one.said + other.said
+    finish(home, site)
+    workers = {commit["worker"] for commit in commits(home.archive) if any_warc(commit)}
+    assert len(workers) >= 2
+
+
+def finish(home: Home, site: Site) -> None:
+    """A crawl to the end, and the judges."""
+    with Crawl(home, site, IDS, "discover=none") as crawl:
+        assert crawl.wait() == 0, crawl.said
+    assert home.left_in_spool() == []
+    judge(home.archive, ASKED, site)
+    code, said = verify(home)
+    assert code == 0, said
+
+
+def any_warc(commit: dict[str, Any]) -> bool:
+    return any(file["kind"] == "warc" for file in commit["files"])

@@ -13,6 +13,7 @@ from functools import partial
 from itertools import islice
 from typing import Any, Self, TypeVar
 
+import scrapy
 from scrapy import signals
 from scrapy.crawler import Crawler
 from scrapy.http import Response
@@ -41,6 +42,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+VERSION = "0.1.0"
 BATCH = 256  #: leases taken at once
 RENEW_SECONDS = 60
 NO_IDS = "The archive knows no ids yet. Give some: `-a ids=203367206718582`, or `scrapy ids add FILE`."
@@ -66,15 +68,21 @@ class Archivist:
         self.failure: CrawlerError | None = None
         self.settled: Counter[str] = Counter()  #: takes of this run, by what they brought
         self.left = 0
+        self.missed = 0  #: asked-for ids that are still left: somebody else holds them, or we ended early
         self.bugs = 0  #: pages that our own code stumbled over
         self.ending: Ending | None = None
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
         settings = crawler.settings
+        told = ("CONCURRENT_REQUESTS_PER_DOMAIN", "DOWNLOAD_DELAY", "DOWNLOAD_MAXSIZE", "RETRY_TIMES")
         about = {
+            "software": f"anapress-crawler/{VERSION} Scrapy/{scrapy.__version__}",
+            "format": "WARC File Format 1.1",
+            "conformsTo": "http://iipc.github.io/warc-specifications/specifications/warc-format/warc-1.1/",
             "robots": "obey" if settings.getbool("ROBOTSTXT_OBEY") else "ignore",
             "http-header-user-agent": str(settings["USER_AGENT"]),
+            **{name.lower().replace("_", "-"): str(settings[name]) for name in told},
         }
         archivist = cls(
             crawler,
@@ -178,7 +186,7 @@ class Archivist:
             self._count("takes", sum(self.settled.values()))
         self._leasing.shutdown()
         self._committing.shutdown()
-        self.ending = Ending.of(reason, self.failure, self.settled, self.left, self.bugs)
+        self.ending = Ending.of(reason, self.failure, self.settled, self.left, self.missed, self.bugs)
 
     def _move_in(self, arguments: Arguments) -> None:
         """Open the archive, and bring it, its ledger and its spools to where the log is."""
@@ -203,6 +211,10 @@ class Archivist:
         """Whatever was leased and not settled goes back; a spool with nothing left to commit goes."""
         self._ledger.release(self._spool.worker)
         self.left = self._ledger.counts().left
+        asked = self._wanted.ids
+        self.missed = (
+            self.left if asked is None else self.left and sum(self._ledger.standing(id).left for id in asked)
+        )
         self._desk.close()
         self._ledger.close()
         self._spool.close(remove=True)

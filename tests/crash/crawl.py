@@ -80,7 +80,7 @@ class Crawl:
         self._log = (home.folder / "log").open("ab+")
         self._log.write(f"\n--- {order} {arguments}\n".encode())
         self._log.flush()
-        self._from = self._log.tell()
+        self._from, self._journalled = self._log.tell(), home.journal.size()
         self._process = subprocess.Popen(
             command,
             cwd=CHECKOUT,
@@ -117,17 +117,18 @@ class Crawl:
         return True
 
     def wait_and_kill(self, role: str, moment: float, journal: Journal) -> tuple[int, bool]:
-        """Kill it some moment after its first durable step, or the writer's first; its exit code, and whether it still lived then."""
-        began = journal.size()
-        while not self._under_way(role, journal.size() > began) and not self.ends_within(0.01):
-            pass
+        """Kill it some moment after the first step that lasts; its exit code, and whether it still lived then."""
+        self.wait_for_step(journal, role)
         alive = not self.ends_within(moment) and (role == "crawl" or bool(self.writers()))
         if alive:
             self.kill(role)
         return self.wait(), alive
 
-    def _under_way(self, role: str, written: bool) -> bool:
-        return written and (role == "crawl" or bool(self.writers()))
+    def wait_for_step(self, journal: Journal, role: str = "writer") -> None:
+        """Until something was made to last, and the writer is there if it is about that."""
+        while not self.ends_within(0.01):
+            if journal.size() > self._journalled and (role == "crawl" or self.writers()):
+                return
 
     def writers(self) -> list[int]:
         return children(self._process.pid)

@@ -30,7 +30,7 @@ LATER = tuple(
 )  #: there is something to recover then
 
 OFTEN = {"write": 60, "sync": 20, "folder": 12, "rename": 6, "link": 8, "remove": 10}  #: how late a kill may be
-OFTEN |= {"checkpoint/warc": 6, "checkpoint/journal": 6}
+OFTEN |= {"checkpoint/warc": 6, "checkpoint/journal": 6, "recover/release": 1}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,16 +61,12 @@ def _plan(phase: str, rng: Random) -> Plan:
         both = phase == CUT
     if phase in RANDOM:
         point, role = "", phase.rpartition("/")[2]
+        both = role == "both"
     elif point in WRITERS:
         role = "writer"
     elif point in (*STEPS, *RECOVERY, "rename", "link", "remove"):
         role = "crawl"
-    if role == "writer" and point == "write":
-        nth = rng.randint(1, OFTEN["write"])
-    else:
-        nth = rng.randint(1, OFTEN.get(point, 3))
-    if point == "recover/release":
-        nth = 1
+    nth = rng.randint(1, OFTEN.get(point, 3))
     return Plan(
         phase=phase,
         point=point,
