@@ -9,11 +9,13 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
 from tests.crash.crawl import Crawl, Home, verify
+from tests.crash.cut import cut
 from tests.crash.disk import Order
 from tests.crash.judge import commits, judge
 from tests.crash.plans import PHASES, plans
@@ -25,13 +27,7 @@ CHUNKS = 5
 SEEDS = [int(seed) for seed in os.environ.get("CRASH_SEED", "").split(",") if seed] or list(range(TRIALS))
 
 ASKED = [id_of(n) for n in range(40)]
-
-
-def asked(ids: list[int]) -> str:
-    return "ids=" + ",".join(map(str, ids))
-
-
-IDS = asked(ASKED)
+IDS = "ids=" + ",".join(map(str, ASKED))
 
 pytestmark = pytest.mark.crash
 
@@ -58,7 +54,7 @@ def test_no_kill_loses_or_doubles_anything(chunk: int, site: Site, tmp_path: Pat
         try:
             trial.run()
         except AssertionError as error:
-            error.add_note(f"Again: CRASH_SEED={seed} pytest -m crash -n0 tests/test_crash.py; see {folder}/log")
+            error.add_note(f"Again: CRASH_SEED={seed} pytest -m crash -n0 tests/test_crash.py; see {folder}/log-*")
             raise
         kills += trial.kills
     print("kills by phase:", ", ".join(f"{phase} {kills[phase]}" for phase in PHASES))
@@ -105,19 +101,44 @@ def test_an_archive_goes_on_when_its_full_disk_has_room_again(site: Site, home: 
     finish(home, site)
 
 
-@pytest.mark.parametrize("shared", [40, 10, 0])
+@pytest.mark.parametrize("shared", [20, 10, 0])
 def test_two_crawls_of_one_archive_at_one_time_both_commit(shared: int, site: Site, home: Home) -> None:
-    first, second = ASKED[:20], ASKED[20 - min(shared, 20) : 40]
     small = {"SEGMENT_BYTES": "10000", "SEGMENT_SECONDS": "1"} | SLOW
     with (
-        Crawl(home, site, asked(first), "discover=none", **small) as one,
-        Crawl(home, site, asked(second), "discover=none", **small) as other,
+        Crawl(home, site, ids(ASKED[:20]), "discover=none", **small) as one,
+        Crawl(home, site, ids(ASKED[20 - shared :]), "discover=none", **small) as other,
     ):
-        codes = one.wait(), other.wait()
-        assert codes == (0, 0), one.said + other.said
+        codes = {one.wait(), other.wait()}
+    assert codes <= ({0, 3} if shared else {0}), one.said + other.said  # 3: the other one holds some of its ids
     finish(home, site)
-    workers = {commit["worker"] for commit in commits(home.archive) if any_warc(commit)}
-    assert len(workers) >= 2
+    workers = {commit["worker"] for commit in commits(home.archive) if holds_records(commit)}
+    assert shared or len(workers) == 2
+
+
+def test_a_commit_that_a_crawl_went_by_outlives_a_power_cut(site: Site, home: Home) -> None:
+    # killed when commit 2 has its name (the 8th link), but its folder is not synced
+    end_at(home, site, "link", 8, after=True)
+    assert len(commits(home.archive)) == 2
+    end_at(home, site, "recover/release", 1, after=False)  # the spool of commit 2 is gone
+    cut(home.journal, [home.archive, home.spool], Random(0), kinder=False)
+    finish(home, site)
+
+
+def test_a_disk_that_does_not_sync_is_found_out(site: Site, home: Home) -> None:
+    with Crawl(home, site, IDS, "discover=none", DISK="tests.crash.disk.ForgetfulDisk") as crawl:
+        assert crawl.wait() == 0, crawl.said
+    cut(home.journal, [home.archive, home.spool], Random(0), kinder=False)
+    with pytest.raises(AssertionError):
+        judge(home.archive, ASKED, site)
+
+
+def end_at(home: Home, site: Site, point: str, nth: int, *, after: bool) -> None:
+    """A crawl that dies, with its writer, at a point of its own."""
+    journal = str(home.journal.path)
+    order = Order(journal=journal, act="die", point=point, nth=nth, role="crawl", both=True, after=after)
+    with Crawl(home, site, IDS, "discover=none", order=order) as crawl:
+        assert crawl.wait() == -9, crawl.said
+    home.wait_for_writers()
 
 
 def finish(home: Home, site: Site) -> None:
@@ -130,5 +151,9 @@ def finish(home: Home, site: Site) -> None:
     assert code == 0, said
 
 
-def any_warc(commit: dict[str, Any]) -> bool:
+def ids(some: list[int]) -> str:
+    return "ids=" + ",".join(map(str, some))
+
+
+def holds_records(commit: dict[str, Any]) -> bool:
     return any(file["kind"] == "warc" for file in commit["files"])

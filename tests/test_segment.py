@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 from uuid import UUID
 
 import pytest
@@ -24,8 +25,21 @@ from tests import takes
 NAME = "anapress-20261123094654-000000aa-00001"
 
 
+class Quick(Disk):
+    """Syncs nothing: nobody cuts the power here."""
+
+    def sync(self, file: BinaryIO) -> None:
+        file.flush()
+
+    def sync_folder(self, folder: Path) -> None:
+        pass
+
+    def truncate(self, path: Path, length: int) -> None:
+        os.truncate(path, length)
+
+
 def opened(root: Path) -> Spool:
-    return Spool.claim(root, "000000aa", UUID(int=5), Disk())
+    return Spool.claim(root, "000000aa", UUID(int=5), Quick())
 
 
 @pytest.fixture
@@ -38,7 +52,7 @@ def spool(tmp_path) -> Iterator[Spool]:
 def begin(spool: Spool) -> Segment:
     ids = takes.new_ids(1000)
     return Segment(
-        spool, NAME, Disk(), new_id=lambda: next(ids), opened=takes.BEGAN, about={"software": "test"}
+        spool, NAME, Quick(), new_id=lambda: next(ids), opened=takes.BEGAN, about={"software": "test"}
     )
 
 
@@ -77,14 +91,14 @@ def urls(segment: Sealed) -> list[str]:
 
 def test_a_sealed_segment_holds_all_that_was_added(spool) -> None:
     three_pages(spool)
-    segment = sealed(spool, NAME, Disk())
+    segment = sealed(spool, NAME, Quick())
     assert urls(segment) == ["3", "1", "2"]
     assert (segment.records, segment.drafts, segment.empty) == (7, 3, False)
 
 
 def test_its_index_is_sorted_by_bytes_and_names_each_record(spool) -> None:
     three_pages(spool)
-    segment = sealed(spool, NAME, Disk())
+    segment = sealed(spool, NAME, Quick())
     lines = segment.index.read_bytes().splitlines()
     assert lines == sorted(lines)
     with segment.warc.open("rb") as stream:
@@ -100,7 +114,7 @@ def test_nothing_counts_before_its_checkpoint(spool) -> None:
     fetch(segment, 2)
     assert not segment.clean
     segment.close()
-    assert urls(sealed(spool, NAME, Disk())) == ["1"]
+    assert urls(sealed(spool, NAME, Quick())) == ["1"]
 
 
 def test_a_journal_torn_at_any_byte_recovers_to_the_last_whole_checkpoint(spool, tmp_path) -> None:
@@ -108,7 +122,7 @@ def test_a_journal_torn_at_any_byte_recovers_to_the_last_whole_checkpoint(spool,
     for length in range(first, last + 1):
         copy = copied(spool, tmp_path / str(length))
         os.truncate(copy.path(NAME, "journal"), length)
-        assert urls(sealed(copy, NAME, Disk())) == (["3", "1", "2"] if length == last else ["3", "1"])
+        assert urls(sealed(copy, NAME, Quick())) == (["3", "1", "2"] if length == last else ["3", "1"])
         os.close(copy.lock)
 
 
@@ -122,7 +136,7 @@ def test_a_warc_torn_at_any_byte_behind_the_checkpoint_recovers_to_it(spool, tmp
     for length in range(first, sizes(spool)[0] + 1):
         copy = copied(spool, tmp_path / str(length))
         os.truncate(copy.path(NAME, "warc.gz"), length)
-        assert urls(sealed(copy, NAME, Disk())) == ["3"]
+        assert urls(sealed(copy, NAME, Quick())) == ["3"]
         os.close(copy.lock)
 
 
@@ -134,7 +148,7 @@ def test_whatever_stands_behind_the_last_checkpoint_is_cut_off(spool, torn) -> N
     for kind in ("warc.gz", "journal"):
         with spool.path(NAME, kind).open("ab") as file:
             file.write(torn)
-    assert urls(sealed(spool, NAME, Disk())) == ["3", "1", "2"]
+    assert urls(sealed(spool, NAME, Quick())) == ["3", "1", "2"]
     assert sizes(spool) == whole
 
 
@@ -146,14 +160,14 @@ def test_a_checkpoint_whose_lines_did_not_all_arrive_does_not_count(spool) -> No
     os.truncate(journal, first)
     with journal.open("ab") as file:
         file.writelines(block[1:])
-    assert urls(sealed(spool, NAME, Disk())) == ["3", "1"]
+    assert urls(sealed(spool, NAME, Quick())) == ["3", "1"]
 
 
 def test_recovery_may_be_repeated(spool) -> None:
     three_pages(spool)
-    once = sealed(spool, NAME, Disk())
+    once = sealed(spool, NAME, Quick())
     index = once.index.read_bytes()
-    assert sealed(spool, NAME, Disk()) == once
+    assert sealed(spool, NAME, Quick()) == once
     assert once.index.read_bytes() == index
 
 
@@ -161,24 +175,24 @@ def test_a_warc_that_lost_what_a_checkpoint_counted_is_damaged(spool) -> None:
     three_pages(spool)
     os.truncate(spool.path(NAME, "warc.gz"), 100)
     with pytest.raises(Damaged, match="its journal counts"):
-        sealed(spool, NAME, Disk())
+        sealed(spool, NAME, Quick())
 
 
 def test_a_segment_that_a_crash_left_without_a_page_is_empty(spool) -> None:
     begin(spool).close()
-    segment = sealed(spool, NAME, Disk())
+    segment = sealed(spool, NAME, Quick())
     assert segment.empty
     assert [kind for kind, *_ in segment.sealed()] == ["warc"]
 
 
 def test_a_segment_without_a_journal_never_happened(spool) -> None:
     spool.path(NAME, "warc.gz").write_bytes(b"half a warcinfo")
-    assert sealed(spool, NAME, Disk()).empty
+    assert sealed(spool, NAME, Quick()).empty
 
 
 def test_what_is_sealed_is_named_for_the_archive_with_its_counts(spool) -> None:
     three_pages(spool)
-    files = [(kind, key, count) for kind, _, key, count in sealed(spool, NAME, Disk()).sealed()]
+    files = [(kind, key, count) for kind, _, key, count in sealed(spool, NAME, Quick()).sealed()]
     assert files == [("warc", f"warcs/{NAME}.warc.gz", 7), ("index", f"indexes/{NAME}.cdxj", 3)]
 
 
@@ -198,7 +212,7 @@ def test_an_exchange_without_a_response_leaves_its_request_and_no_index_line(spo
     )
     assert segment.add(silent, warc.measure(silent), None) == (None, None)
     segment.seal()
-    made = sealed(spool, NAME, Disk())
+    made = sealed(spool, NAME, Quick())
     with made.warc.open("rb") as stream:
         assert [record.type for record in warc.members(stream)] == ["warcinfo", "request"]
     assert made.index.read_bytes() == b""
@@ -206,7 +220,7 @@ def test_an_exchange_without_a_response_leaves_its_request_and_no_index_line(spo
 
 def test_every_member_of_the_warc_stands_alone(spool) -> None:
     three_pages(spool)
-    segment = sealed(spool, NAME, Disk())
+    segment = sealed(spool, NAME, Quick())
     content = segment.warc.read_bytes()
     for line in segment.index.read_text().splitlines():
         entry = cdxj.parse(line)

@@ -10,7 +10,7 @@ import pytest
 
 from crawler import archive, commits
 from crawler.disk import Disk
-from crawler.errors import SpoolError, WrongUse
+from crawler.errors import SpoolError
 from crawler.ledger.sqlite import SqliteLedger
 from crawler.recovery import recover
 from crawler.spool import Spool
@@ -31,9 +31,9 @@ def die(spool: Spool) -> Path:
     return spool.folder
 
 
-def abandoned(root: Path) -> list[str]:
+def abandoned(root: Path, home: UUID = OURS) -> list[str]:
     found = []
-    for spool in Spool.abandoned(root, OURS, Disk()):
+    for spool in Spool.abandoned(root, home, Disk()):
         found.append(spool.worker)
         os.close(spool.lock)
     return found
@@ -73,11 +73,11 @@ def test_a_held_spool_cannot_be_claimed(tmp_path) -> None:
     die(spool)
 
 
-def test_a_spool_of_another_archive_is_refused_and_left(tmp_path) -> None:
-    folder = die(claim(tmp_path, home=THEIRS))
-    with pytest.raises(WrongUse, match=str(THEIRS)):
-        abandoned(tmp_path)
-    assert folder.is_dir()
+def test_a_spool_of_another_archive_is_left_to_its_own_crawls(tmp_path) -> None:
+    die(claim(tmp_path, home=THEIRS))
+    die(claim(tmp_path, worker="000000bb"))
+    assert abandoned(tmp_path) == ["000000bb"]
+    assert abandoned(tmp_path, THEIRS) == ["000000aa"]
 
 
 @pytest.mark.parametrize("card", [b"", b'{"archi', b"[]", b"{}"])

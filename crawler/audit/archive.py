@@ -13,6 +13,7 @@ from crawler import archive as card
 from crawler import cdxj, commits, warc
 from crawler.audit.lines import Replay
 from crawler.audit.places import Places
+from crawler.audit.remakes import Remakes
 from crawler.commits import Commit, File
 from crawler.errors import Damaged
 from crawler.ledger import Counts
@@ -48,11 +49,13 @@ class Findings:
     counts: Counts | None = None
 
 
-def audit(store: Store, progress: Callable[[Findings], None] = lambda _: None) -> Findings:
-    """Everything that is wrong with the archive in the store."""
+def audit(
+    store: Store, progress: Callable[[Findings], None] = lambda _: None, *, processes: int = 1
+) -> Findings:
+    """Everything that is wrong with the archive in the store; more processes make more pages a second."""
     findings = Findings()
     with tempfile.TemporaryDirectory(prefix="verify-") as folder:
-        auditor = _Auditor(store, Path(folder), findings)
+        auditor = _Auditor(store, Path(folder), findings, processes)
         try:
             auditor.card()
             for n in auditor.numbers():
@@ -67,15 +70,16 @@ def audit(store: Store, progress: Callable[[Findings], None] = lambda _: None) -
 class _Auditor:
     """The state of one audit: a ledger of its own, made from the log, and where each record lies."""
 
-    def __init__(self, store: Store, folder: Path, findings: Findings) -> None:
+    def __init__(self, store: Store, folder: Path, findings: Findings, processes: int) -> None:
         self._store, self._findings = store, findings
         self._ledger = SqliteLedger(folder / "ledger.db")
         self._places = Places(folder / "places.db")
-        self._replay = Replay(store, self._ledger, self._places, self._fault)
+        self._remakes = Remakes(store, processes)
+        self._replay = Replay(store, self._ledger, self._places, self._remakes, self._fault)
         self._named: set[str] = set()
 
     def close(self) -> None:
-        self._replay.close()
+        self._remakes.close()
         self._ledger.close()
         self._places.close()
 

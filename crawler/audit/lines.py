@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import BinaryIO
 
-from crawler import cdxj, commits, remake, warc
+from crawler import cdxj, commits
 from crawler.audit.places import Places
+from crawler.audit.remakes import Made, Remakes, Task
 from crawler.commits import Commit
 from crawler.decisions import REQUEUED, Decider, Decision
 from crawler.drafts import NOT_MODIFIED, Draft
@@ -25,28 +25,29 @@ class Replay:
     """Decides every commit once more and compares."""
 
     def __init__(
-        self, store: Store, ledger: Ledger, places: Places, fault: Callable[[str, str, str], None]
+        self,
+        store: Store,
+        ledger: Ledger,
+        places: Places,
+        remakes: Remakes,
+        fault: Callable[[str, str, str], None],
     ) -> None:
-        self._store, self._ledger, self._places, self._fault = store, ledger, places, fault
-        self._open: dict[str, BinaryIO] = {}
-
-    def close(self) -> None:
-        for stream in self._open.values():
-            stream.close()
+        self._store, self._ledger, self._places = store, ledger, places
+        self._remakes, self._fault = remakes, fault
 
     def commit(self, commit: Commit) -> tuple[int, Counter[str]]:
         """Compare the commit's lines and apply them; how many items, and outcomes of each kind."""
         counts: Counter[str] = Counter()
         items = self._items(commit)
         number = {"items": 0, "outcomes": 0}
-        right: list[OutcomeLine] = []
+        lines: list[OutcomeLine] = []
         try:
             decider = Decider(self._ledger)
-            for line in commits.outcomes(self._store, commit):
+            lines = list(commits.outcomes(self._store, commit))
+            for line, made in zip(lines, self._remakes.of(map(self._task, lines)), strict=True):
                 number["outcomes"] += 1
                 counts[line.outcome] += 1
-                right.append(line)
-                for decision in self._decided(decider, line, commit, number["outcomes"]):
+                for decision in self._decided(decider, line, made, commit, number["outcomes"]):
                     if decision.item is not None:
                         number["items"] += 1
                         self._item(commit, next(items, None), decision.item, number["items"])
@@ -58,13 +59,13 @@ class Replay:
                     self._fault(file.path, "", f"{count} lines; commit {commit.n} says {file.count}")
         except Damaged as error:
             self._fault(commits.Commit.key(commit.n), "", str(error))
-        self._apply(commit, right)
+        self._apply(commit, lines)
         return number["items"], counts
 
     def _apply(self, commit: Commit, lines: list[OutcomeLine]) -> None:
         try:
             self._ledger.apply(commit.n, commit.segment, commit.at, lines, ())
-        except LedgerError as error:
+        except (LedgerError, Damaged) as error:
             self._fault(Commit.key(commit.n), "", str(error))
 
     def _items(self, commit: Commit) -> Iterator[bytes]:
@@ -78,11 +79,11 @@ class Replay:
             self._wrong(commit, "items", number, f"from byte {at} on it is not what its record gives")
 
     def _decided(
-        self, decider: Decider, line: OutcomeLine, commit: Commit, number: int
+        self, decider: Decider, line: OutcomeLine, made: Made, commit: Commit, number: int
     ) -> Iterator[Decision]:
         """The decision on this line made again; a fault where it comes out otherwise."""
         try:
-            decisions = list(self._again(decider, line))
+            decisions = list(self._again(decider, line, made))
         except Damaged as error:
             self._wrong(commit, "outcomes", number, str(error))
             return
@@ -91,18 +92,18 @@ class Replay:
             self._wrong(commit, "outcomes", number, f"is {str(line)[:400]}; the log before it gives {told}")
         yield from decisions
 
-    def _again(self, decider: Decider, line: OutcomeLine) -> Iterator[Decision]:
+    def _again(self, decider: Decider, line: OutcomeLine, made: Made) -> Iterator[Decision]:
         if line.outcome is Outcome.KNOWN and line.reason == REQUEUED:
             return decider.requeue(line.article_id, line.take)
         if line.outcome is Outcome.KNOWN:
             return decider.know(line.article_id, line.found or "")
-        return decider.decide([self._draft(line)])
+        return decider.decide([self._draft(line, made)])
 
-    def _draft(self, line: OutcomeLine) -> Draft:
+    def _draft(self, line: OutcomeLine, made: Made) -> Draft:
         """What the spool held, as far as the line and its records tell."""
         article, payload = None, None
         if line.outcome in READ and line.reason != NOT_MODIFIED:
-            article, payload = self._article(line)
+            article, payload = self._article(line, made)
         elif line.record:
             self._find(line.record)
         return Draft(
@@ -125,19 +126,27 @@ class Replay:
             last_modified=line.last_modified,
         )
 
-    def _article(self, line: OutcomeLine) -> tuple[Article, RecordRef]:
+    def _task(self, line: OutcomeLine) -> Task | None:
+        """What is to be read again for this line, if it rests on a page that was read."""
+        if line.outcome not in READ or line.reason == NOT_MODIFIED or line.record is None:
+            return None
+        try:
+            original = self._find(line.record)[1]
+            return Task(line.article_id, line.record, original or line.record, line.source or "")
+        except Damaged:
+            return None  # _article says so, at its line
+
+    def _article(self, line: OutcomeLine, made: Made) -> tuple[Article, RecordRef]:
         if line.record is None:
             raise Damaged("an article without a record")
         entry, original = self._find(line.record)
-        place = original or line.record
-        capture = self._read(line.record)
-        whole = self._read(place) if original else capture
-        made = remake.article(line.article_id, capture, whole, line.source or "")
+        if isinstance(made, Damaged):
+            raise made
         if not isinstance(made, Article):
-            raise Damaged(f"its record gives no article: {made.reason}")
+            raise Damaged(f"its record gives no article: {made.reason if made else 'not read'}")
         if (line.url, line.captured_at, line.status) != (entry.url, entry.date, entry.status):
             raise Damaged("url, captured_at or status are not its record's")
-        return made, place
+        return made, original or line.record
 
     def _find(self, ref: RecordRef) -> tuple[cdxj.Entry, RecordRef | None]:
         """The entry of the record that a line names, and where the payload lies if it is a revisit."""
@@ -148,15 +157,6 @@ class Replay:
             return entry, None
         original = self._places.find(refers)
         return entry, original[1] if original else None
-
-    def _read(self, ref: RecordRef) -> warc.Record:
-        if (stream := self._open.get(ref.warc)) is None:
-            if (stream := self._store.read(ref.warc)) is None:
-                raise Damaged(f"{ref.warc} is missing")
-            while len(self._open) >= 8:
-                self._open.pop(next(iter(self._open))).close()
-            self._open[ref.warc] = stream
-        return warc.read_member(stream, ref.offset)
 
     def _wrong(self, commit: Commit, kind: str, number: int, what: str) -> None:
         file = commit.file(kind)

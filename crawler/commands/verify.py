@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 
@@ -28,7 +29,7 @@ class Command(ArchiveCommand):
         store = housing.open_store()
         archive.found(store)
         began = time.monotonic()
-        findings = audit(store, _Progress())
+        findings = audit(store, _Progress(), processes=os.cpu_count() or 1)
         for fault in findings.faults:
             sys.stdout.write(f"FAULT {fault}\n")
         for stray in findings.strays:

@@ -97,7 +97,10 @@ def _thing(tree: LexborHTMLParser, asked: ArticleId) -> dict[str, Any]:
 
 def _parsed(text: str) -> Any:
     try:
-        return json.loads(text[:_MOST_JSON], strict=False)
+        value = json.loads(text[:_MOST_JSON], strict=False)
+        if "\\ud" in text.lower():  # perhaps half of a surrogate pair, which no line of ours could hold
+            value = json.loads(json.dumps(value, ensure_ascii=False).encode(errors="replace"))
+        return value
     except (ValueError, RecursionError):
         return None
 

@@ -59,7 +59,7 @@ class Home:
 
 
 class Crawl:
-    """`scrapy crawl anapress`, running; its log goes into the home's `log`."""
+    """`scrapy crawl anapress`, running; its log goes into the home's next `log-N`."""
 
     def __init__(
         self, home: Home, site: Site, *arguments: str, order: Order | None = None, **settings: str
@@ -77,10 +77,11 @@ class Crawl:
             command += ["-a", argument]
         for name, value in settings.items():
             command += ["-s", f"{name}={value}"]
-        self._log = (home.folder / "log").open("ab+")
-        self._log.write(f"\n--- {order} {arguments}\n".encode())
+        number = len(list(home.folder.glob("log-*"))) + 1
+        self._journalled = home.journal.size()
+        self._log = (home.folder / f"log-{number:02d}").open("wb+")
+        self._log.write(f"--- {order} {arguments}\n".encode())
         self._log.flush()
-        self._from, self._journalled = self._log.tell(), home.journal.size()
         self._process = subprocess.Popen(
             command,
             cwd=CHECKOUT,
@@ -102,8 +103,7 @@ class Crawl:
     @property
     def said(self) -> str:
         """All that it has written to its terminal."""
-        self._log.seek(self._from)
-        return self._log.read().decode(errors="replace")
+        return Path(self._log.name).read_text(errors="replace")
 
     def wait(self, seconds: float = SECONDS) -> int:
         """Its exit code (negative: the signal that ended it)."""

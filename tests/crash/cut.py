@@ -13,10 +13,13 @@ from tests.crash.journal import Journal, Lasting, names
 OUTSIDE = ("lock", "ledger.db")  #: no part of the promise of the disk: SQLite keeps its own
 
 
-def cut(journal: Journal, roots: list[Path], rng: Random) -> None:
-    """Bring the folders to a state in which a power cut now could leave them; all of that is on the disk then."""
+def cut(journal: Journal, roots: list[Path], rng: Random, *, kinder: bool = True) -> None:
+    """Bring the folders to a state in which a power cut now could leave them; all of that is on the disk then.
+
+    `kinder`: by the seed, some of what was not synced is there nevertheless.
+    """
     lasting = Lasting.of(journal.events())
-    chance = rng.choice((1.0, 1.0, 0.5))  # that something unsynced is gone; a disk may be kinder than it must
+    chance = rng.choice((1.0, 1.0, 0.5)) if kinder else 1.0  # that something unsynced is gone
     files = {path.stat().st_ino: path for path in journal.graves.iterdir()}
     for folder in _folders(roots):
         files |= {path.stat().st_ino: path for path in folder.iterdir() if path.is_file()}

@@ -135,6 +135,16 @@ class FailingDisk(Disk):
         signal.pause()
 
 
+class ForgetfulDisk(FailingDisk):
+    """A disk on which a sync does nothing: what a missing fsync would be."""
+
+    def sync(self, file: BinaryIO) -> None:
+        file.flush()
+
+    def sync_folder(self, folder: Path) -> None:
+        """The names are not there lastingly either."""
+
+
 _lock = threading.Lock()
 _passed = 0  # of the point, by all disks of this process
 

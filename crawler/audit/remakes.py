@@ -1,0 +1,97 @@
+"""Articles made again from their records, by as many processes as there are: the dear part of an audit."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from crawler import remake, warc
+from crawler.disk import Disk
+from crawler.errors import Damaged
+from crawler.items import Absent, Article, ArticleId, RecordRef
+from crawler.stores import Store, open_store
+
+OPEN_FILES = 8
+CHUNK = 64  #: remakes handed over at once
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A line's article: what came, and the record that holds its payload."""
+
+    id: ArticleId
+    capture: RecordRef
+    whole: RecordRef
+    source: str
+
+
+Made = Article | Absent | Damaged | None
+"""What the records give; Damaged is returned, for it must come back from another process."""
+
+
+class Remaker:
+    """Reads records and makes their articles; keeps a few files open."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._open: OrderedDict[str, BinaryIO] = OrderedDict()
+
+    def make(self, task: Task | None) -> Made:
+        if task is None:
+            return None
+        try:
+            capture = self._read(task.capture)
+            whole = capture if task.whole == task.capture else self._read(task.whole)
+            return remake.article(task.id, capture, whole, task.source)
+        except Damaged as error:
+            return error
+
+    def close(self) -> None:
+        for stream in self._open.values():
+            stream.close()
+
+    def _read(self, ref: RecordRef) -> warc.Record:
+        if (stream := self._open.get(ref.warc)) is None:
+            if (stream := self._store.read(ref.warc)) is None:
+                raise Damaged(f"{ref.warc} is missing")
+            while len(self._open) >= OPEN_FILES:
+                self._open.popitem(last=False)[1].close()
+            self._open[ref.warc] = stream
+        return warc.read_member(stream, ref.offset)
+
+
+class Remakes:
+    """Makes many articles, in their order."""
+
+    def __init__(self, store: Store, processes: int) -> None:
+        self._remaker = Remaker(store)
+        self._pool: Executor | None = None
+        if processes > 1:
+            context = multiprocessing.get_context("spawn")  # a fork would share our databases
+            self._pool = ProcessPoolExecutor(processes, context, _begin, (store.url,))
+
+    def of(self, tasks: Iterable[Task | None]) -> Iterator[Made]:
+        """What each task gives; None for None."""
+        if self._pool is None:
+            return map(self._remaker.make, tasks)
+        return self._pool.map(_make, tasks, chunksize=CHUNK)
+
+    def close(self) -> None:
+        self._remaker.close()
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+
+_here: list[Remaker] = []  # a pool process's own
+
+
+def _begin(url: str) -> None:
+    _here.append(Remaker(open_store(url, Disk())))
+
+
+def _make(task: Task | None) -> Made:
+    return _here[0].make(task)
