@@ -53,9 +53,7 @@ class Arguments:
 
     def wanted(self, now: datetime) -> Wanted:
         """What to take, the ids read; WrongUse if they can't be."""
-        ids = (
-            None if self.ids is None else idlist.distinct(idlist.read(self.ids, stdin=sys.stdin.buffer))
-        )
+        ids = None if self.ids is None else idlist.distinct(idlist.read(self.ids, stdin=sys.stdin.buffer))
         return Wanted(ids=ids, captured_before=None if self.refresh is None else now - self.refresh)
 
 

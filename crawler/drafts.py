@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Self
 
 from crawler.errors import Damaged
 from crawler.fingerprint import letters
 from crawler.items import Absent, Article, ArticleId, Outcome, RecordRef, Take
-from crawler.lines import OutcomeLine, canonical, derived
+from crawler.lines import OutcomeLine, derived
 
 NOT_MODIFIED = "not_modified"  #: the reason of an outcome that rests on a 304
 
@@ -68,14 +67,10 @@ class Draft:
             last_modified=take.last_modified,
         )
 
-    def __str__(self) -> str:
-        return canonical(asdict(self))
-
     @classmethod
-    def parse(cls, line: str) -> Self:
-        """The draft read back from the spool; Damaged if it is none."""
+    def read(cls, raw: dict[str, Any]) -> Self:
+        """The draft as the journal has it; Damaged if it is none."""
         try:
-            raw = json.loads(line)
             raw["outcome"] = Outcome(raw["outcome"]) if raw["outcome"] else None
             for name in ("capture", "payload"):
                 raw[name] = RecordRef(**raw[name]) if raw[name] else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any, BinaryIO, Self
 
 import orjson
@@ -13,25 +13,21 @@ from crawler.items import Article, ArticleId, Outcome, RecordRef
 
 
 def canonical(value: object) -> str:
-    """Value as JSON that has one form only: keys in the schema's order, UTF-8, no spaces."""
+    """Value (plain, or frozen data) as JSON of one form: keys in the schema's order, UTF-8, no spaces."""
     return orjson.dumps(value).decode()
 
 
 def derived(article: Article) -> dict[str, Any]:
     """The part of an item line that its record and extractor alone decide."""
-    return asdict(article)
+    derived: dict[str, Any] = orjson.loads(orjson.dumps(article))
+    return derived
 
 
 def item_line(
     article: Mapping[str, Any], *, version: int, record: RecordRef, capture: RecordRef | None
 ) -> str:
     """An article's line: what was derived, then what the commit decided."""
-    decided = {
-        "version": version,
-        "record": asdict(record),
-        "capture": asdict(capture) if capture else None,
-    }
-    return canonical({**article, **decided})
+    return canonical({**article, "version": version, "record": record, "capture": capture})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,11 +67,7 @@ class OutcomeLine:
 
     def __str__(self) -> str:
         """The line in the file, without its end."""
-        plain = {name: getattr(self, name) for name in _FIELDS}
-        for name in ("record", "duplicate_of"):
-            if plain[name] is not None:
-                plain[name] = asdict(plain[name])
-        return canonical(plain)
+        return canonical(self)
 
     @classmethod
     def parse(cls, line: str | bytes) -> Self:

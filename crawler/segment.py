@@ -7,13 +7,14 @@ before. What lies behind the last whole checkpoint never happened: recovery cuts
 
 from __future__ import annotations
 
-import json
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from uuid import UUID
+
+import orjson
 
 from crawler import cdxj, warc
 from crawler.commits import place
@@ -22,6 +23,7 @@ from crawler.disk import Disk
 from crawler.drafts import Draft
 from crawler.errors import Damaged
 from crawler.items import Exchange, RecordRef, Stored
+from crawler.lines import canonical
 from crawler.spool import Spool
 
 
@@ -100,7 +102,7 @@ class Segment:
         return ref, whole
 
     def draft(self, draft: Draft) -> None:
-        self._note({"draft": json.loads(str(draft))})
+        self._note({"draft": draft})
         self.drafts += 1
 
     def checkpoint(self) -> None:
@@ -158,10 +160,8 @@ class Sealed:
             yield "index", self.index, place("index", self.segment), count
 
     def decisions(self, decider: Decider) -> Iterator[Decision]:
-        entries = (json.loads(line) for line in _lines(self.journal))
-        return decider.decide(
-            Draft.parse(json.dumps(entry["draft"])) for entry in entries if "draft" in entry
-        )
+        entries = (orjson.loads(line) for line in _lines(self.journal))
+        return decider.decide(Draft.read(entry["draft"]) for entry in entries if "draft" in entry)
 
 
 def sealed(spool: Spool, name: str, disk: Disk) -> Sealed:
@@ -199,7 +199,7 @@ def _cut(journal: Path, disk: Disk) -> dict[str, int]:
     for line in _lines(journal):
         end += len(line)
         try:
-            entry = json.loads(line) if line.endswith(b"\n") else None
+            entry = orjson.loads(line) if line.endswith(b"\n") else None
         except ValueError:
             entry = None
         if not isinstance(entry, dict):
@@ -217,7 +217,7 @@ def _cut(journal: Path, disk: Disk) -> dict[str, int]:
 
 
 def _write_index(journal: Path, index: Path, disk: Disk) -> None:
-    entries = (json.loads(line) for line in _lines(journal)) if journal.exists() else ()
+    entries = (orjson.loads(line) for line in _lines(journal)) if journal.exists() else ()
     lines = sorted(entry["index"].encode() + b"\n" for entry in entries if "index" in entry)
     disk.remove(index)
     with disk.open(index) as file:
@@ -231,4 +231,4 @@ def _lines(path: Path) -> Iterator[bytes]:
 
 
 def _line(entry: dict[str, object]) -> bytes:
-    return json.dumps(entry, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    return canonical(entry).encode() + b"\n"

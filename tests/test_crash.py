@@ -124,6 +124,16 @@ def test_a_commit_that_a_crawl_went_by_outlives_a_power_cut(site: Site, home: Ho
     finish(home, site)
 
 
+@pytest.mark.parametrize("nth", range(1, 7))
+def test_a_folder_that_a_killed_crawl_made_outlives_a_power_cut(nth: int, site: Site, home: Home) -> None:
+    end_at(home, site, "folder", nth, after=False)
+    with Crawl(home, site, IDS, "discover=none") as crawl:
+        assert crawl.wait() == 0, crawl.said
+    cut(home.journal, [home.archive, home.spool], Random(0), kinder=False)
+    finish(home, site)
+    assert len({commit["worker"] for commit in commits(home.archive) if holds_records(commit)}) == 1
+
+
 def test_a_disk_that_does_not_sync_is_found_out(site: Site, home: Home) -> None:
     with Crawl(home, site, IDS, "discover=none", DISK="tests.crash.disk.ForgetfulDisk") as crawl:
         assert crawl.wait() == 0, crawl.said

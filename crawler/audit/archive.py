@@ -135,6 +135,8 @@ class _Auditor:
                 self._fault(key, "", "it is not in the one form that a commit has")
         if (n := self._ledger.segment(commit.segment)) is not None:
             self._fault(key, "", f"commit {n} names segment {commit.segment} already")
+        if commit.worker not in commit.segment.split("-"):
+            self._fault(key, "", f"worker {commit.worker} did not fill segment {commit.segment}")
         for file in commit.files:
             right = (
                 commits.place(file.kind, commit.segment, n=commit.n) if file.kind in commits.PLACES else None
@@ -162,12 +164,13 @@ class _Auditor:
 
     def _warc(self, commit: Commit, file: File) -> None:
         """Each record's form and digests, and the index against them."""
-        lines, count = [], 0
+        lines, count, unasked = [], 0, set[str]()
         if (stream := self._store.read(file.path)) is not None:
             with closing(stream):
                 try:
                     for record in warc.members(stream):
                         count += 1
+                        _pair(record, unasked)
                         if line := self._record(record, commit, file.path):
                             lines.append(line)
                 except Damaged as error:
@@ -175,6 +178,8 @@ class _Auditor:
         self._findings.records += count
         if count != file.count:
             self._fault(file.path, "", f"{count} records; commit {commit.n} says {file.count}")
+        for id in sorted(unasked):
+            self._fault(file.path, "", f"no request behind it is concurrent to {id}")
         self._index(commit, sorted(lines))
 
     def _record(self, record: Record, commit: Commit, path: str) -> str | None:
@@ -235,6 +240,14 @@ class _Auditor:
 
     def _fault(self, path: str, where: str, what: str) -> None:
         self._findings.faults.append(Fault(path, where, what))
+
+
+def _pair(record: Record, unasked: set[str]) -> None:
+    """Keeps the responses whose request is still to come."""
+    if record.type in ("response", "revisit"):
+        unasked.add(record.id)
+    elif record.type == "request":
+        unasked.discard(record.headers.get("WARC-Concurrent-To", ""))
 
 
 def _is_commit(key: str) -> bool:

@@ -95,12 +95,13 @@ def _thing(tree: LexborHTMLParser, asked: ArticleId) -> dict[str, Any]:
     return next(iter(about), None) or (silent[0] if len(things) == 1 and silent else {})
 
 
+_HIGH, _LOW = r"\\u[dD][89aAbB][0-9a-fA-F]{2}", r"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+_HALF_PAIR = re.compile(rf"{_HIGH}(?!{_LOW})|(?<!{_HIGH}){_LOW}")  # of surrogates: in UTF-8 it has no form
+
+
 def _parsed(text: str) -> Any:
     try:
-        value = json.loads(text[:_MOST_JSON], strict=False)
-        if "\\ud" in text.lower():  # perhaps half of a surrogate pair, which no line of ours could hold
-            value = json.loads(json.dumps(value, ensure_ascii=False).encode(errors="replace"))
-        return value
+        return json.loads(_HALF_PAIR.sub("\ufffd", text[:_MOST_JSON]), strict=False)
     except (ValueError, RecursionError):
         return None
 

@@ -54,6 +54,7 @@ class Trial:
         self._home.wait_for_writers()
         left = self._home.left_in_spool()
         assert not left, f"the spool still holds {left}"
+        self._cut()  # what is committed outlives it
         judge(self._home.archive, self._ids, self._site, links=self._links)
         code, said = verify(self._home)
         assert code == 0, said
