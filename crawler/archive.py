@@ -57,8 +57,8 @@ def found(store: Store) -> Archive:
 
 def ensure(store: Store, contact: str | None, new_id: Callable[[], UUID] = uuid4) -> Archive:
     """The archive in the store, made if there is none yet."""
-    if archive := find(store):
-        return archive
-    new = Archive(format=FORMAT, uuid=str(new_id()), collection="anapress", contact=contact or None)
-    store.create(KEY, canonical(asdict(new)).encode() + b"\n")
+    if find(store) is None:
+        new = Archive(format=FORMAT, uuid=str(new_id()), collection="anapress", contact=contact or None)
+        store.create(KEY, canonical(asdict(new)).encode() + b"\n")
+    store.keep(KEY)
     return found(store)

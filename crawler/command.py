@@ -26,6 +26,9 @@ class ArchiveCommand(ScrapyCommand):
             self.exitcode = code_of(error)
         except BrokenPipeError:
             self.exitcode = 1  # whoever read our output has left
+        except OSError as error:
+            sys.stderr.write(f"the archive can't be written: {error} (exit 6)\n")
+            self.exitcode = 6
 
     def act(self, housing: Housing, args: list[str], opts: argparse.Namespace) -> None:
         """Do the command's work; CrawlerError says what is wrong."""

@@ -141,6 +141,7 @@ def follow(store: Store, ledger: Ledger) -> int:
             "`scrapy ids rebuild` makes the ledger anew from the archive."
         )
     for commit in log(store, applied + 1):
+        store.keep(Commit.key(commit.n))  # whatever rests on it must not outlive it
         ledger.apply(commit.n, commit.segment, commit.at, outcomes(store, commit), _stored(store, commit))
         applied = commit.n
     return applied

@@ -68,6 +68,7 @@ class Decider:
         """The line that makes a settled id left again, unless another take came meanwhile."""
         standing = self._standing(id)
         if standing.takes == takes and not standing.left:
+            self._standings[id] = replace(standing, left=True)
             yield Decision(replace(known_line(id, None), reason=REQUEUED, take=takes))
 
     def _current(self, draft: Draft) -> Draft | None:

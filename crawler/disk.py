@@ -57,12 +57,11 @@ class Disk:
 
 
 def make_folder(disk: Disk, folder: Path) -> None:
-    """The folder and those above it, there lastingly."""
-    if folder.is_dir():
-        return
-    make_folder(disk, folder.parent)
-    folder.mkdir(exist_ok=True)
-    disk.sync_folder(folder.parent)
+    """The folder, there lastingly, and those above it that were missing."""
+    if not folder.is_dir():
+        make_folder(disk, folder.parent)
+        folder.mkdir(exist_ok=True)
+    disk.sync_folder(folder.parent)  # also where it was there: its maker may have been killed before this
 
 
 def open_disk(dotted: str) -> Disk:

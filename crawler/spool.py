@@ -40,6 +40,7 @@ class Spool:
         """A new worker's spool."""
         folder = root / worker
         try:
+            make_folder(disk, root)
             make_folder(disk, folder)
             lock = _locked(folder)
             if lock is None:

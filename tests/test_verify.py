@@ -355,21 +355,20 @@ def test_every_corruption_is_named(good: Archive, tmp_path: Path, first: int) ->
         corrupt, folder = CORRUPTIONS[seed % len(CORRUPTIONS)], tmp_path / str(seed)
         shutil.copytree(good.folder, folder, ignore=shutil.ignore_patterns("ledger.db*"))
         touched = corrupt(Copy(Archive(folder), Random(seed)))
-        names = {str(path.relative_to(folder)) for path in touched} | commits_of(good, folder, touched)
+        names = of_one_commit(good, {str(path.relative_to(folder)) for path in touched})
         if not any(name in said for name in names for said in found(Archive(folder))):
-            missed.append((seed, corrupt.__name__, [str(path.relative_to(folder)) for path in touched]))
+            missed.append((seed, corrupt.__name__, touched))
         shutil.rmtree(folder)
     assert not missed
 
 
-def commits_of(good: Archive, folder: Path, touched: list[Path]) -> set[str]:
-    """The commits that name these files: where sums were adjusted, the fault may be theirs."""
-    paths = {str(path.relative_to(folder)) for path in touched}
-    return {
-        f"commits/{commit['n']:010d}.json"
+def of_one_commit(good: Archive, touched: set[str]) -> set[str]:
+    """The files that share a commit with these, and it: a lie and what it lies about are named together."""
+    commits = [
+        {f"commits/{commit['n']:010d}.json", *(file["path"] for file in commit["files"])}
         for commit in good.commits()
-        if paths & {file["path"] for file in commit["files"]}
-    }
+    ]
+    return touched.union(*(files for files in commits if files & touched))
 
 
 def test_an_archive_without_its_card_is_none(good: Archive, tmp_path: Path) -> None:

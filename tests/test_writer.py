@@ -10,7 +10,7 @@ import signal
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Self, TypeVar
 from uuid import UUID
 
 import pytest
@@ -18,10 +18,11 @@ import pytest
 from crawler import warc
 from crawler.disk import Disk
 from crawler.errors import WriterDied
-from crawler.items import ArticleId, End, Exchange, Outcome, RecordRef, Stored, Take
+from crawler.items import End, Exchange, Outcome, RecordRef, Stored, Take
 from crawler.ledger.sqlite import SqliteLedger
 from crawler.segment import sealed
 from crawler.spool import Spool
+from crawler.warc.writer import NOT_MODIFIED
 from crawler.writer.frames import Broken, Checkpointed, Committed, Report, SealedSegment
 from crawler.writer.link import Link, start_writer
 from crawler.writer.process import Plan
@@ -49,7 +50,7 @@ class Desk:
         self.reports: list[Report] = []
         self._news = asyncio.Event()
 
-    async def __aenter__(self) -> Desk:
+    async def __aenter__(self) -> Self:
         self.link: Link = await start_writer(self.plan, self.spool, self._hear)
         return self
 
@@ -325,7 +326,7 @@ def test_a_304_is_a_revisit_of_the_newest_capture_of_its_url(room, committed) ->
 
     run(story)
     (record,) = room.records()
-    assert record.headers["WARC-Profile"] == warc.NOT_MODIFIED
+    assert record.headers["WARC-Profile"] == NOT_MODIFIED
     assert record.headers["WARC-Refers-To-Date"] == committed.date
     (draft,) = room.drafts()
     assert (draft["outcome"], draft["capture"]["record_id"]) == (Outcome.UNCHANGED, record.id)
@@ -398,11 +399,11 @@ def test_a_killed_writer_is_not_taken_for_one_that_ended(room) -> None:
 def test_a_signal_to_the_terminals_group_leaves_the_writer_to_its_crawl(room) -> None:
     async def story() -> None:
         async with room.desk(checkpoint_takes=1) as desk:
-            await desk.send(gone(ArticleId(1), None))
+            await desk.send(gone(1, None))
             await desk.until(Checkpointed)
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 os.kill(desk.link.pid, number)
-            await desk.send(gone(ArticleId(2), None))
+            await desk.send(gone(2, None))
             assert await desk.link.close() is None
 
     run(story)

@@ -53,10 +53,8 @@ def main() -> int:
     shutil.rmtree(HOME, ignore_errors=True)
     HOME.mkdir()
     with running_site(HOME, articles=ARTICLES, log=False) as site:
-        _say(
-            f"A small anapress.net of our own listens on {site.host}:{site.port}: {ARTICLES} articles, the one"
-        )
-        _say("real page that we hold as text, and pages that are gone, moved, busy or oddly written.")
+        _say(f"A small anapress.net of our own listens on {site.host}:{site.port}: {ARTICLES} articles,")
+        _say("the one real page that we hold as text, and pages that are gone, moved, busy or oddly written.")
         fine = _crawl(site)
     if not fine:
         _say("The demonstration failed.")

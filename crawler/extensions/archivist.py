@@ -102,10 +102,8 @@ class Archivist:
 
     async def start(self, arguments: Arguments) -> None:
         """Read the ids, apply the log, commit what dead workers left, start the writer."""
-        try:
-            await self._on(self._committing, partial(self._move_in, arguments))
-        except CrawlerError as error:
-            self.fail(error)
+        await self._keep(partial(self._move_in, arguments))
+        if self.failure is not None:
             return
         plan = self._housing.plan(self._spool.folder, self._about)
         self._link = await start_writer(plan, self._spool, self._report)

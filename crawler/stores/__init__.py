@@ -22,6 +22,9 @@ class Store(Protocol):
     def create(self, key: str, data: bytes) -> bool:
         """Keep data under key unless the key is taken: whether it was. Never half, never over another."""
 
+    def keep(self, key: str) -> None:
+        """Make an object last that is there: who put it may have been killed before it did."""
+
     def read(self, key: str) -> BinaryIO | None:
         """The object, to be read and closed; None if there is none."""
 

@@ -58,6 +58,13 @@ class LocalStore:
             raise StoreError(f"{target} was not stored: {error}") from error
         return True
 
+    def keep(self, key: str) -> None:
+        folder = (self.root / key).parent
+        try:
+            self._disk.sync_folder(folder)
+        except OSError as error:
+            raise StoreError(f"{folder} can't be synced: {error}") from error
+
     def read(self, key: str) -> BinaryIO | None:
         try:
             return (self.root / key).open("rb")

@@ -29,9 +29,11 @@ class Link(asyncio.Protocol):
     `ended` is done when the writer has ended: with None after Close, else with the WriterDied that says why.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], on_report: Callable[[Report], None]) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], line: socket.socket, on_report: Callable[[Report], None]
+    ) -> None:
         self.ended: asyncio.Future[WriterDied | None] = asyncio.get_running_loop().create_future()
-        self._process, self._on_report = process, on_report
+        self._process, self._line, self._on_report = process, line, on_report
         self._unpacker = Unpacker()
         self._transport: asyncio.Transport | None = None
         self._room = asyncio.Event()
@@ -75,6 +77,8 @@ class Link(asyncio.Protocol):
             self._on_report(report)  # type: ignore[arg-type]
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        with suppress(OSError):  # mostly it is the writer that hung up
+            self._line.shutdown(socket.SHUT_RDWR)  # else both could wait for each other's end
         code = self._process.wait()
         self._room.set()
         fine = self._closing and code == 0 and self._said is None
@@ -95,5 +99,5 @@ async def start_writer(plan: Plan, spool: Spool, on_report: Callable[[Report], N
             start_new_session=True,
         )
     loop = asyncio.get_running_loop()
-    _, link = await loop.connect_accepted_socket(lambda: Link(process, on_report), ours)
+    _, link = await loop.connect_accepted_socket(lambda: Link(process, ours, on_report), ours)
     return link

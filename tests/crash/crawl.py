@@ -32,13 +32,23 @@ class Home:
 
     folder: Path
 
+    @classmethod
+    def made(cls, folder: Path) -> Self:
+        (folder / "disk").mkdir(parents=True)
+        return cls(folder=folder)
+
+    @property
+    def disk(self) -> Path:
+        """What a power cut hits."""
+        return self.folder / "disk"
+
     @property
     def archive(self) -> Path:
-        return self.folder / "archive"
+        return self.disk / "kept" / "archive"
 
     @property
     def spool(self) -> Path:
-        return self.folder / "spool"
+        return self.disk / "spool"
 
     @property
     def journal(self) -> Journal:

@@ -29,8 +29,8 @@ LATER = tuple(
     phase for turn, each in enumerate(FIRST) for phase in (each, _BETWEEN[turn % len(_BETWEEN)])
 )  #: there is something to recover then
 
-OFTEN = {"write": 60, "sync": 20, "folder": 12, "rename": 6, "link": 8, "remove": 10}  #: how late a kill may be
-OFTEN |= {"checkpoint/warc": 6, "checkpoint/journal": 6, "recover/release": 1}
+OFTEN = {"write": 60, "sync": 20, "folder": 12, "rename": 6, "link": 8, "remove": 10}
+OFTEN |= {"checkpoint/warc": 6, "checkpoint/journal": 6, "recover/release": 1}  #: how late a kill may be
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
