@@ -24,7 +24,7 @@ check: $(READY)  ## format, lint, types, layers
 	.venv/bin/lint-imports --no-cache
 
 crash: $(READY)  ## the long form of the crash tests: 200 trials
-	CRASH_TRIALS=200 $(PY) -m pytest -n 2 -q -s -m crash
+	CRASH_TRIALS=200 $(PY) -m pytest -n 2 -q -rP -m crash
 
 bench: $(READY)  ## the ledger's figures
 	$(PY) -m bench.ledger

@@ -40,7 +40,8 @@ class Ending:
         took = _told(settled)
         if failure is not None:
             code = code_of(failure)
-            return cls(code, f"{failure}" + (" What was committed is safe." if code == 6 else ""))
+            safe = f"{str(failure).rstrip('.')}. What was committed is safe."
+            return cls(code, safe if code == 6 else str(failure))
         if reason != "finished":
             return cls(3, f"Ended early ({reason}) after {took}; all is committed, run again to go on.")
         if bugs:
