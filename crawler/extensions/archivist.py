@@ -114,7 +114,11 @@ class Archivist:
         """One lease after the other, as there is room for it; ends when nothing is left to be leased."""
         while self.failure is None:
             events = self._events
-            batch = await self._on(self._leasing, self._lease)
+            try:
+                batch = await self._on(self._leasing, self._lease)
+            except CrawlerError as error:  # raised in start() it would only be logged
+                self.fail(error)
+                return
             for lease in batch:
                 while len(self._flying) >= self._room and self.failure is None:
                     await self._wait()

@@ -23,9 +23,8 @@ class LocalStore:
         self.root = root.absolute()
         self.url = str(self.root)
         self._disk = disk
-        self._own = secrets.token_hex(
-            4
-        )  # a process id would not do: machines and containers may share a folder
+        # a process id would not do: machines and containers may share a folder
+        self._own = secrets.token_hex(4)
 
     def put(self, file: Path, key: str) -> None:
         target = self.root / key
