@@ -198,12 +198,12 @@ class _Auditor:
             return None
         original = cdxj.stored(found[0], found[1].segment) if found else None
         try:
-            entry = cdxj.entry_of(record, Path(path).name, original)
+            line = str(cdxj.entry_of(record, Path(path).name, original))
         except Damaged as error:
             self._fault(path, where, str(error))
             return None
-        self._places.add(entry, commit.segment, refers)
-        return str(entry)
+        self._places.add(record.id, line, commit.segment, refers)
+        return line
 
     def _index(self, commit: Commit, right: list[str]) -> None:
         if (file := commit.file("index")) is None:

@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterator
 
 from crawler import cdxj, commits
 from crawler.audit.places import Places
-from crawler.audit.remakes import Made, Remakes, Task
+from crawler.audit.remakes import Made, Remade, Remakes, Task
 from crawler.commits import Commit
 from crawler.decisions import REQUEUED, Decider, Decision
 from crawler.drafts import NOT_MODIFIED, Draft
 from crawler.errors import Damaged, LedgerError
-from crawler.fingerprint import letters
-from crawler.items import Article, Outcome, RecordRef
+from crawler.items import Outcome, RecordRef
 from crawler.ledger import Ledger
 from crawler.lines import OutcomeLine, derived
 from crawler.stores import Store
@@ -101,9 +100,9 @@ class Replay:
 
     def _draft(self, line: OutcomeLine, made: Made) -> Draft:
         """What the spool held, as far as the line and its records tell."""
-        article, payload = None, None
+        again, payload = None, None
         if line.outcome in READ and line.reason != NOT_MODIFIED:
-            article, payload = self._article(line, made)
+            again, payload = self._article(line, made)
         elif line.record:
             self._find(line.record)
         return Draft(
@@ -113,14 +112,14 @@ class Replay:
             attempts=line.attempts,
             source=line.source or "",
             found=line.found or "",
-            outcome=None if article else line.outcome,
+            outcome=None if again else line.outcome,
             reason=line.reason,
             status=line.status,
             captured_at=line.captured_at,
             capture=line.record,
             payload=payload,
-            article=derived(article) if article else None,
-            letters=letters(article.text) if article else 0,
+            article=derived(again.article) if again else None,
+            letters=again.letters if again else 0,
             links=(),
             etag=line.etag,
             last_modified=line.last_modified,
@@ -136,13 +135,13 @@ class Replay:
         except Damaged:
             return None  # _article says so, at its line
 
-    def _article(self, line: OutcomeLine, made: Made) -> tuple[Article, RecordRef]:
+    def _article(self, line: OutcomeLine, made: Made) -> tuple[Remade, RecordRef]:
         if line.record is None:
             raise Damaged("an article without a record")
         entry, original = self._find(line.record)
         if isinstance(made, Damaged):
             raise made
-        if not isinstance(made, Article):
+        if not isinstance(made, Remade):
             raise Damaged(f"its record gives no article: {made.reason if made else 'not read'}")
         if (line.url, line.captured_at, line.status) != (entry.url, entry.date, entry.status):
             raise Damaged("url, captured_at or status are not its record's")

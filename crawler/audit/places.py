@@ -27,8 +27,8 @@ class Places:
         """Whether no record of the archive had this id before."""
         return self._database.execute("INSERT OR IGNORE INTO ids VALUES (?)", (record_id,)).rowcount == 1
 
-    def add(self, entry: Entry, segment: str, original: str | None) -> None:
-        row = (entry.id, segment, str(entry), original)
+    def add(self, record_id: str, line: str, segment: str, original: str | None) -> None:
+        row = (record_id, segment, line, original)
         self._database.execute("INSERT OR IGNORE INTO places VALUES (?, ?, ?, ?)", row)
 
     def find(self, record_id: str) -> tuple[Entry, RecordRef, str | None] | None:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from typing import BinaryIO
 
 from crawler import remake, warc
 from crawler.disk import Disk
 from crawler.errors import Damaged
+from crawler.fingerprint import letters
 from crawler.items import Absent, Article, ArticleId, RecordRef
 from crawler.stores import Store, open_store
 
 OPEN_FILES = 8
-CHUNK = 64  #: remakes handed over at once
+CHUNK, AHEAD = 64, 32  #: remakes handed over at once, and how many such chunks
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,15 @@ class Task:
     source: str
 
 
-Made = Article | Absent | Damaged | None
+@dataclass(frozen=True, slots=True)
+class Remade:
+    """An article made again, and the letters of its normalised text."""
+
+    article: Article
+    letters: int
+
+
+Made = Remade | Absent | Damaged | None
 """What the records give; Damaged is returned, for it must come back from another process."""
 
 
@@ -46,7 +56,8 @@ class Remaker:
         try:
             capture = self._read(task.capture)
             whole = capture if task.whole == task.capture else self._read(task.whole)
-            return remake.article(task.id, capture, whole, task.source)
+            made = remake.article(task.id, capture, whole, task.source)
+            return made if isinstance(made, Absent) else Remade(made, letters(made.text))
         except Damaged as error:
             return error
 
@@ -78,7 +89,16 @@ class Remakes:
         """What each task gives; None for None."""
         if self._pool is None:
             return map(self._remaker.make, tasks)
-        return self._pool.map(_make, tasks, chunksize=CHUNK)
+        return self._spread(self._pool, iter(tasks))
+
+    def _spread(self, pool: Executor, tasks: Iterator[Task | None]) -> Iterator[Made]:
+        """The same by the pool, never more than a few chunks ahead: memory stays flat."""
+        ahead: deque[Future[list[Made]]] = deque()
+        while (chunk := list(islice(tasks, CHUNK))) or ahead:
+            if chunk:
+                ahead.append(pool.submit(_make, chunk))
+            if len(ahead) >= AHEAD or not chunk:
+                yield from ahead.popleft().result()
 
     def close(self) -> None:
         self._remaker.close()
@@ -93,5 +113,5 @@ def _begin(url: str) -> None:
     _here.append(Remaker(open_store(url, Disk())))
 
 
-def _make(task: Task | None) -> Made:
-    return _here[0].make(task)
+def _make(tasks: list[Task | None]) -> list[Made]:
+    return [_here[0].make(task) for task in tasks]
