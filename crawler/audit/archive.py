@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from crawler import archive as card
-from crawler import cdxj, commits, warc
+from crawler import cdxj, commits
+from crawler.audit.crew import Crew
 from crawler.audit.lines import Replay
 from crawler.audit.places import Places
-from crawler.audit.remakes import Remakes
+from crawler.audit.scan import Scan, Seen
 from crawler.commits import Commit, File
 from crawler.errors import Damaged
 from crawler.ledger import Counts
@@ -74,12 +75,13 @@ class _Auditor:
         self._store, self._findings = store, findings
         self._ledger = SqliteLedger(folder / "ledger.db")
         self._places = Places(folder / "places.db")
-        self._remakes = Remakes(store, processes)
-        self._replay = Replay(store, self._ledger, self._places, self._remakes, self._fault)
+        self._crew = Crew(store, processes)
+        self._scans: dict[str, Callable[[], Scan]] = {}  # under way
+        self._replay = Replay(store, self._ledger, self._places, self._crew, self._fault)
         self._named: set[str] = set()
 
     def close(self) -> None:
-        self._remakes.close()
+        self._crew.close()
         self._ledger.close()
         self._places.close()
 
@@ -164,17 +166,15 @@ class _Auditor:
 
     def _warc(self, commit: Commit, file: File) -> None:
         """Each record's form and digests, and the index against them."""
-        lines, count, unasked = [], 0, set[str]()
-        if (stream := self._store.read(file.path)) is not None:
-            with closing(stream):
-                try:
-                    for record in warc.members(stream):
-                        count += 1
-                        _pair(record, unasked)
-                        if line := self._record(record, commit, file.path):
-                            lines.append(line)
-                except Damaged as error:
-                    self._fault(file.path, "", str(error))
+        scan = (self._scans.pop(file.path, None) or self._crew.scan(file.path))()
+        self._look_ahead(commit.n + 1)
+        lines, count, unasked = [], len(scan.seen), set[str]()
+        for seen in scan.seen:
+            _pair(seen.record, unasked)
+            if line := self._record(seen, commit, file.path):
+                lines.append(line)
+        if scan.broken:
+            self._fault(file.path, "", scan.broken)
         self._findings.records += count
         if count != file.count:
             self._fault(file.path, "", f"{count} records; commit {commit.n} says {file.count}")
@@ -182,21 +182,36 @@ class _Auditor:
             self._fault(file.path, "", f"no request behind it is concurrent to {id}")
         self._index(commit, sorted(lines))
 
-    def _record(self, record: Record, commit: Commit, path: str) -> str | None:
+    def _look_ahead(self, n: int) -> None:
+        """Let the next commit's WARC be scanned while this one's lines are made again."""
+        try:
+            commit = commits.read(self._store, n)
+        except Damaged:
+            return  # its turn comes
+        if commit and (file := commit.file("warc")):
+            self._scans[file.path] = self._crew.scan(file.path)
+
+    def _record(self, seen: Seen, commit: Commit, path: str) -> str | None:
         """The record's index line, if it has one."""
+        record, line = seen.record, seen.line
         where = f"offset {record.offset}"
-        for wrong in warc.check(record):
+        for wrong in seen.wrong:
             self._fault(path, where, wrong)
         if not self._places.new(record.id):
             self._fault(path, where, f"the archive has a record {record.id} already")
-        if record.type not in ("response", "revisit"):
-            return None
-        refers = record.headers.get("WARC-Refers-To") if record.type == "revisit" else None
+        if record.type == "revisit":
+            return self._revisit(record, commit, path)
+        if line is not None:
+            self._places.add(record.id, line, commit.segment, None)
+        return line
+
+    def _revisit(self, record: Record, commit: Commit, path: str) -> str | None:
+        where, refers = f"offset {record.offset}", record.headers.get("WARC-Refers-To")
         found = self._places.find(refers) if refers else None
-        if record.type == "revisit" and found is None:
+        if found is None:
             self._fault(path, where, f"a revisit of {refers}, which no earlier record is")
             return None
-        original = cdxj.stored(found[0], found[1].segment) if found else None
+        original = cdxj.stored(found[0], found[1].segment)
         try:
             line = str(cdxj.entry_of(record, Path(path).name, original))
         except Damaged as error:

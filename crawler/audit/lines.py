@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from crawler import cdxj, commits
+from crawler.audit.crew import Crew, Made, Remade, Task
 from crawler.audit.places import Places
-from crawler.audit.remakes import Made, Remade, Remakes, Task
 from crawler.commits import Commit
 from crawler.decisions import REQUEUED, Decider, Decision
 from crawler.drafts import NOT_MODIFIED, Draft
@@ -28,11 +28,11 @@ class Replay:
         store: Store,
         ledger: Ledger,
         places: Places,
-        remakes: Remakes,
+        crew: Crew,
         fault: Callable[[str, str, str], None],
     ) -> None:
         self._store, self._ledger, self._places = store, ledger, places
-        self._remakes, self._fault = remakes, fault
+        self._crew, self._fault = crew, fault
 
     def commit(self, commit: Commit) -> tuple[int, Counter[str]]:
         """Compare the commit's lines and apply them; how many items, and outcomes of each kind."""
@@ -43,7 +43,7 @@ class Replay:
         try:
             decider = Decider(self._ledger)
             lines = list(commits.outcomes(self._store, commit))
-            for line, made in zip(lines, self._remakes.of(map(self._task, lines)), strict=True):
+            for line, made in zip(lines, self._crew.remade(map(self._task, lines)), strict=True):
                 number["outcomes"] += 1
                 counts[line.outcome] += 1
                 for decision in self._decided(decider, line, made, commit, number["outcomes"]):

@@ -1,16 +1,18 @@
-"""Articles made again from their records, by as many processes as there are: the dear part of an audit."""
+"""The dear parts of an audit, by as many processes as there are: scans, and articles made again."""
 
 from __future__ import annotations
 
 import multiprocessing
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import BinaryIO
 
 from crawler import remake, warc
+from crawler.audit.scan import Scan, scan
 from crawler.disk import Disk
 from crawler.errors import Damaged
 from crawler.fingerprint import letters
@@ -75,18 +77,24 @@ class Remaker:
         return warc.read_member(stream, ref.offset)
 
 
-class Remakes:
-    """Makes many articles, in their order."""
+class Crew:
+    """The processes of an audit: they scan WARC files and make articles again."""
 
     def __init__(self, store: Store, processes: int) -> None:
-        self._remaker = Remaker(store)
+        self._store, self._remaker = store, Remaker(store)
         self._pool: Executor | None = None
         if processes > 1:
             context = multiprocessing.get_context("spawn")  # a fork would share our databases
             self._pool = ProcessPoolExecutor(processes, context, _begin, (store.url,))
 
-    def of(self, tasks: Iterable[Task | None]) -> Iterator[Made]:
-        """What each task gives; None for None."""
+    def scan(self, path: str) -> Callable[[], Scan]:
+        """A WARC file, looked through from now on; call the answer to have it."""
+        if self._pool is None:
+            return partial(scan, self._store, path)
+        return self._pool.submit(_scan, path).result
+
+    def remade(self, tasks: Iterable[Task | None]) -> Iterator[Made]:
+        """What each task gives, in their order; None for None."""
         if self._pool is None:
             return map(self._remaker.make, tasks)
         return self._spread(self._pool, iter(tasks))
@@ -106,12 +114,17 @@ class Remakes:
             self._pool.shutdown(cancel_futures=True)
 
 
-_here: list[Remaker] = []  # a pool process's own
+_here: list[tuple[Store, Remaker]] = []  # a pool process's own
 
 
 def _begin(url: str) -> None:
-    _here.append(Remaker(open_store(url, Disk())))
+    store = open_store(url, Disk())
+    _here.append((store, Remaker(store)))
+
+
+def _scan(path: str) -> Scan:
+    return scan(_here[0][0], path)
 
 
 def _make(tasks: list[Task | None]) -> list[Made]:
-    return [_here[0].make(task) for task in tasks]
+    return [_here[0][1].make(task) for task in tasks]
