@@ -157,7 +157,7 @@ def test_the_ledger_beside_the_files_is_none_of_them(store) -> None:
     assert [key for key, _ in store.list()] == ["archive.json"]
 
 
-@pytest.mark.parametrize("url", ["s3://bucket/prefix", "ftp://host/archive"])
-def test_a_store_that_is_not_built_is_refused_with_a_sentence(url) -> None:
-    with pytest.raises(WrongUse, match="ARCHIVE_URL"):
+@pytest.mark.parametrize("url", ["gs://bucket/prefix", "ftp://host/archive"])
+def test_a_place_that_is_no_store_is_refused_with_a_sentence(url) -> None:
+    with pytest.raises(WrongUse, match="is no place for an archive"):
         open_store(url, Disk())

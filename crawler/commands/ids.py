@@ -59,7 +59,11 @@ class Command(ArchiveCommand):
 def _add(housing: Housing, arguments: list[str]) -> None:
     if not arguments:
         raise WrongUse("scrapy ids add takes ids, article URLs, a file of them, or - for stdin.")
-    given = (id for text in arguments for id in idlist.read(text, stdin=sys.stdin.buffer))
+    given = (
+        id
+        for text in arguments
+        for id in idlist.read(text, stdin=sys.stdin.buffer, opened=housing.open_object)
+    )
     ids = idlist.distinct(given)
     with desk(housing) as at:
         new = recovery.add(ids, "list", at.spool, at.store, at.ledger, at.disk, _now)

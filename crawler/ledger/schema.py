@@ -69,6 +69,12 @@ INSERT INTO ids (id, todo, logged, found) SELECT id, 1, 0, ? FROM temp.added WHE
 ON CONFLICT DO NOTHING
 """
 
+LOGGED_ONLY = """
+UPDATE ids SET holder = NULL WHERE holder IS NOT NULL;
+DELETE FROM workers;
+DELETE FROM ids WHERE logged = 0;
+"""
+
 KNOW = """
 INSERT INTO ids (id, todo, logged, found) VALUES (:id, 1, 1, :found)
 ON CONFLICT DO UPDATE SET logged = 1, todo = todo OR (:requeued AND takes = :take)

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from crawler.errors import LedgerError, WrongUse
 from crawler.items import ArticleId, Lease, Outcome, Stored
-from crawler.ledger import Counts, Standing, schema
+from crawler.ledger import Counts, Seed, Standing, schema
 from crawler.ledger.database import Database
 from crawler.ledger.rows import milliseconds, pack_hash, payload_row, stored_of, unpack_hash, values
 from crawler.lines import Original, OutcomeLine
@@ -38,18 +38,19 @@ class SqliteLedger:
         *,
         clock: Callable[[], datetime] = utc_now,
         lease_seconds: float = LEASE_SECONDS,
+        seed: Seed | None = None,
     ) -> None:
-        self._db = Database(path)
+        self._db = Database(path, seed)
         self._clock = clock
         self._lease_seconds = lease_seconds
 
     @classmethod
-    def from_url(cls, url: str) -> Self:
+    def from_url(cls, url: str, seed: Seed | None = None) -> Self:
         """The ledger at `sqlite:///FILE`; FILE is taken as it is written, from the root."""
         path = url.removeprefix(SCHEME)
         if path == url or not path.startswith("/") or path.endswith("/"):
             raise WrongUse(f"LEDGER_URL is {url!r}: give sqlite:///FILE with the file's whole path")
-        return cls(Path(path))
+        return cls(Path(path), seed=seed)
 
     def close(self) -> None:
         self._db.close()
@@ -188,6 +189,9 @@ class SqliteLedger:
     def ids(self, *, left: bool) -> Iterator[ArticleId]:
         for (id,) in self._pages("SELECT id FROM ids WHERE todo = ?", left):
             yield ArticleId(id)
+
+    def dump(self, file: Path) -> int:
+        return self._db.copied(file, schema.LOGGED_ONLY, "SELECT coalesce(max(n), 0) FROM commits")
 
     def _pages(self, select: str, *values: object) -> Iterator[Any]:
         """Rows by id, which comes first in them, some at a time: others may write meanwhile."""
