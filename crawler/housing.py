@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Self
 
 from scrapy.settings import BaseSettings
 
+from crawler import snapshots
 from crawler.disk import Disk, open_disk
 from crawler.errors import WrongUse
-from crawler.ledger import Ledger, Seed, open_ledger
+from crawler.ledger import Ledger, open_ledger
 from crawler.stores import Store, open_store
 from crawler.stores.access import S3Access
 from crawler.stores.local import LEDGER
@@ -83,9 +85,9 @@ class Housing:
             raise WrongUse(f"There is no object {url}.")
         return stream
 
-    def open_ledger(self, file: Path | None = None, seed: Seed | None = None) -> Ledger:
-        """The ledger, or another of its kind in that file; a new one grows from the seed."""
-        return open_ledger(f"sqlite://{file}" if file else self.ledger, seed)
+    def open_ledger(self, store: Store) -> Ledger:
+        """The ledger of the archive in the store; a new one begins with the newest snapshot."""
+        return open_ledger(self.ledger, partial(snapshots.fetch, store) if self.remote else None)
 
     def ledger_file(self) -> Path:
         """Where the SQLite ledger lies; WrongUse if it is none."""

@@ -16,7 +16,7 @@ from crawler.commits import Commit
 from crawler.errors import StoreRefused, WrongUse
 from crawler.housing import Housing
 from crawler.items import ArticleId, Lease
-from crawler.ledger import Ledger, Seed
+from crawler.ledger import Ledger
 from crawler.lock import Holder, Lock
 from crawler.recovery import add, recover
 from crawler.runs import Run
@@ -72,8 +72,7 @@ class Worker:
         self.spool = Spool.claim(housing.spool, secrets.token_hex(4), home.id, disk)
         self._open.callback(self.spool.close, remove=True)
         self._take_lock()
-        seed = partial(snapshots.fetch, self._store) if housing.remote else None
-        self._ledger: Ledger = self._open_ledger(seed)
+        self._ledger: Ledger = self._open_ledger()
         self._ledger.bind(home.id)
         self._snapshot = max(snapshots.numbers(self._store), default=0)
         self._desk: Ledger = self._open_ledger()
@@ -143,8 +142,8 @@ class Worker:
         lock.take()
         self.lock = lock
 
-    def _open_ledger(self, seed: Seed | None = None) -> Ledger:
-        ledger = self._housing.open_ledger(seed=seed)
+    def _open_ledger(self) -> Ledger:
+        ledger = self._housing.open_ledger(self._store)
         self._open.callback(ledger.close)
         return ledger
 
