@@ -55,7 +55,7 @@ CREATE TABLE payloads (
     start INTEGER NOT NULL,
     bytes INTEGER NOT NULL,
     record_id BLOB NOT NULL,
-    digest BLOB,
+    digest TEXT,
     url TEXT NOT NULL,
     date TEXT NOT NULL
 );

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, Self
 from uuid import UUID
@@ -77,10 +77,9 @@ class SqliteLedger:
             if n > applied + 1:
                 raise LedgerError(f"{self._db.path} has {applied} commits and can't take in commit {n} next")
             db.execute("INSERT INTO commits (n, segment) VALUES (?, ?)", (n, segment))
-            for line in outcomes:
-                row = values(line, at)
-                for sentence in _sentences(line.outcome):
-                    db.execute(sentence, row)
+            for sentences, rows in _batches(outcomes, at):
+                for sentence in sentences:
+                    db.executemany(sentence, rows)
             db.executemany(schema.PAYLOAD, (payload_row(n, segment, record) for record in stored))
 
     def add(self, ids: Iterable[ArticleId], found: str) -> int:
@@ -233,6 +232,16 @@ class SqliteLedger:
         for (number,) in self._db.rows(schema.DEAD, *self._alive()):
             self._db.rows(schema.END, number)
             self._db.rows("DELETE FROM workers WHERE number = ?", number)
+
+
+def _batches(
+    outcomes: Iterable[OutcomeLine], at: str
+) -> Iterator[tuple[Sequence[str], list[dict[str, Any]]]]:
+    """The lines in their order, those that want the same sentences together: a call a line is dear."""
+    lines = iter(outcomes)
+    while some := list(islice(lines, 1000)):
+        for sentences, group in groupby(some, lambda line: _sentences(line.outcome)):
+            yield sentences, [values(line, at) for line in group]
 
 
 def _sentences(outcome: Outcome) -> tuple[str, ...]:
