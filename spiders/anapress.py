@@ -66,7 +66,10 @@ class Anapress(scrapy.Spider):
         yield self._step(flow, response, lease, response)
 
     def unanswered(self, failure: Failure) -> Iterator[Any]:
-        """The same, where no response came."""
+        """The same, where no response came; once the run is ending, that is no take: the id is left."""
+        archivist = self.crawler.get_extension(Archivist)
+        if archivist is not None and archivist.stopping:
+            return
         request: scrapy.Request = failure.request  # type: ignore[attr-defined]
         flow, lease = request.cb_kwargs["flow"], request.cb_kwargs["lease"]
         yield self._step(flow, absence_of(failure.value), lease, request)

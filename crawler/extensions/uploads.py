@@ -19,6 +19,7 @@ class Uploads:
         self._worker, self._thread, self._room, self._committed = worker, thread, room, committed
         self._waiting: dict[str, int] = {}  # segment: bytes
         self._tasks: set[asyncio.Task[None]] = set()
+        self._done: set[str] = set()
         self._broken = False
 
     @property
@@ -49,13 +50,13 @@ class Uploads:
         return not (await asyncio.wait(self._tasks, timeout=seconds))[1]
 
     async def _commit(self, segment: str) -> None:
-        if await self._thread.take(partial(self._step, segment)) and not self._broken:
+        if await self._thread.take(partial(self._step, segment)) and segment in self._done:
             del self._waiting[segment]
             self._committed(segment)
 
     def _step(self, segment: str) -> None:
-        if self._broken:
-            return
-        self._broken = True  # until it went well
-        self._worker.commit(segment)
-        self._broken = False
+        if not self._broken:
+            self._broken = True  # until it went well
+            self._worker.commit(segment)
+            self._broken = False
+            self._done.add(segment)
