@@ -19,6 +19,8 @@ ERRORS = {
     "InvalidAccessKeyId": 403,
     "RequestTimeTooSkewed": 403,
     "AccessDenied": 403,
+    "AuthorizationHeaderMalformed": 400,
+    "NotImplemented": 501,
 }
 
 
