@@ -107,6 +107,25 @@ class Housing:
         )
 
 
+SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+
+
+class Secret(str):
+    """Text that shows as stars wherever settings are logged."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
+def hide_secrets(settings: BaseSettings) -> None:
+    """Scrapy logs the settings that differ from its own, those of AWS among them."""
+    for name in SECRETS:
+        if settings[name]:
+            settings.set(name, Secret(settings[name]), priority="cmdline")
+
+
 def _access(settings: BaseSettings, spool: Path) -> S3Access:
     def text(name: str) -> str:
         return str(settings[name] or "")
