@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Self
 
-from scrapy.settings import BaseSettings
+from scrapy.settings import SETTINGS_PRIORITIES, BaseSettings
 
 from crawler import snapshots
 from crawler.disk import Disk, open_disk
@@ -120,10 +120,10 @@ class Secret(str):
 
 
 def hide_secrets(settings: BaseSettings) -> None:
-    """Scrapy logs the settings that differ from its own, those of AWS among them."""
+    """Scrapy logs the settings that differ from its own; CrawlerProcess sets the command line's once more."""
     for name in SECRETS:
         if settings[name]:
-            settings.set(name, Secret(settings[name]), priority="cmdline")
+            settings.set(name, Secret(settings[name]), priority=SETTINGS_PRIORITIES["cmdline"] + 1)
 
 
 def _access(settings: BaseSettings, spool: Path) -> S3Access:
