@@ -11,6 +11,7 @@ from typing import Self
 
 from crawler import idlist
 from crawler.errors import WrongUse
+from crawler.idlist import Opened
 from crawler.items import ArticleId
 
 PLAIN = {"source": "live", "render": "plain", "requisites": "0"}
@@ -51,9 +52,10 @@ class Arguments:
             )
         return cls(ids=given.get("ids"), follow=discover == "links", refresh=_age(given.get("refresh")))
 
-    def wanted(self, now: datetime) -> Wanted:
-        """What to take, the ids read; WrongUse if they can't be."""
-        ids = None if self.ids is None else idlist.distinct(idlist.read(self.ids, stdin=sys.stdin.buffer))
+    def wanted(self, now: datetime, opened: Opened) -> Wanted:
+        """What to take, the ids read (of a list in S3: `opened`); WrongUse if they can't be."""
+        given = None if self.ids is None else idlist.read(self.ids, stdin=sys.stdin.buffer, opened=opened)
+        ids = None if given is None else idlist.distinct(given)
         return Wanted(ids=ids, captured_before=None if self.refresh is None else now - self.refresh)
 
 

@@ -7,11 +7,11 @@ does). Lines are sorted by bytes in their file.
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from hashlib import sha256
 
+import orjson
 from surt import surt
 
 from crawler.errors import Damaged
@@ -118,7 +118,7 @@ def entry_of(record: Record, filename: str, original: Stored | None = None) -> E
 def parse(line: str) -> Entry:
     """The line read back; Damaged if it lacks what is ours. That it is right, only its record can show."""
     try:
-        raw = json.loads(line.split(" ", 2)[2])
+        raw = orjson.loads(line.split(" ", 2)[2])
         bytes.fromhex(raw["sha256"])
         return Entry(**raw | {key: int(raw[key]) for key in _NUMBERS})
     except (ValueError, TypeError, LookupError) as error:

@@ -54,6 +54,13 @@ class Ending:
             )
         return cls(0, f"Done: {took}; {left} ids are left.")
 
+    @classmethod
+    def unfinished(cls, *, stopped: bool) -> Self:
+        """Of a crawl that did not come to say how it ended."""
+        if stopped:
+            return cls(3, "Ended at once; the next run commits what the spool holds. Nothing is lost.")
+        return cls(1, "The crawl did not come to its end; the log above says why.")
+
 
 def _told(settled: Mapping[str, int]) -> str:
     counts = ", ".join(f"{count} {outcome}" for outcome, count in sorted(settled.items()))

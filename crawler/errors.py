@@ -6,6 +6,7 @@ CrawlerError
 ├── WireError            the exchange did not come to a whole response
 ├── ArchiveError         a disk, store, ledger or writer failed: the crawl stops (exit 6)
 │   ├── StoreError       the store did not take, or give, an object whole
+│   │   └── StoreRefused a person must mend something before the store serves us
 │   ├── LedgerError      the ledger can't be read or written
 │   ├── SpoolError       the spool on this disk can't be used
 │   ├── WriterDied       the process that writes the segment is gone
@@ -48,6 +49,10 @@ class ArchiveError(CrawlerError):
 
 class StoreError(ArchiveError):
     """The store did not take, or give, the object whole."""
+
+
+class StoreRefused(StoreError):
+    """The store refuses us; a person must mend that."""
 
 
 class LedgerError(ArchiveError):

@@ -3,58 +3,91 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
 from scrapy.settings import BaseSettings
 
+from crawler import snapshots
 from crawler.disk import Disk, open_disk
 from crawler.errors import WrongUse
 from crawler.ledger import Ledger, open_ledger
 from crawler.stores import Store, open_store
+from crawler.stores.access import S3Access
 from crawler.stores.local import LEDGER
 from crawler.writer.process import Plan
+
+DAY, QUARTER = 86_400, 900  #: SEGMENT_SECONDS on a folder and on S3, whose jobs' machines may vanish
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Housing:
-    """The archive, its ledger and its spool."""
+    """The archive, its ledger and its spool, and what they may take."""
 
     archive: str
     ledger: str
     spool: Path
+    s3: S3Access
     contact: str
     disk: str
     segment_bytes: int
     segment_seconds: float
+    spool_bytes: int
+    min_disk_bytes: int
+    remote: bool  #: the archive lies elsewhere, and outlives this machine with its ledger
+    lock_seconds: float
+    stop_seconds: float
 
     @classmethod
     def of(cls, settings: BaseSettings) -> Self:
         """From the settings; WrongUse if one of them can't be."""
         archive = str(settings["ARCHIVE_URL"] or "")
         if not archive:
-            raise WrongUse("ARCHIVE_URL is empty: give a folder for the archive.")
-        home = Path(archive.removeprefix("file://")).absolute()
-        spool = settings["SPOOL_DIR"]
+            raise WrongUse("ARCHIVE_URL is empty: give a folder for the archive, or s3://BUCKET/PREFIX.")
+        home = None if archive.startswith("s3://") else Path(archive.removeprefix("file://")).absolute()
+        beside = home.with_name("spool") if home else Path("spool").absolute()
+        spool = Path(settings["SPOOL_DIR"]).absolute() if settings["SPOOL_DIR"] else beside
+        segment, most = _number(settings, "SEGMENT_BYTES"), _number(settings, "SPOOL_BYTES")
+        if most < 2 * segment:
+            raise WrongUse(
+                f"SPOOL_BYTES is {most}: give room for two segments, or make SEGMENT_BYTES smaller."
+            )
+        seconds = settings["SEGMENT_SECONDS"]
         return cls(
             archive=archive,
-            ledger=str(settings["LEDGER_URL"] or f"sqlite://{home / LEDGER}"),
-            spool=Path(spool).absolute() if spool else home.with_name("spool"),
+            ledger=str(settings["LEDGER_URL"] or f"sqlite://{(home or spool) / LEDGER}"),
+            spool=spool,
+            s3=_access(settings, spool),
             contact=str(settings["CONTACT"] or ""),
             disk=str(settings["DISK"]),
-            segment_bytes=_number(settings, "SEGMENT_BYTES"),
-            segment_seconds=_number(settings, "SEGMENT_SECONDS"),
+            segment_bytes=segment,
+            segment_seconds=_number(settings, "SEGMENT_SECONDS") if seconds else DAY if home else QUARTER,
+            spool_bytes=most,
+            min_disk_bytes=_number(settings, "MIN_DISK_BYTES", least=0),
+            remote=home is None,
+            lock_seconds=_number(settings, "LOCK_SECONDS", least=0),
+            stop_seconds=_number(settings, "STOP_SECONDS"),
         )
 
     def open_disk(self) -> Disk:
         return open_disk(self.disk)
 
-    def open_store(self) -> Store:
-        return open_store(self.archive, self.open_disk())
+    def open_store(self, url: str | None = None) -> Store:
+        """The archive's store, or the one at url."""
+        return open_store(url or self.archive, self.open_disk(), self.s3)
 
-    def open_ledger(self, file: Path | None = None) -> Ledger:
-        """The ledger, or another of its kind in that file."""
-        return open_ledger(f"sqlite://{file}" if file else self.ledger)
+    def open_object(self, url: str) -> BinaryIO:
+        """The object at `s3://BUCKET/KEY`; WrongUse if there is none."""
+        place, _, key = url.rpartition("/")
+        stream = self.open_store(place).read(key) if place.count("/") > 1 and key else None
+        if stream is None:
+            raise WrongUse(f"There is no object {url}.")
+        return stream
+
+    def open_ledger(self, store: Store) -> Ledger:
+        """The ledger of the archive in the store; a new one begins with the newest snapshot."""
+        return open_ledger(self.ledger, partial(snapshots.fetch, store) if self.remote else None)
 
     def ledger_file(self) -> Path:
         """Where the SQLite ledger lies; WrongUse if it is none."""
@@ -74,11 +107,51 @@ class Housing:
         )
 
 
-def _number(settings: BaseSettings, name: str) -> int:
+SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+
+
+class Secret(str):
+    """Text that shows as stars wherever settings are logged."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
+def hide_secrets(settings: BaseSettings) -> None:
+    """Scrapy logs the settings that differ from its own, those of AWS among them."""
+    for name in SECRETS:
+        if settings[name]:
+            settings.set(name, Secret(settings[name]), priority="cmdline")
+
+
+def _access(settings: BaseSettings, spool: Path) -> S3Access:
+    def text(name: str) -> str:
+        return str(settings[name] or "")
+
+    return S3Access(
+        uploads=spool / "uploads",
+        endpoint=text("AWS_ENDPOINT_URL"),
+        region=text("AWS_REGION_NAME"),
+        key=text("AWS_ACCESS_KEY_ID"),
+        secret=text("AWS_SECRET_ACCESS_KEY"),
+        token=text("AWS_SESSION_TOKEN"),
+        addressing=text("S3_ADDRESSING"),
+        storage_class=text("S3_STORAGE_CLASS"),
+        encryption=text("S3_ENCRYPTION"),
+        kms_key=text("S3_KMS_KEY"),
+        attempts=_number(settings, "S3_ATTEMPTS"),
+        seconds=_number(settings, "S3_SECONDS"),
+        part_bytes=_number(settings, "S3_PART_BYTES", least=5 << 20),
+    )
+
+
+def _number(settings: BaseSettings, name: str, *, least: int = 1) -> int:
     try:
         number = int(settings[name])
     except (TypeError, ValueError):
-        number = 0
-    if number <= 0:
-        raise WrongUse(f"{name} is {settings[name]!r}: give a whole number above 0.")
+        number = least - 1
+    if number < least:
+        raise WrongUse(f"{name} is {settings[name]!r}: give a whole number, {least} or more.")
     return number

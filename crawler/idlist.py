@@ -6,7 +6,7 @@ import gzip
 import re
 import zlib
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BufferedReader, RawIOBase
 from itertools import groupby
@@ -24,13 +24,17 @@ COMMENT = re.compile(r"(?:^|\s+)#.*")  # a # inside a URL is none
 GZIP = b"\x1f\x8b"
 
 
-def read(argument: str, *, stdin: BinaryIO) -> Iterator[ArticleId]:
-    """The ids that argument names, in its order: a comma list of them, a file, or `-` for stdin.
+Opened = Callable[[str], BinaryIO]
+"""Opens the object at an s3:// URL; WrongUse if there is none."""
+
+
+def read(argument: str, *, stdin: BinaryIO, opened: Opened) -> Iterator[ArticleId]:
+    """The ids that argument names, in its order: a comma list, a file, an s3:// URL, or `-` for stdin.
 
     A file is read while its ids are taken, and WrongUse comes where it goes wrong: take all, then use them.
     """
     if argument.startswith("s3://"):
-        raise WrongUse(f"{argument}: a list in S3 comes with the S3 store. Give a file, or - for stdin.")
+        return _object(opened, argument)
     parts = [part for part in argument.split(",") if part.strip()]
     if not parts:
         raise WrongUse(f"The list of ids is empty. {FORM}")
@@ -61,6 +65,11 @@ def _file(path: Path) -> Iterator[ArticleId]:
         ) from error
     with file:
         yield from _ids(file, str(path))
+
+
+def _object(opened: Opened, url: str) -> Iterator[ArticleId]:
+    with opened(url) as file:
+        yield from _ids(file, url)
 
 
 def _ids(file: BinaryIO, name: str) -> Iterator[ArticleId]:

@@ -9,13 +9,25 @@ NEWSPIDER_MODULE = "spiders"
 COMMANDS_MODULE = "crawler.commands"
 
 # --- ours (DESIGN part 2) ---
-ARCHIVE_URL = "archive"  # a folder; relative to where the command is run
-LEDGER_URL = ""  # empty: <archive>/ledger.db
+ARCHIVE_URL = "archive"  # a folder, relative to where the command is run, or s3://BUCKET/PREFIX
+LEDGER_URL = ""  # empty: <archive>/ledger.db, in the spool for an archive in S3
 CONTACT = ""  # URL or e-mail, in the user agent and in each warcinfo
 CONNECT_TO = ""  # HOST:PORT:HOST:PORT, as in curl
-SPOOL_DIR = ""  # empty: `spool` beside the archive
+SPOOL_DIR = ""  # empty: `spool` beside the archive; of one in S3, where the command is run
+SPOOL_BYTES = 20_000_000_000  # what waits to be committed; when it is full the crawl waits
+MIN_DISK_BYTES = 1_000_000_000  # free in the spool; below, the run ends with exit 6
 SEGMENT_BYTES = 1_000_000_000
-SEGMENT_SECONDS = 86_400
+SEGMENT_SECONDS = ""  # empty: a day in a folder, 15 minutes in S3
+STOP_SECONDS = 25  # how long a SIGTERM may take; Docker kills after 10, Kubernetes after 30 by default
+LOCK_SECONDS = 60  # without a sign, after which a job that holds an archive in S3 counts as dead; 0: no lock
+LOG_JSON = False  # logs, and the last line, as JSON lines
+S3_ADDRESSING = "auto"  # auto, path or virtual; many servers that are not AWS want path
+S3_STORAGE_CLASS = ""  # of warcs/ only
+S3_ENCRYPTION = ""  # AES256 or aws:kms; empty: as the bucket does
+S3_KMS_KEY = ""
+S3_ATTEMPTS = 8  # of one request, with growing pauses: a store may be away for a minute
+S3_SECONDS = 60  # without a byte from the store
+S3_PART_BYTES = 16 << 20  # larger files go up in parts of this size
 WIRE_PROXY = ""  # http://[user:password@]host:port; an environment's http_proxy is ignored
 HEAD_BYTES = 256 << 10  # of a response's head
 IDLE_SECONDS = 60  # without a byte
@@ -60,6 +72,7 @@ REFERER_ENABLED = False  # default True: nothing referred us
 
 DOWNLOADER_MIDDLEWARES = {
     "crawler.middlewares.archive.Archive": 950,  # nearest the wire: before retries and robots see a response
+    "crawler.middlewares.stop.Stop": 940,
     "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,  # ids have one host; redirects are judged
     "scrapy.downloadermiddlewares.httpauth.HttpAuthMiddleware": None,
 }
@@ -69,7 +82,7 @@ SPIDER_MIDDLEWARES = {
     "scrapy.spidermiddlewares.depth.DepthMiddleware": None,
     "scrapy.spidermiddlewares.urllength.UrlLengthMiddleware": None,
 }
-EXTENSIONS = {"crawler.extensions.archivist.Archivist": 0}
+EXTENSIONS = {"crawler.extensions.archivist.Archivist": 0, "crawler.extensions.watch.Watch": 10}
 ITEM_PIPELINES = {"pipelines.validate.Validate": 100, "pipelines.draft.Draft": 900}
 DUPEFILTER_CLASS = (
     "scrapy.dupefilters.BaseDupeFilter"  # default keeps all requests in memory; leases are unique

@@ -70,6 +70,15 @@ class Spool:
                 continue
             yield spool
 
+    @staticmethod
+    def dead(root: Path, worker: str) -> bool:
+        """Whether that worker had its spool here, and nobody holds it any more."""
+        folder = root / worker
+        if not worker or not (folder / LOCK).is_file() or (lock := _locked(folder)) is None:
+            return False
+        os.close(lock)
+        return True
+
     def segments(self) -> list[str]:
         """Names of the segments that lie here, oldest first."""
         names = {path.name.split(".")[0] for path in self.folder.glob("anapress-*.*")}

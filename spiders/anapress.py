@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 
 from crawler.arguments import Arguments
 from crawler.extensions.archivist import Archivist
-from crawler.housing import Housing
+from crawler.housing import Housing, hide_secrets
 from crawler.items import Absent, Article, Lease, Take
 from crawler.layouts import read
 from crawler.site import article_id, links, url_of
@@ -43,6 +43,7 @@ class Anapress(scrapy.Spider):
     def update_settings(cls, settings: BaseSettings) -> None:
         """Two settings follow from others: who to write to, and where large bodies wait for the writer."""
         super().update_settings(settings)
+        hide_secrets(settings)
         if contact := settings["CONTACT"]:
             settings.set("USER_AGENT", f"{settings['USER_AGENT']} (+{contact})", priority="spider")
         settings.set("SPOOL_DIR", str(Housing.of(settings).spool), priority="cmdline")
@@ -67,7 +68,10 @@ class Anapress(scrapy.Spider):
         yield self._step(flow, response, lease, response)
 
     def unanswered(self, failure: Failure) -> Iterator[Any]:
-        """The same, where no response came."""
+        """The same, where no response came; once the run is ending, that is no take: the id is left."""
+        archivist = self.crawler.get_extension(Archivist)
+        if archivist is not None and archivist.stopping:
+            return
         request: scrapy.Request = failure.request  # type: ignore[attr-defined]
         flow, lease = request.cb_kwargs["flow"], request.cb_kwargs["lease"]
         yield self._step(flow, absence_of(failure.value), lease, request)

@@ -117,8 +117,9 @@ class Archive:
         return [record for path in self.files("warc") for record in records(path)]
 
     def tree(self) -> dict[str, bytes]:
-        """Every file that is there, byte for byte, the ledger apart."""
-        files = (path for path in self.folder.rglob("*") if path.is_file() and "ledger.db" not in path.name)
+        """Every file that is there, byte for byte, the ledger and the runs' summaries apart."""
+        paths = (path for path in self.folder.rglob("*") if path.is_file() and path.parent.name != "runs")
+        files = (path for path in paths if "ledger.db" not in path.name)
         return {str(path.relative_to(self.folder)): path.read_bytes() for path in sorted(files)}
 
 

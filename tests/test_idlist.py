@@ -13,8 +13,12 @@ from crawler.errors import WrongUse
 A, B, C = 203367206718582, 203367206718583, 7
 
 
+def nothing(url: str) -> BytesIO:
+    raise WrongUse(f"There is no object {url}.")
+
+
 def ids(argument: object, stdin: bytes = b"") -> list[int]:
-    return list(idlist.read(str(argument), stdin=BytesIO(stdin)))
+    return list(idlist.read(str(argument), stdin=BytesIO(stdin), opened=nothing))
 
 
 def refusal(argument: object, stdin: bytes = b"") -> str:
@@ -89,12 +93,12 @@ def test_a_dash_is_stdin() -> None:
 
 def test_stdin_may_be_gzip_too_and_stays_open() -> None:
     stdin = BytesIO(gzip.compress(b"1\n2\n"))
-    assert list(idlist.read("-", stdin=stdin)) == [1, 2]
+    assert list(idlist.read("-", stdin=stdin, opened=nothing)) == [1, 2]
     assert not stdin.closed
 
 
 def test_a_file_is_read_as_its_ids_are_taken(listed) -> None:
-    taken = idlist.read(str(listed(b"1\n2\nnonsense\n")), stdin=BytesIO())
+    taken = idlist.read(str(listed(b"1\n2\nnonsense\n")), stdin=BytesIO(), opened=nothing)
     assert [next(taken), next(taken)] == [1, 2]
 
 
@@ -152,5 +156,13 @@ def test_a_name_that_no_file_can_have_is_refused() -> None:
     assert "no file that can be read" in refusal("a\0b")
 
 
-def test_s3_is_refused_until_there_is_a_store_for_it() -> None:
-    assert "comes with the S3 store" in refusal("s3://bucket/ids.txt")
+def test_a_list_in_s3_is_read_as_a_file_is() -> None:
+    def opened(url: str) -> BytesIO:
+        assert url == "s3://bucket/lists/ids.txt.gz"
+        return BytesIO(gzip.compress(b"1\n2 # two\n"))
+
+    assert list(idlist.read("s3://bucket/lists/ids.txt.gz", stdin=BytesIO(), opened=opened)) == [1, 2]
+
+
+def test_a_list_in_s3_that_is_not_there_is_refused() -> None:
+    assert refusal("s3://bucket/ids.txt") == "There is no object s3://bucket/ids.txt."

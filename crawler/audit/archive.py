@@ -22,7 +22,7 @@ from crawler.ledger.sqlite import SqliteLedger
 from crawler.stores import Store
 from crawler.warc import Record
 
-OURS = ("snapshots/", "runs/", "exclusions.jsonl", card.KEY)
+OURS = ("snapshots/", "runs/", "exclusions.jsonl", "lock.json", card.KEY)
 
 
 @dataclass(frozen=True, slots=True)

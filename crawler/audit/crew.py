@@ -13,11 +13,10 @@ from typing import BinaryIO
 
 from crawler import remake, warc
 from crawler.audit.scan import Scan, scan
-from crawler.disk import Disk
 from crawler.errors import Damaged
 from crawler.fingerprint import letters
 from crawler.items import Absent, Article, ArticleId, RecordRef
-from crawler.stores import Store, open_store
+from crawler.stores import Store
 
 OPEN_FILES = 8
 CHUNK, AHEAD = 64, 32  #: remakes handed over at once, and how many such chunks
@@ -85,7 +84,7 @@ class Crew:
         self._pool: Executor | None = None
         if processes > 1:
             context = multiprocessing.get_context("spawn")  # a fork would share our databases
-            self._pool = ProcessPoolExecutor(processes, context, _begin, (store.url,))
+            self._pool = ProcessPoolExecutor(processes, context, _begin, (store,))
 
     def scan(self, path: str) -> Callable[[], Scan]:
         """A WARC file, looked through from now on; call the answer to have it."""
@@ -117,8 +116,7 @@ class Crew:
 _here: list[tuple[Store, Remaker]] = []  # a pool process's own
 
 
-def _begin(url: str) -> None:
-    store = open_store(url, Disk())
+def _begin(store: Store) -> None:
     _here.append((store, Remaker(store)))
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import logging
+import os
 import sys
 
 from scrapy.commands.crawl import Command as Crawl
 from scrapy.exceptions import UsageError
 
+from crawler import logs
 from crawler.arguments import Arguments
 from crawler.ending import Ending, code_of
 from crawler.errors import CrawlerError
@@ -16,8 +19,16 @@ from crawler.housing import Housing
 from crawler.wire.address import ConnectTo
 from crawler.wire.dial import Proxy
 
+logger = logging.getLogger("anapress")
+
 
 class Command(Crawl):
+    def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
+        super().process_options(args, opts)
+        assert self.settings is not None
+        if self.settings.getbool("LOG_JSON"):
+            logs.install(self.settings)
+
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         if len(args) != 1:
             raise UsageError
@@ -36,9 +47,20 @@ class Command(Crawl):
         self.crawler_process.crawl(crawler, **opts.spargs)
         self.crawler_process.start()
         archivist = crawler.get_extension(Archivist) if crawler.extensions else None
-        ending = archivist.ending if archivist else None
-        self._end(ending or Ending(1, "The crawl did not come to its end; the log above says why."))
+        stopped = archivist is not None and archivist.stopping
+        self._end((archivist and archivist.ending) or Ending.unfinished(stopped=stopped))
+        if archivist is not None and archivist.busy:
+            logging.shutdown()
+            os._exit(self.exitcode)  # else Python would wait for an upload that nobody waits for any more
 
     def _end(self, ending: Ending) -> None:
-        sys.stderr.write(f"{ending.sentence} (exit {ending.code})\n")
+        assert self.settings is not None
+        if self.settings.getbool("LOG_JSON"):
+            logger.log(
+                logging.INFO if ending.code in (0, 3) else logging.ERROR,
+                ending.sentence,
+                extra={"told": {"exit_code": ending.code}},
+            )
+        else:
+            sys.stderr.write(f"{ending.sentence} (exit {ending.code})\n")
         self.exitcode = ending.code

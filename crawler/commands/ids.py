@@ -17,7 +17,7 @@ from crawler.disk import Disk
 from crawler.errors import WrongUse
 from crawler.housing import Housing
 from crawler.items import Outcome
-from crawler.ledger import Ledger
+from crawler.ledger import Ledger, open_ledger
 from crawler.spool import Spool
 from crawler.stores import Store
 
@@ -59,7 +59,11 @@ class Command(ArchiveCommand):
 def _add(housing: Housing, arguments: list[str]) -> None:
     if not arguments:
         raise WrongUse("scrapy ids add takes ids, article URLs, a file of them, or - for stdin.")
-    given = (id for text in arguments for id in idlist.read(text, stdin=sys.stdin.buffer))
+    given = (
+        id
+        for text in arguments
+        for id in idlist.read(text, stdin=sys.stdin.buffer, opened=housing.open_object)
+    )
     ids = idlist.distinct(given)
     with desk(housing) as at:
         new = recovery.add(ids, "list", at.spool, at.store, at.ledger, at.disk, _now)
@@ -95,7 +99,7 @@ def _rebuild(housing: Housing) -> None:
     old = housing.ledger_file()
     new = old.with_name(f"{old.name}.new")
     _remove(new)
-    ledger = housing.open_ledger(new)
+    ledger = open_ledger(f"sqlite://{new}")  # from the log alone, whatever snapshots say
     ledger.bind(home.id)
     n = commits.follow(store, ledger)
     counts = ledger.counts()
@@ -110,7 +114,7 @@ def desk(housing: Housing) -> Iterator[Desk]:
     """The archive, opened to be written to and left tidy."""
     disk, store = housing.open_disk(), housing.open_store()
     home = archive.ensure(store, housing.contact)
-    ledger = housing.open_ledger()
+    ledger = housing.open_ledger(store)
     try:
         ledger.bind(home.id)
         commits.follow(store, ledger)

@@ -1,95 +1,69 @@
-"""The archivist: owns ledger, spool, writer and store for one crawl."""
+"""The archivist: what one crawl takes from its archive and brings to it, from within Scrapy's loop."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
-from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from collections import Counter, defaultdict, deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from functools import partial
-from itertools import islice
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
-import scrapy
 from scrapy import signals
 from scrapy.crawler import Crawler
 from scrapy.http import Response
 from twisted.python.failure import Failure
 
-from crawler import archive, commits
-from crawler.arguments import Arguments, Wanted
-from crawler.disk import Disk, open_disk
+from crawler.arguments import Arguments
 from crawler.ending import Ending
-from crawler.errors import ArchiveError, CrawlerError, WriterDied, WrongUse
+from crawler.errors import ArchiveError, CrawlerError, StoreError, WriterDied, WrongUse
+from crawler.extensions.thread import Thread
+from crawler.extensions.uploads import Uploads
 from crawler.housing import Housing
 from crawler.items import Absent, ArticleId, Exchange, Lease, Outcome, Take
-from crawler.ledger import Ledger
-from crawler.recovery import add, recover
-from crawler.segment import sealed
-from crawler.spool import Spool
-from crawler.stores import Store, open_store
+from crawler.programs import Programs
+from crawler.runs import Run
+from crawler.worker import Worker, utc_now
 from crawler.writer.frames import Broken, Checkpointed, Committed, Report, SealedSegment
 from crawler.writer.link import Link, start_writer
 
 logger = logging.getLogger(__name__)
-T = TypeVar("T")
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
-VERSION = "0.1.0"
-BATCH = 256  #: leases taken at once
 RENEW_SECONDS = 60
-NO_IDS = "The archive knows no ids yet. Give some: `-a ids=203367206718582`, or `scrapy ids add FILE`."
 
 
 class Archivist:
     """Leases ids, keeps exchanges and takes, commits segments; a failure to keep ends the crawl, exit 6."""
 
-    def __init__(self, crawler: Crawler, housing: Housing, *, room: int, about: dict[str, str]) -> None:
-        self._crawler, self._housing, self._room, self._about = crawler, housing, room, about
-        self._disk: Disk = open_disk(housing.disk)
-        self._leasing = ThreadPoolExecutor(1, "leasing")
-        self._committing = ThreadPoolExecutor(1, "committing")
+    def __init__(self, crawler: Crawler, housing: Housing, programs: Programs, *, room: int) -> None:
+        self._crawler, self.housing, self._programs, self._room = crawler, housing, programs, room
+        self._worker = Worker(housing)
+        self._leasing = Thread("leasing", self.fail)
+        self._committing = Thread("committing", self.fail)
+        self._renewing = Thread("renewing", self.fail)
+        spare = housing.spool_bytes - housing.segment_bytes  # for the segment that is being filled
+        self._uploads = Uploads(self._worker, self._committing, room=spare, committed=self._committed)
         self._link: Link | None = None
         self._drafted: deque[Take] = deque()  # sent to the writer, not safe yet
         self._flying: dict[ArticleId, Lease] = {}  # handed to the spider, no take yet
         self._adding = 0  # batches of found ids on their way into the ledger
-        self._news = asyncio.Event()  # a take came, or ids were found: leases() may look again
+        self._news = asyncio.Event()  # a take came, ids were found, a segment went: leases() may look again
         self._events = 0
         self._chores: set[asyncio.Future[None]] = set()
-        self._commits: set[asyncio.Future[None]] = set()
         self._closing: asyncio.Future[None] | None = None  # no chore: close() runs inside it
+        self._stop_by: float | None = None  # by the loop's clock
+        self._began = utc_now()
+        self.stopping = False  #: the run is ending: what did not come to its end is left to the next
         self.failure: CrawlerError | None = None
         self.settled: Counter[str] = Counter()  #: takes of this run, by what they brought
-        self.left = 0
-        self.missed = 0  #: asked-for ids that are still left: somebody else holds them, or we ended early
+        self.reasons: defaultdict[str, Counter[str]] = defaultdict(Counter)  #: and why, where no article
         self.bugs = 0  #: pages that our own code stumbled over
         self.ending: Ending | None = None
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
         settings = crawler.settings
-        told = ("CONCURRENT_REQUESTS_PER_DOMAIN", "DOWNLOAD_DELAY", "DOWNLOAD_MAXSIZE", "RETRY_TIMES")
-        about = {
-            "software": f"anapress-crawler/{VERSION} Scrapy/{scrapy.__version__}",
-            "format": "WARC File Format 1.1",
-            "conformsTo": "http://iipc.github.io/warc-specifications/specifications/warc-format/warc-1.1/",
-            "robots": "obey" if settings.getbool("ROBOTSTXT_OBEY") else "ignore",
-            "http-header-user-agent": str(settings["USER_AGENT"]),
-            **{name.lower().replace("_", "-"): str(settings[name]) for name in told},
-        }
-        archivist = cls(
-            crawler,
-            Housing.of(settings),
-            room=2 * settings.getint("CONCURRENT_REQUESTS"),
-            about=about,
-        )
+        room = 2 * settings.getint("CONCURRENT_REQUESTS")
+        archivist = cls(crawler, Housing.of(settings), Programs.of(settings), room=room)
         crawler.signals.connect(archivist.close, signals.spider_closed)
         crawler.signals.connect(archivist.spider_failed, signals.spider_error)
         crawler.signals.connect(archivist.item_failed, signals.item_error)
@@ -100,27 +74,33 @@ class Archivist:
         """Whether there is an archive to write to: only a crawl of leases opens one (not `scrapy shell`)."""
         return self._link is not None
 
+    @property
+    def busy(self) -> bool:
+        """Whether a step of the archive is under way that nobody waits for any more."""
+        return not self._uploads.idle
+
     async def start(self, arguments: Arguments) -> None:
         """Read the ids, apply the log, commit what dead workers left, start the writer."""
-        await self._keep(partial(self._move_in, arguments))
-        if self.failure is not None:
+        if not await self._committing.take(partial(self._worker.move_in, arguments)):
             return
-        plan = self._housing.plan(self._spool.folder, self._about)
-        self._link = await start_writer(plan, self._spool, self._report)
+        plan = self.housing.plan(self._worker.spool.folder, self._programs.about)
+        self._link = await start_writer(plan, self._worker.spool, self._report)
         self._link.ended.add_done_callback(self._writer_ended)
-        self._chore(self._stay_alive())
+        self._chore(self._every(RENEW_SECONDS, partial(self._leasing.take, self._worker.renew)))
+        if (lock := self._worker.lock) is not None:
+            self._chore(self._every(lock.renew_seconds, partial(self._renewing.take, lock.renew)))
 
     async def leases(self) -> AsyncIterator[Lease]:
         """One lease after the other, as there is room for it; ends when nothing is left to be leased."""
         while self.failure is None:
             events = self._events
             try:
-                batch = await self._on(self._leasing, self._lease)
+                batch = await self._leasing.ask(self._worker.lease)
             except CrawlerError as error:  # raised in start() it would only be logged
                 self.fail(error)
                 return
             for lease in batch:
-                while len(self._flying) >= self._room and self.failure is None:
+                while (len(self._flying) >= self._room or self._uploads.full) and self.failure is None:
                     await self._wait()
                 self._flying[lease.id] = lease
                 yield lease
@@ -138,8 +118,7 @@ class Archivist:
         await self._send(take)
         self._drafted.append(take)
         self._flying.pop(take.lease.id, None)
-        self.settled[_outcome(take)] += 1
-        self._count(f"takes/{_outcome(take)}")
+        self._tally(take)
         self._changed()
 
     def fail(self, error: CrawlerError) -> None:
@@ -151,6 +130,11 @@ class Archivist:
             self._changed()
             if (engine := self._crawler.engine) is not None and engine.spider is not None:
                 self._closing = asyncio.ensure_future(engine.close_spider_async(reason="archive_failed"))
+
+    def stop(self) -> None:
+        """The run is ending, for whatever reason: nothing that fails from now on is a take."""
+        self.stopping = True
+        self._stop_by = asyncio.get_running_loop().time() + self.housing.stop_seconds
 
     async def spider_failed(self, failure: Failure, response: Response) -> None:
         """A page that our code can't read without an error fails alone; the run ends with exit 1."""
@@ -177,59 +161,62 @@ class Archivist:
         )
 
     async def close(self, reason: str) -> None:
-        """Seal, commit and let go, whatever ended the crawl."""
+        """Seal, commit and let go, whatever ended the crawl; after a signal within STOP_SECONDS."""
+        signalled = reason == "shutdown"
         if self._link is not None:
             if (died := await self._link.close()) is not None:
                 self.fail(died)
-            await asyncio.gather(*self._commits)
+            await self._upload_rest(hurried=signalled)
             for chore in self._chores:
                 chore.cancel()
-            await self._keep(self._move_out)
             self._count("takes", sum(self.settled.values()))
-        self._leasing.shutdown()
-        self._committing.shutdown()
-        self.ending = Ending.of(reason, self.failure, self.settled, self.left, self.missed, self.bugs)
+        if self._uploads.idle:
+            await self._committing.take(partial(self._part, reason, hurried=signalled))
+        self.ending = self._ended(reason)
+        for thread in (self._leasing, self._committing, self._renewing):
+            thread.end()
 
-    def _move_in(self, arguments: Arguments) -> None:
-        """Open the archive, and bring it, its ledger and its spools to where the log is."""
-        housing = self._housing
-        self._wanted: Wanted = arguments.wanted(utc_now())
-        self._store: Store = open_store(housing.archive, self._disk)
-        if self._wanted.ids is None and archive.find(self._store) is None:
-            raise WrongUse(NO_IDS)  # before a mistake leaves an archive behind
-        self._archive = archive.ensure(self._store, housing.contact)
-        self._ledger: Ledger = housing.open_ledger()
-        self._ledger.bind(self._archive.id)
-        self._desk: Ledger = housing.open_ledger()  # the leasing thread's own
-        recover(housing.spool, self._archive.id, self._store, self._ledger, self._disk, utc_now)
-        if self._wanted.ids is None and not self._ledger.counts().known:
-            raise WrongUse(NO_IDS)
-        self._spool = Spool.claim(housing.spool, secrets.token_hex(4), self._archive.id, self._disk)
-        if self._wanted.ids is not None:
-            add(self._wanted.ids, "list", self._spool, self._store, self._ledger, self._disk, utc_now)
-            self._asked = iter(self._wanted.ids)
+    def _part(self, reason: str, *, hurried: bool) -> None:
+        """The last steps of the archive. With a store that is away, none that needs it."""
+        away = isinstance(self.failure, StoreError)
+        try:
+            if self._worker.moved_in:
+                self._worker.finish(hurried=hurried or away)
+                if not away:
+                    self._worker.report(self._run(self._ended(reason)))
+        finally:
+            self._worker.move_out(away=away)
 
-    def _move_out(self) -> None:
-        """Whatever was leased and not settled goes back; a spool with nothing left to commit goes."""
-        self._ledger.release(self._spool.worker)
-        self.left = self._ledger.counts().left
-        asked = self._wanted.ids
-        self.missed = (
-            self.left if asked is None else self.left and sum(self._ledger.standing(id).left for id in asked)
+    async def _upload_rest(self, *, hurried: bool) -> None:
+        left = None
+        if hurried and self._stop_by is not None:
+            left = max(self._stop_by - asyncio.get_running_loop().time(), 1)
+        if not await self._uploads.done(left):
+            self.fail(
+                StoreError(
+                    f"{self._uploads.waiting} bytes were not committed within STOP_SECONDS: "
+                    f"they lie in {self.housing.spool}, and the next run there commits them"
+                )
+            )
+
+    def _ended(self, reason: str) -> Ending:
+        worker = self._worker
+        return Ending.of(reason, self.failure, self.settled, worker.left, worker.missed, self.bugs)
+
+    def _run(self, ending: Ending) -> Run:
+        return Run(
+            worker=self._worker.spool.worker,
+            start=self._began,
+            end=utc_now(),
+            exit_code=ending.code,
+            reason=ending.sentence,
+            outcomes=dict(sorted(self.settled.items())),
+            reasons={outcome: dict(sorted(whys.items())) for outcome, whys in sorted(self.reasons.items())},
+            left=self._worker.left,
+            commits=tuple(self._worker.commits),
+            versions=self._programs.versions,
+            settings=self._programs.settings,
         )
-        self._desk.close()
-        self._ledger.close()
-        self._spool.close(remove=True)
-
-    def _lease(self) -> Sequence[Lease]:
-        """The next batch; of the asked ids in their order, each asked for once."""
-        worker, before = self._spool.worker, self._wanted.captured_before
-        if self._wanted.ids is None:
-            return self._desk.lease(worker, BATCH, captured_before=before)
-        while chunk := list(islice(self._asked, BATCH)):
-            if batch := self._desk.lease(worker, BATCH, among=chunk, captured_before=before):
-                return batch
-        return ()
 
     def _report(self, report: Report) -> None:
         match report:
@@ -240,26 +227,19 @@ class Archivist:
                     self._adding += 1
                     self._chore(self._add(links))
                 self._changed()
-            case SealedSegment(name):
-                commit = asyncio.ensure_future(self._keep(partial(self._commit, name)))
-                self._commits.add(commit)
-                commit.add_done_callback(self._commits.discard)
-                commit.add_done_callback(lambda _: self._chore(self._tell(Committed(name))))
+            case SealedSegment(name, size):
+                self._uploads.add(name, size)
             case Broken(message):
                 self.fail(WriterDied(message))
 
     async def _add(self, links: list[ArticleId]) -> None:
-        await self._keep(partial(self._desk.add, links, "link"), self._leasing)
+        await self._leasing.take(partial(self._worker.found, links))
         self._adding -= 1
         self._changed()
 
-    def _commit(self, name: str) -> None:
-        if self.failure is not None:
-            return  # a later segment may not be committed before an earlier one
-        segment = sealed(self._spool, name, self._disk)
-        commits.commit(segment, self._store, self._ledger, self._disk, utc_now)
-        self._disk.reached("commit/clean")
-        self._spool.drop(name)
+    def _committed(self, segment: str) -> None:
+        self._changed()
+        self._chore(self._tell(Committed(segment)))
 
     async def _send(self, order: Exchange | Take) -> None:
         if self._link is None:
@@ -274,20 +254,6 @@ class Archivist:
         if self._link is not None and not self._link.ended.done():
             await self._link.send(order)
 
-    async def _keep(self, step: Callable[[], Any], thread: ThreadPoolExecutor | None = None) -> None:
-        """Take a step of the archive in its thread; a failure ends the crawl."""
-        try:
-            await self._on(thread or self._committing, step)
-        except CrawlerError as error:
-            self.fail(error)
-        except OSError as error:
-            self.fail(ArchiveError(f"the archive can't be written: {error}"))
-        finally:
-            self._changed()
-
-    async def _on(self, thread: ThreadPoolExecutor, step: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(thread, step)
-
     def _changed(self) -> None:
         self._events += 1
         self._news.set()
@@ -296,10 +262,10 @@ class Archivist:
         self._news.clear()
         await self._news.wait()
 
-    async def _stay_alive(self) -> None:
+    async def _every(self, seconds: float, step: Callable[[], Awaitable[object]]) -> None:
         while True:
-            await asyncio.sleep(RENEW_SECONDS)
-            await self._keep(partial(self._desk.renew, self._spool.worker), self._leasing)
+            await asyncio.sleep(seconds)
+            await step()
 
     def _writer_ended(self, ended: asyncio.Future[WriterDied | None]) -> None:
         if (died := ended.result()) is not None:
@@ -310,13 +276,15 @@ class Archivist:
         self._chores.add(chore)
         chore.add_done_callback(self._chores.discard)
 
+    def _tally(self, take: Take) -> None:
+        """Count what a take brought, as far as it can be said before the commit."""
+        outcome = "article" if take.result else "unchanged"
+        if isinstance(take.result, Absent):
+            outcome = take.result.outcome.value
+            self.reasons[outcome][take.result.reason] += 1
+        self.settled[outcome] += 1
+        self._count(f"takes/{outcome}")
+
     def _count(self, stat: str, by: int = 1) -> None:
         if self._crawler.stats is not None:
             self._crawler.stats.inc_value(stat, by)
-
-
-def _outcome(take: Take) -> str:
-    """What a take brought, as far as it can be said before the commit."""
-    return (
-        take.result.outcome if isinstance(take.result, Absent) else "article" if take.result else "unchanged"
-    )

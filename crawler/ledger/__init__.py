@@ -6,9 +6,10 @@ for ids that were found since the last commit (`unlogged`), and those lie in the
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -131,12 +132,19 @@ class Ledger(Protocol):
     def ids(self, *, left: bool) -> Iterator[ArticleId]:
         """All ids that are left (True) or settled (False), by id."""
 
+    def dump(self, file: Path) -> int:
+        """Write what the log gave, no leases and no unlogged ids, to a new file; the newest commit in it."""
 
-def open_ledger(url: str) -> Ledger:
-    """The ledger at url, made if there is none yet."""
+
+Seed = Callable[[Path], bool]
+"""Writes the dump of an earlier ledger to a path; False if there is none."""
+
+
+def open_ledger(url: str, seed: Seed | None = None) -> Ledger:
+    """The ledger at url; if there is none yet it is made, from the seed if that has something."""
     scheme = urlsplit(url).scheme
     if scheme == "sqlite":
         from crawler.ledger.sqlite import SqliteLedger
 
-        return SqliteLedger.from_url(url)
+        return SqliteLedger.from_url(url, seed)
     raise WrongUse(f"LEDGER_URL is {url!r}: this release knows sqlite:///FILE")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+from base64 import b32encode
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from crawler.errors import LedgerError, WrongUse
+from crawler.ledger import Seed
 from crawler.ledger.schema import APPLICATION, FORMAT, HEADER, SCHEMA, UPGRADES
 
 BUSY_SECONDS = 120  # another process may be adding millions of ids
@@ -22,9 +24,9 @@ DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR) 
 class Database:
     """One connection to the file; what SQLite reports is raised as LedgerError."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, seed: Seed | None = None) -> None:
         self.path = path
-        _ensure(path)
+        _ensure(path, seed)
         with self._named():
             self._connection = sqlite3.connect(
                 f"{path.absolute().as_uri()}?mode=rw",  # never an empty file in place of a lost one
@@ -65,6 +67,14 @@ class Database:
                     self._connection.execute("ROLLBACK")
                 raise
 
+    def copied(self, file: Path, sentences: str, query: str) -> int:
+        """Copy the database, as it is now, to a new file; change the copy, and ask it for a number."""
+        with self._named():
+            self._connection.execute("VACUUM INTO ?", (str(file),))
+            with closing(sqlite3.connect(file, isolation_level=None)) as copy:
+                copy.executescript(f"PRAGMA synchronous = OFF; BEGIN; {sentences} COMMIT;")
+                return int(copy.execute(query).fetchone()[0])
+
     def _prepare(self) -> None:
         ((application,),) = self.rows("PRAGMA application_id")
         ((version,),) = self.rows("PRAGMA user_version")
@@ -87,9 +97,11 @@ class Database:
     def _upgrade(self) -> None:
         """Bring an older file to our format; who else opens it meanwhile finds that done."""
         with self.transaction() as connection:
+            connection.create_function("labelled", 1, lambda sha1: f"sha1:{b32encode(sha1).decode()}")
             ((version,),) = self.rows("PRAGMA user_version")
             for step in range(version, FORMAT):
-                connection.execute(UPGRADES[step])
+                for sentence in UPGRADES[step]:
+                    connection.execute(sentence)
             connection.execute(f"PRAGMA user_version = {FORMAT}")
 
     @contextmanager
@@ -102,7 +114,7 @@ class Database:
             raise LedgerError(f"{self.path}: {error}{advice}") from error
 
 
-def _ensure(path: Path) -> None:
+def _ensure(path: Path, seed: Seed | None) -> None:
     """A ledger, made if there is none, under its name only when it is whole.
 
     The folder is not synced: a ledger that a power cut takes away is made again from the log.
@@ -111,19 +123,20 @@ def _ensure(path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             with _locked(path.parent):
-                _make(path)
+                _make(path, seed)
     except (OSError, sqlite3.Error) as error:
         raise LedgerError(f"no ledger can be made at {path}: {error}") from error
 
 
-def _make(path: Path) -> None:
+def _make(path: Path, seed: Seed | None) -> None:
     if path.exists():
         return  # by whoever held the lock before us
     _remove_journal(path)  # SQLite would read what an older ledger of that name left into the new one
     with TemporaryDirectory(prefix=f"{path.name}.part-", dir=path.parent) as folder:
         part = Path(folder, path.name)
+        grown = seed is not None and seed(part)
         with closing(sqlite3.connect(part, isolation_level=None)) as connection:
-            connection.executescript(HEADER + SCHEMA)
+            connection.executescript("PRAGMA journal_mode = WAL" if grown else HEADER + SCHEMA)
         part.rename(path)
 
 

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from base64 import b32decode, b32encode
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from crawler.errors import Damaged, LedgerError
 from crawler.items import Outcome, RecordRef, Stored
 from crawler.lines import OutcomeLine
 
 READ = (Outcome.ARTICLE, Outcome.CHANGED, Outcome.UNCHANGED, Outcome.DUPLICATE)  #: a text was read
-N1, SHA1 = "n1:sha256:", "sha1:"
+N1 = "n1:sha256:"
 
 
 def values(line: OutcomeLine, at: str) -> dict[str, Any]:
     """What the sentences of an outcome line are told."""
     captured = milliseconds(_moment(line.captured_at or at)) if line.outcome in READ else None
-    digest = line.record.payload_digest if line.record and (line.etag or line.last_modified) else None
+    validated = line.record if line.etag or line.last_modified else None
     return {
         "id": line.article_id,
         "found": line.found or "list",
@@ -32,7 +30,7 @@ def values(line: OutcomeLine, at: str) -> dict[str, Any]:
         "content_hash": line.content_hash and pack_hash(line.content_hash),
         "etag": line.etag,
         "last_modified": line.last_modified,
-        "digest": digest and pack_digest(digest),
+        "digest": validated and validated.payload_digest,
     }
 
 
@@ -40,8 +38,7 @@ def payload_row(n: int, segment: str, stored: Stored) -> tuple[object, ...]:
     record = stored.record
     if record.segment != segment:
         raise LedgerError(f"commit {n} of segment {segment} brings a record of {record.segment}")
-    digest = record.payload_digest and pack_digest(record.payload_digest)
-    place = record.offset, record.length, pack_record_id(record.record_id), digest
+    place = record.offset, record.length, pack_record_id(record.record_id), record.payload_digest
     return n, stored.sha256, stored.length, *place, stored.url, stored.date
 
 
@@ -55,7 +52,7 @@ def stored_of(row: Any) -> Stored | None:
         offset=offset,
         length=size,
         record_id=unpack_record_id(record_id),
-        payload_digest=digest and unpack_digest(digest),
+        payload_digest=digest,
     )
     return Stored(sha256=sha256, length=length, record=record, url=url, date=date)
 
@@ -75,20 +72,14 @@ def unpack_hash(packed: bytes | str) -> str:
 
 def pack_record_id(text: str) -> bytes | str:
     """The 16 bytes of `<urn:uuid:…>`."""
-    return _packed(text, lambda: UUID(text[1:-1]).bytes, unpack_record_id)
+    return _packed(text, lambda: bytes.fromhex(text[10:46].replace("-", "")), unpack_record_id)
 
 
 def unpack_record_id(packed: bytes | str) -> str:
-    return packed if isinstance(packed, str) else f"<{UUID(bytes=packed).urn}>"
-
-
-def pack_digest(text: str) -> bytes | str:
-    """The 20 bytes of `sha1:<base32>`."""
-    return _packed(text, lambda: b32decode(text.removeprefix(SHA1)), unpack_digest)
-
-
-def unpack_digest(packed: bytes | str) -> str:
-    return packed if isinstance(packed, str) else SHA1 + b32encode(packed).decode()
+    if isinstance(packed, str):
+        return packed
+    digits = packed.hex()
+    return f"<urn:uuid:{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}>"
 
 
 def _packed(text: str, pack: Callable[[], bytes], unpack: Callable[[bytes | str], str]) -> bytes | str:

@@ -36,7 +36,7 @@ CREATE TABLE ids (
     found TEXT NOT NULL DEFAULT 'list',
     etag TEXT,
     last_modified TEXT,
-    digest BLOB
+    digest TEXT
 );
 CREATE INDEX ids_todo ON ids (todo) WHERE todo = 1 AND holder IS NULL;
 CREATE INDEX ids_held ON ids (holder) WHERE holder IS NOT NULL;
@@ -57,7 +57,7 @@ CREATE TABLE payloads (
     start INTEGER NOT NULL,
     bytes INTEGER NOT NULL,
     record_id BLOB NOT NULL,
-    digest BLOB,
+    digest TEXT,
     url TEXT NOT NULL,
     date TEXT NOT NULL
 );
@@ -66,11 +66,23 @@ CREATE INDEX payloads_url ON payloads (url);
 COMMIT;
 """
 
-UPGRADES = {1: "ALTER TABLE ids ADD COLUMN digest BLOB"}  #: from a format to the next
+# From a format to the next. Some files of the first have digests as bytes.
+UPGRADES = {
+    1: (
+        "ALTER TABLE ids ADD COLUMN digest TEXT",
+        "UPDATE payloads SET digest = labelled(digest) WHERE typeof(digest) = 'blob'",
+    )
+}
 
 ADD = """
 INSERT INTO ids (id, todo, logged, found) SELECT id, 1, 0, ? FROM temp.added WHERE true ORDER BY id
 ON CONFLICT DO NOTHING
+"""
+
+LOGGED_ONLY = """
+UPDATE ids SET holder = NULL WHERE holder IS NOT NULL;
+DELETE FROM workers;
+DELETE FROM ids WHERE logged = 0;
 """
 
 KNOW = """

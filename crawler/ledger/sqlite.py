@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, Self
 from uuid import UUID
 
 from crawler.errors import LedgerError, WrongUse
 from crawler.items import ArticleId, Lease, Outcome, Stored
-from crawler.ledger import Counts, Standing, schema
+from crawler.ledger import Counts, Seed, Standing, schema
 from crawler.ledger.database import Database
 from crawler.ledger.rows import milliseconds, pack_hash, payload_row, stored_of, unpack_hash, values
 from crawler.lines import Original, OutcomeLine
@@ -40,18 +40,19 @@ class SqliteLedger:
         *,
         clock: Callable[[], datetime] = utc_now,
         lease_seconds: float = LEASE_SECONDS,
+        seed: Seed | None = None,
     ) -> None:
-        self._db = Database(path)
+        self._db = Database(path, seed)
         self._clock = clock
         self._lease_seconds = lease_seconds
 
     @classmethod
-    def from_url(cls, url: str) -> Self:
+    def from_url(cls, url: str, seed: Seed | None = None) -> Self:
         """The ledger at `sqlite:///FILE`; FILE is taken as it is written, from the root."""
         path = url.removeprefix(SCHEME)
         if path == url or not path.startswith("/") or path.endswith("/"):
             raise WrongUse(f"LEDGER_URL is {url!r}: give sqlite:///FILE with the file's whole path")
-        return cls(Path(path))
+        return cls(Path(path), seed=seed)
 
     def close(self) -> None:
         self._db.close()
@@ -78,10 +79,9 @@ class SqliteLedger:
             if n > applied + 1:
                 raise LedgerError(f"{self._db.path} has {applied} commits and can't take in commit {n} next")
             db.execute("INSERT INTO commits (n, segment) VALUES (?, ?)", (n, segment))
-            for line in outcomes:
-                row = values(line, at)
-                for sentence in _sentences(line.outcome):
-                    db.execute(sentence, row)
+            for sentences, rows in _batches(outcomes, at):
+                for sentence in sentences:
+                    db.executemany(sentence, rows)
             db.executemany(schema.PAYLOAD, (payload_row(n, segment, record) for record in stored))
 
     def add(self, ids: Iterable[ArticleId], found: str) -> int:
@@ -189,6 +189,9 @@ class SqliteLedger:
         for (id,) in self._pages("SELECT id FROM ids WHERE todo = ?", left):
             yield ArticleId(id)
 
+    def dump(self, file: Path) -> int:
+        return self._db.copied(file, schema.LOGGED_ONLY, "SELECT coalesce(max(n), 0) FROM commits")
+
     def _pages(self, select: str, *values: object) -> Iterator[Any]:
         """Rows by id, which comes first in them, some at a time: others may write meanwhile."""
         last = 0
@@ -237,6 +240,16 @@ class SqliteLedger:
         for (number,) in self._db.rows(schema.DEAD, *self._alive()):
             self._db.rows(schema.END, number)
             self._db.rows("DELETE FROM workers WHERE number = ?", number)
+
+
+def _batches(
+    outcomes: Iterable[OutcomeLine], at: str
+) -> Iterator[tuple[Sequence[str], list[dict[str, Any]]]]:
+    """The lines in their order, those that want the same sentences together: a call a line is dear."""
+    lines = iter(outcomes)
+    while some := list(islice(lines, 1000)):
+        for sentences, group in groupby(some, lambda line: _sentences(line.outcome)):
+            yield sentences, [values(line, at) for line in group]
 
 
 def _sentences(outcome: Outcome) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from crawler.disk import Disk
 from crawler.errors import WrongUse
+from crawler.stores.access import S3Access
 
 
 class Store(Protocol):
@@ -34,16 +35,21 @@ class Store(Protocol):
     def remove(self, key: str) -> None:
         """Drop an object that no commit names."""
 
+    def preflight(self) -> None:
+        """Try all of that on a probe; StoreRefused says what is to be mended."""
 
-def open_store(url: str, disk: Disk) -> Store:
-    """The store at url: a folder's path, or file:///FOLDER."""
-    from crawler.stores.local import LocalStore
 
-    parts = urlsplit(url)
-    if parts.scheme == "file":
-        return LocalStore(Path(parts.path), disk)
-    if parts.scheme == "s3":
-        raise WrongUse(f"ARCHIVE_URL is {url!r}: this release keeps archives in a folder only")
-    if "://" in url:
-        raise WrongUse(f"ARCHIVE_URL is {url!r}: give a folder")
-    return LocalStore(Path(url), disk)
+def open_store(url: str, disk: Disk, access: S3Access | None = None) -> Store:
+    """The store at url: a folder's path, file:///FOLDER, or s3://BUCKET/PREFIX; not asked yet."""
+    scheme = urlsplit(url).scheme if "://" in url else "file"
+    if scheme == "file":
+        from crawler.stores.local import LocalStore
+
+        return LocalStore(Path(url.removeprefix("file://")), disk)
+    if scheme == "s3":
+        from crawler.stores.s3 import S3Store
+
+        if access is None:
+            raise WrongUse(f"{url} can't be opened: nobody said how S3 is reached.")
+        return S3Store(url, access, disk)
+    raise WrongUse(f"{url!r} is no place for an archive: give a folder, or s3://BUCKET/PREFIX.")

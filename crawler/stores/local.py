@@ -83,6 +83,9 @@ class LocalStore:
     def remove(self, key: str) -> None:
         self._disk.remove(self.root / key)
 
+    def preflight(self) -> None:
+        """Nothing to ask a folder: its first write tells."""
+
     def _part(self, target: Path) -> Path:
         return target.with_name(f"{PART}{self._own}-{target.name}")
 

@@ -14,7 +14,7 @@ from crawler.items import Exchange
 from crawler.wire.address import ConnectTo
 from crawler.wire.connection import Attempt, Connection
 from crawler.wire.dial import Dialer, Proxy, Resolve, system_resolve
-from crawler.wire.failure import EmptyReply, Failure, ProxyFailed
+from crawler.wire.failure import EmptyReply, Failure, ProxyFailed, TimedOut
 from crawler.wire.head import Head
 from crawler.wire.limits import Limits
 from crawler.wire.pool import Place, Pool
@@ -59,6 +59,9 @@ class Client:
         self._spool_dir = spool_dir
         self._limits = limits or Limits()
         self._pool = Pool(self._limits.keep_seconds)
+        self._attempts: set[Attempt] = set()  # under way
+        self._dialing: set[asyncio.Task[Connection]] = set()
+        self._over = False
         self._dialer = Dialer(
             tls=tls,
             connect_to=connect_to or ConnectTo(),
@@ -82,6 +85,14 @@ class Client:
             failure.exchanges = tuple(exchanges)
             raise
 
+    def cut(self) -> None:
+        """End what is under way, as out of time, and begin nothing more: exchanges keep what they have."""
+        self._over = True
+        for attempt in tuple(self._attempts):
+            attempt.fail(TimedOut())
+        for dialing in self._dialing:
+            dialing.cancel()
+
     async def close(self) -> None:
         """Let go of the connections that wait."""
         self._pool.close()
@@ -94,9 +105,24 @@ class Client:
             stale = isinstance(attempt.error, EmptyReply) and question.method in _IDEMPOTENT
             if not stale:
                 return self._received(question, attempt, connection, exchanges)
-        connection = await self._dialer.dial(question.target, question.deadline)
+        connection = await self._dial(question)
         attempt = await self._attempt(question, connection, exchanges)
         return self._received(question, attempt, connection, exchanges)
+
+    async def _dial(self, question: _Question) -> Connection:
+        if self._over:
+            raise TimedOut
+        dialing = asyncio.ensure_future(self._dialer.dial(question.target, question.deadline))
+        self._dialing.add(dialing)
+        try:
+            return await dialing
+        except asyncio.CancelledError:
+            if not self._over:
+                raise
+            raise TimedOut from None
+        finally:
+            dialing.cancel()  # whoever asked may be cancelled itself
+            self._dialing.discard(dialing)
 
     async def _attempt(
         self, question: _Question, connection: Connection, exchanges: list[Exchange]
@@ -106,6 +132,7 @@ class Client:
         path = self._spool_dir / f"{new_id}.body"
         attempt = Attempt(connection, question.method, self._limits, path)
         attempt.start(question.request, question.deadline)
+        self._attempts.add(attempt)
         try:
             await attempt.wait()
             body = await attempt.body.close()
@@ -113,6 +140,8 @@ class Client:
             connection.abort()
             await attempt.body.discard()
             raise
+        finally:
+            self._attempts.discard(attempt)
         exchange = Exchange(
             id=new_id,
             url=question.target.url,

@@ -48,6 +48,10 @@ from crawler.wire.limits import MIB, Limits
 _NOT_SENT = {b"content-length", b"transfer-encoding", b"proxy-authorization"}
 
 
+CUT = object()
+"""The signal that ends what is in flight, as out of time."""
+
+
 class Refused(IgnoreRequest):
     """A request that we do not make, now or later."""
 
@@ -106,11 +110,13 @@ class WireHandler:
             proxy=settings.get("WIRE_PROXY") or "",
             limits=limits,
         )
-        return cls(
+        handler = cls(
             client,
             timeout=settings.getfloat("DOWNLOAD_TIMEOUT"),
             decoded_bytes=settings.getint("DECODED_BYTES", 64 * MIB),
         )
+        crawler.signals.connect(handler.cut, CUT)
+        return handler
 
     async def download_request(self, request: Request) -> Response:
         exchanges = request.meta.setdefault("exchanges", [])
@@ -130,6 +136,9 @@ class WireHandler:
             request.meta["download_latency"] = monotonic() - began
         exchanges.extend(received.exchanges)
         return self._response(request, received)
+
+    def cut(self) -> None:
+        self._client.cut()
 
     async def close(self) -> None:
         await self._client.close()

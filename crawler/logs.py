@@ -1,0 +1,39 @@
+"""Logs as JSON lines (LOG_JSON=1), for whoever collects them."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+
+from scrapy.settings import Settings
+
+from crawler.lines import canonical
+
+
+class JsonLines(logging.Formatter):
+    """A record as one line of JSON: time, level, logger, message, and the traceback if there is one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        line = {
+            "time": at.replace("+00:00", "Z"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        line |= getattr(record, "told", {})
+        return canonical(line)
+
+
+def install(settings: Settings) -> None:
+    """Log in JSON from the first line on, to LOG_FILE or stderr, in place of Scrapy's own handler."""
+    settings.set("LOG_INSTALL_ROOT_HANDLER", value=False, priority="cmdline")
+    name = settings["LOG_FILE"]
+    mode = "a" if settings.getbool("LOG_FILE_APPEND") else "w"
+    handler = logging.FileHandler(name, mode, encoding="utf-8") if name else logging.StreamHandler()
+    handler.setFormatter(JsonLines())
+    handler.setLevel(settings["LOG_LEVEL"])
+    logging.root.setLevel(logging.NOTSET)
+    logging.root.addHandler(handler)

@@ -1,0 +1,75 @@
+"""Snapshots: the ledger as of a commit, in the archive, so that a start on an empty disk is quick.
+
+They are a convenience and prove nothing: one that can't be read is passed over, and the log tells the rest.
+"""
+
+from __future__ import annotations
+
+import gzip
+import logging
+import shutil
+import zlib
+from contextlib import closing
+from pathlib import Path
+
+from crawler.disk import Disk
+from crawler.ledger import Ledger
+from crawler.stores import Store
+
+logger = logging.getLogger(__name__)
+FOLDER = "snapshots/"
+SUFFIX = ".db.gz"
+EVERY = 100  #: commits
+KEPT = 2  #: the newest: one that is being read while another is made stays
+LEVEL = 1  #: a third larger than level 6, made in a quarter of its time: somebody waits for the end of a run
+
+
+def key(n: int) -> str:
+    return f"{FOLDER}{n:010d}{SUFFIX}"
+
+
+def numbers(store: Store) -> list[int]:
+    """Of which commits there are snapshots, the newest first."""
+    names = (name.removeprefix(FOLDER).removesuffix(SUFFIX) for name, _ in store.list(FOLDER))
+    return sorted((int(name) for name in names if name.isascii() and name.isdigit()), reverse=True)
+
+
+def save(ledger: Ledger, store: Store, folder: Path, disk: Disk) -> None:
+    """Keep the ledger as it is now; older snapshots go."""
+    plain, packed = folder / "snapshot.db", folder / "snapshot.db.gz"
+    try:
+        _clear(plain, packed)
+        n = ledger.dump(plain)
+        with plain.open("rb") as source, disk.open(packed) as file:
+            target = gzip.GzipFile("", "wb", LEVEL, file, mtime=0)
+            shutil.copyfileobj(source, target, 1 << 20)
+            target.close()
+            disk.sync(file)
+        store.put(packed, key(n))
+    finally:
+        _clear(plain, packed)
+    for old in numbers(store)[KEPT:]:
+        store.remove(key(old))
+
+
+def fetch(store: Store, file: Path) -> bool:
+    """Write the newest snapshot that can be read whole to file; False if there is none."""
+    return any(_unpacked(store, name, file) for name in map(key, numbers(store)))
+
+
+def _clear(*files: Path) -> None:
+    for file in files:
+        file.unlink(missing_ok=True)
+
+
+def _unpacked(store: Store, name: str, file: Path) -> bool:
+    if (stream := store.read(name)) is None:
+        return False  # its maker has a newer one by now
+    try:
+        with closing(stream), gzip.GzipFile(fileobj=stream) as source, file.open("wb") as target:
+            shutil.copyfileobj(source, target, 1 << 20)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        logger.warning("%s can't be read (%s): the log is read instead", name, error)
+        file.unlink(missing_ok=True)
+        return False
+    return True

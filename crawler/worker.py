@@ -1,0 +1,154 @@
+"""One worker's hold on an archive: its store, ledger, spool and lock. All methods block."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from functools import partial
+from itertools import islice
+
+from crawler import archive, commits, runs, snapshots
+from crawler.arguments import Arguments, Wanted
+from crawler.commits import Commit
+from crawler.errors import StoreRefused, WrongUse
+from crawler.housing import Housing
+from crawler.items import ArticleId, Lease
+from crawler.ledger import Ledger
+from crawler.lock import Holder, Lock
+from crawler.recovery import add, recover
+from crawler.runs import Run
+from crawler.segment import sealed
+from crawler.spool import Spool
+
+logger = logging.getLogger(__name__)
+BATCH = 256  #: leases taken at once
+NO_IDS = "The archive knows no ids yet. Give some: `-a ids=203367206718582`, or `scrapy ids add FILE`."
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Worker:
+    """Moves into an archive, leases from it, commits to it, and moves out again.
+
+    Leasing (lease, found, renew) has a connection to the ledger of its own, so that it may be done in
+    another thread than the rest.
+    """
+
+    def __init__(self, housing: Housing, clock: Clock = utc_now) -> None:
+        self._housing, self._clock = housing, clock
+        self._disk = housing.open_disk()
+        self._open = ExitStack()  # what is to be let go of, in that order backwards
+        self._wanted = Wanted()
+        self._asked: Iterable[ArticleId] = ()
+        self._snapshot = 0  # the newest commit that a snapshot of ours covers
+        self.moved_in = False
+        self.lock: Lock | None = None  #: of the archive, where it has one; renewed beside all else
+        self.commits: list[int] = []  #: the numbers of those that we made
+        self.left = 0
+        self.missed = 0  #: asked-for ids that are still left: somebody else holds them, or we ended early
+
+    def move_in(self, arguments: Arguments) -> None:
+        """Bring the archive, its ledger and its spools to where the log is; `spool` is ours from now on."""
+        try:
+            self._settle_in(arguments)
+        except StoreRefused as error:
+            raise WrongUse(str(error)) from error  # nothing was fetched yet
+        self.moved_in = True
+
+    def _settle_in(self, arguments: Arguments) -> None:
+        housing, disk = self._housing, self._disk
+        self._wanted = arguments.wanted(self._clock(), housing.open_object)
+        self._store = housing.open_store()
+        self._store.preflight()
+        if self._wanted.ids is None and archive.find(self._store) is None:
+            raise WrongUse(NO_IDS)  # before a mistake leaves an archive behind
+        home = archive.ensure(self._store, housing.contact)
+        self.spool = Spool.claim(housing.spool, secrets.token_hex(4), home.id, disk)
+        self._open.callback(self.spool.close, remove=True)
+        self._take_lock()
+        self._ledger: Ledger = self._open_ledger()
+        self._ledger.bind(home.id)
+        self._snapshot = max(snapshots.numbers(self._store), default=0)
+        self._desk: Ledger = self._open_ledger()
+        recover(housing.spool, home.id, self._store, self._ledger, disk, self._clock)
+        if self._wanted.ids is None and not self._ledger.counts().known:
+            raise WrongUse(NO_IDS)
+        if self._wanted.ids is not None:
+            add(self._wanted.ids, "list", self.spool, self._store, self._ledger, disk, self._clock)
+            self._asked = iter(self._wanted.ids)
+
+    def lease(self) -> Sequence[Lease]:
+        """The next batch; of the asked ids in their order, each asked for once."""
+        worker, before = self.spool.worker, self._wanted.captured_before
+        if self._wanted.ids is None:
+            return self._desk.lease(worker, BATCH, captured_before=before)
+        while chunk := list(islice(self._asked, BATCH)):
+            if batch := self._desk.lease(worker, BATCH, among=chunk, captured_before=before):
+                return batch
+        return ()
+
+    def found(self, links: Iterable[ArticleId]) -> None:
+        """Make ids that pages link to leasable; their segment brings them into the log."""
+        self._desk.add(links, "link")
+
+    def renew(self) -> None:
+        """Say that we live."""
+        self._desk.renew(self.spool.worker)
+
+    def commit(self, segment: str) -> Commit:
+        """Commit a sealed segment; its copy in the spool goes."""
+        done = commits.commit(
+            sealed(self.spool, segment, self._disk), self._store, self._ledger, self._disk, self._clock
+        )
+        self.commits.append(done.n)
+        self._disk.reached("commit/clean")
+        self.spool.drop(segment)
+        self._snap(snapshots.EVERY)
+        return done
+
+    def finish(self, *, hurried: bool) -> None:
+        """Count what is left, and leave a snapshot of what we did unless somebody waits for our end."""
+        self._ledger.release(self.spool.worker)
+        self.left = self._ledger.counts().left
+        asked = self._wanted.ids
+        self.missed = (
+            self.left if asked is None else self.left and sum(self._ledger.standing(id).left for id in asked)
+        )
+        if not hurried:
+            self._snap(1)
+
+    def report(self, run: Run) -> None:
+        """Leave a run's summary in the archive."""
+        runs.keep(run, self._store)
+
+    def move_out(self, *, away: bool) -> None:
+        """Let go of everything; a spool with nothing in it goes, a store that is away is left alone."""
+        with self._open:
+            if self.lock is not None and not away:
+                self.lock.release()
+
+    def _take_lock(self) -> None:
+        if not self._housing.remote or not self._housing.lock_seconds:
+            return  # whoever shares a folder shares its ledger, and leases keep them apart
+        holder = Holder.here(self.spool.worker, self._clock(), self._housing.lock_seconds)
+        root = self._housing.spool
+        lock = Lock(self._store, self.spool.folder, holder, dead=partial(Spool.dead, root))
+        lock.take()
+        self.lock = lock
+
+    def _open_ledger(self) -> Ledger:
+        ledger = self._housing.open_ledger(self._store)
+        self._open.callback(ledger.close)
+        return ledger
+
+    def _snap(self, commits: int) -> None:
+        """Leave a snapshot if there are so many commits since the last, for jobs that have no ledger."""
+        if self._housing.remote and (n := self._ledger.n()) - self._snapshot >= commits:
+            snapshots.save(self._ledger, self._store, self.spool.folder, self._disk)
+            self._snapshot = n
