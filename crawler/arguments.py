@@ -41,6 +41,8 @@ class Arguments:
     def of(cls, given: Mapping[str, str]) -> Self:
         """The arguments as given; WrongUse on a name or a value that we don't know."""
         for name, value in given.items():
+            if name.startswith("_"):
+                continue  # a scheduler's own: scrapyd tells each job its name with `-a _job=…`
             if name not in NAMES:
                 raise WrongUse(f"-a {name}=… is not known; there are {', '.join(sorted(NAMES))}.")
             if name in PLAIN and value != PLAIN[name]:
