@@ -26,6 +26,10 @@ check: $(READY)  ## format, lint, types, layers
 crash: $(READY)  ## the long form of the crash tests: 200 trials
 	CRASH_TRIALS=200 $(PY) -m pytest -n 2 -q -rP -m crash
 
+ceph: $(READY)  ## the store's tests once more, on Ceph's radosgw; gets it from Debian if it is missing
+	@$(PY) -m tests.s3.ceph
+	S3_JUDGE=ceph $(PY) -m pytest tests/test_stores.py -q
+
 bench: $(READY)  ## the ledger's figures
 	$(PY) -m bench.ledger
 
@@ -34,4 +38,4 @@ lock:  ## make requirements.lock anew from pyproject.toml
 	.venv/bin/uv pip compile -q pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header -o requirements.lock
 
-.PHONY: help setup demo test check crash bench lock
+.PHONY: help setup demo test check crash ceph bench lock

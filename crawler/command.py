@@ -9,7 +9,7 @@ import time
 from scrapy.commands import ScrapyCommand
 
 from crawler.ending import code_of
-from crawler.errors import CrawlerError
+from crawler.errors import CrawlerError, StoreRefused, WrongUse
 from crawler.housing import Housing
 
 SECONDS = 2  # between two lines of progress
@@ -24,14 +24,19 @@ class ArchiveCommand(ScrapyCommand):
         assert self.settings is not None
         try:
             self.act(Housing.of(self.settings), args, opts)
+        except StoreRefused as error:  # nothing was fetched, and a person must mend it
+            self._wrong(WrongUse(str(error)))
         except CrawlerError as error:
-            sys.stderr.write(f"{error} (exit {code_of(error)})\n")
-            self.exitcode = code_of(error)
+            self._wrong(error)
         except BrokenPipeError:
             self.exitcode = 1  # whoever read our output has left
         except OSError as error:
             sys.stderr.write(f"the archive can't be written: {error} (exit 6)\n")
             self.exitcode = 6
+
+    def _wrong(self, error: CrawlerError) -> None:
+        self.exitcode = code_of(error)
+        sys.stderr.write(f"{error} (exit {self.exitcode})\n")
 
     def act(self, housing: Housing, args: list[str], opts: argparse.Namespace) -> None:
         """Do the command's work; CrawlerError says what is wrong."""

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Self
 
-from scrapy.settings import BaseSettings
+from scrapy.settings import SETTINGS_PRIORITIES, BaseSettings
 
 from crawler import snapshots
 from crawler.disk import Disk, open_disk
@@ -105,6 +105,25 @@ class Housing:
             segment_seconds=self.segment_seconds,
             about=about | ({"operator": self.contact} if self.contact else {}),
         )
+
+
+SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+
+
+class Secret(str):
+    """Text that shows as stars wherever settings are logged."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
+def hide_secrets(settings: BaseSettings) -> None:
+    """Scrapy logs the settings that differ from its own; CrawlerProcess sets the command line's once more."""
+    for name in SECRETS:
+        if settings[name]:
+            settings.set(name, Secret(settings[name]), priority=SETTINGS_PRIORITIES["cmdline"] + 1)
 
 
 def _access(settings: BaseSettings, spool: Path) -> S3Access:

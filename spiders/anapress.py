@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 
 from crawler.arguments import Arguments
 from crawler.extensions.archivist import Archivist
-from crawler.housing import Housing
+from crawler.housing import Housing, hide_secrets
 from crawler.items import Absent, Article, Lease, Page, Take
 from crawler.layouts import read
 from crawler.site import article_id, links
@@ -42,6 +42,7 @@ class Anapress(scrapy.Spider):
     def update_settings(cls, settings: BaseSettings) -> None:
         """Two settings follow from others: who to write to, and where large bodies wait for the writer."""
         super().update_settings(settings)
+        hide_secrets(settings)
         if contact := settings["CONTACT"]:
             settings.set("USER_AGENT", f"{settings['USER_AGENT']} (+{contact})", priority="spider")
         settings.set("SPOOL_DIR", str(Housing.of(settings).spool), priority="cmdline")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import pytest
 from crawler.disk import Disk
 from crawler.errors import StoreError, WrongUse
 from crawler.stores import Store, open_store
+from tests.s3 import Endpoint
+from tests.s3.access import access_to
 
 
 class TwoDisks(Disk):
@@ -37,8 +40,15 @@ KINDS: dict[str, Callable[[Path], Store]] = {
 }
 
 
-@pytest.fixture(params=KINDS)
+def in_s3(endpoint: Endpoint, home: Path) -> Store:
+    access = access_to(endpoint, home)
+    return open_store(f"s3://{endpoint.bucket()}/some/where", Disk(), access)
+
+
+@pytest.fixture(params=[*KINDS, "s3"])
 def store(request, tmp_path) -> Store:
+    if request.param == "s3":
+        return in_s3(request.getfixturevalue("s3"), tmp_path)
     return KINDS[request.param](tmp_path)
 
 
@@ -59,6 +69,30 @@ def content(store: Store, key: str) -> bytes | None:
 def test_what_was_put_is_there_whole(store, file) -> None:
     store.put(file, "warcs/a.warc.gz")
     assert content(store, "warcs/a.warc.gz") == file.read_bytes()
+
+
+def test_an_empty_file_is_kept_as_one(store, tmp_path) -> None:
+    (tmp_path / "empty").touch()
+    store.put(tmp_path / "empty", "items/empty")
+    assert content(store, "items/empty") == b""
+
+
+def test_an_object_can_be_read_from_any_place_on(store, file) -> None:
+    store.put(file, "warcs/a.warc.gz")
+    with store.read("warcs/a.warc.gz") as stream:
+        for place in (3000, 1, 5999, 6000, 0):
+            assert (stream.seek(place), stream.read(12)) == (place, file.read_bytes()[place : place + 12])
+        assert stream.tell() == 12
+
+
+def test_the_store_is_tried_before_it_is_trusted_and_nothing_is_left_of_that(store) -> None:
+    store.preflight()
+    assert list(store.list()) == []
+
+
+def test_another_process_can_open_the_same_store(store, file) -> None:
+    store.put(file, "warcs/a.warc.gz")
+    assert content(pickle.loads(pickle.dumps(store)), "warcs/a.warc.gz") == file.read_bytes()
 
 
 def test_what_was_put_outlives_the_spools_copy(store, file) -> None:
@@ -150,7 +184,8 @@ def test_a_folder_in_place_of_an_object_is_a_store_error(tmp_path) -> None:
         open_store(str(tmp_path / "archive"), Disk()).read("commits/1.json")
 
 
-def test_the_ledger_beside_the_files_is_none_of_them(store) -> None:
+def test_the_ledger_beside_the_files_is_none_of_them(tmp_path) -> None:
+    store = open_store(str(tmp_path / "archive"), Disk())
     store.create("archive.json", b"{}")
     for name in ("ledger.db", "ledger.db-wal"):
         (Path(store.url) / name).write_bytes(b"")

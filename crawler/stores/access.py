@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -47,6 +48,8 @@ class S3Access:
         from botocore.config import Config
         from botocore.exceptions import BotoCoreError
 
+        for chatty in ("boto3", "botocore", "urllib3"):  # at DEBUG they tell whole requests, signatures too
+            logging.getLogger(chatty).setLevel(logging.INFO)
         config = Config(
             connect_timeout=min(10, self.seconds),
             read_timeout=self.seconds,

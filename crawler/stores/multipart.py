@@ -20,6 +20,7 @@ from botocore.exceptions import ClientError
 
 from crawler.disk import Disk, make_folder
 from crawler.errors import StoreError
+from crawler.stores.answer import whole
 from crawler.stores.refusal import code
 
 if TYPE_CHECKING:
@@ -109,13 +110,17 @@ class Multipart:
     def _part(self, source: BinaryIO, number: int, start: int, size: int, upload: Upload) -> str:
         part = Part(source, start, min(upload.part_bytes, size - start))
         digest = _md5(part)
-        part.seek(0)
-        answer = self._client.upload_part(
-            **self._which(upload),
-            PartNumber=number,
-            Body=cast("Any", part),
-            ContentMD5=b64encode(digest).decode(),
-        )
+
+        def ask() -> Mapping[str, Any]:
+            part.seek(0)
+            return self._client.upload_part(
+                **self._which(upload),
+                PartNumber=number,
+                Body=cast("Any", part),
+                ContentMD5=b64encode(digest).decode(),
+            )
+
+        answer = whole(ask, "ETag")
         agree(upload.key, digest, answer)
         etag = str(answer["ETag"])
         with self._disk.open(self._journal) as journal:
@@ -124,8 +129,11 @@ class Multipart:
         return etag
 
     def _begin(self, key: str, sha256: str, part_bytes: int, kept_so: Mapping[str, Any]) -> Upload:
-        answer = self._client.create_multipart_upload(
-            Bucket=self._bucket, Key=key, Metadata={"sha256": sha256}, **kept_so
+        answer = whole(
+            lambda: self._client.create_multipart_upload(
+                Bucket=self._bucket, Key=key, Metadata={"sha256": sha256}, **kept_so
+            ),
+            "UploadId",
         )
         upload = Upload(key=key, sha256=sha256, part_bytes=part_bytes, upload_id=answer["UploadId"])
         make_folder(self._disk, self._journal.parent)

@@ -6,7 +6,7 @@ import logging
 import secrets
 import time
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from hashlib import md5, sha1, sha256
@@ -19,6 +19,7 @@ from botocore.exceptions import ClientError
 from crawler.disk import Disk
 from crawler.errors import StoreError, StoreRefused, WrongUse
 from crawler.stores.access import S3Access
+from crawler.stores.answer import whole
 from crawler.stores.multipart import Multipart, agree
 from crawler.stores.refusal import MISSING, code, named
 from crawler.stores.stream import WINDOW, Body, ObjectStream, buffered
@@ -75,7 +76,7 @@ class S3Store:
     def read(self, key: str) -> BinaryIO | None:
         with self._named(f"reading {key}"):
             try:
-                first = self._get(key, 0, WINDOW)
+                first = whole(lambda: self._get(key, 0, WINDOW), "ContentRange", "ETag")
             except ClientError as error:
                 if code(error) in MISSING:
                     return None
@@ -90,10 +91,15 @@ class S3Store:
         pages = self._client.get_paginator("list_objects_v2").paginate(
             Bucket=self._bucket, Prefix=self._key(prefix)
         )
+        found: list[tuple[str, int]] = []
         with self._named("the listing"):
             for page in pages:
-                for each in page.get("Contents", ()):
-                    yield each["Key"].removeprefix(self._prefix), each["Size"]
+                if "KeyCount" not in page:
+                    raise StoreError(f"{self.url}: the listing was cut short on its way")
+                found += ((each["Key"], each["Size"]) for each in page.get("Contents", ()))
+        found.sort()  # SeaweedFS goes folder by folder
+        for key, size in found:
+            yield key.removeprefix(self._prefix), size
 
     def remove(self, key: str) -> None:
         try:
@@ -118,16 +124,18 @@ class S3Store:
         self.remove(key)
 
     def _put(self, file: Path, key: str, digest: bytes, sha: str) -> None:
-        with file.open("rb") as body:
-            answer = self._client.put_object(
-                Bucket=self._bucket,
-                Key=self._key(key),
-                Body=body,
-                ContentMD5=b64encode(digest).decode(),
-                Metadata={"sha256": sha},
-                **self._access.kept_so(key),
-            )
-        agree(key, digest, answer)
+        def ask() -> Mapping[str, Any]:
+            with file.open("rb") as body:
+                return self._client.put_object(
+                    Bucket=self._bucket,
+                    Key=self._key(key),
+                    Body=body,
+                    ContentMD5=b64encode(digest).decode(),
+                    Metadata={"sha256": sha},
+                    **self._access.kept_so(key),
+                )
+
+        agree(key, digest, whole(ask, "ETag"))
 
     def _create(self, key: str, data: bytes) -> None:
         digest = md5(data, usedforsecurity=False).digest()
@@ -143,7 +151,11 @@ class S3Store:
     def _compare(self, key: str, size: int, sha: str) -> None:
         """Whether the object that is there is the one that was sent, whatever became of the answers."""
         try:
-            head = self._client.head_object(Bucket=self._bucket, Key=self._key(key))
+            head = whole(
+                lambda: self._client.head_object(Bucket=self._bucket, Key=self._key(key)),
+                "ContentLength",
+                "ETag",
+            )
         except ClientError as error:
             if code(error) not in MISSING:
                 raise

@@ -27,7 +27,11 @@ class Endpoint:
         import boto3
         from botocore.config import Config
 
-        once = {"retries": {"total_max_attempts": 1}, "s3": {"addressing_style": "path"}, "proxies": {}}
+        once: dict[str, Any] = {
+            "retries": {"total_max_attempts": 1},
+            "s3": {"addressing_style": "path"},
+            "proxies": {},
+        }
         return boto3.client(
             "s3",
             endpoint_url=self.url,

@@ -19,6 +19,8 @@ ERRORS = {
     "InvalidAccessKeyId": 403,
     "RequestTimeTooSkewed": 403,
     "AccessDenied": 403,
+    "AuthorizationHeaderMalformed": 400,
+    "NotImplemented": 501,
 }
 
 
@@ -110,7 +112,8 @@ class Chaos:
     in_a_row: int  #: at most, of one method and path: so that bounded retries get through
     rows: Counter[tuple[str, str]]
 
-    def act(self, *request: str) -> Act:
+    def act(self, method: str, target: str) -> Act:
+        request = method, target
         act, hit = self.dice.choice(self.acts), self.dice.random() < self.rate
         self.rows[request] = self.rows[request] + 1 if hit and self.rows[request] < self.in_a_row else 0
         return act if self.rows[request] else Act()

@@ -19,7 +19,7 @@ from tests.s3.endpoint import Endpoint
 from tests.s3.faults import ERRORS, Act, Faults
 from tests.s3.message import Head, Wire
 
-XML = '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{0}</Code><Message>{0}, by the proxy</Message></Error>'
+XML = '<?xml version="1.0"?><Error><Code>{0}</Code><Message>{0}, by the proxy</Message></Error>'
 
 
 class Cut(ConnectionError):

@@ -75,7 +75,11 @@ def running_seaweed(folder: Path) -> Iterator[Endpoint]:
 def _once(folder: Path) -> Iterator[Endpoint]:
     ports = free_ports(len(PORTS))
     endpoint = Endpoint(f"http://127.0.0.1:{ports[-1]}")
-    command = [WEED, *FLAGS, *(f"-{name}={port}" for name, port in zip(PORTS, ports, strict=True))]
+    command: list[str | Path] = [
+        WEED,
+        *FLAGS,
+        *(f"-{name}={port}" for name, port in zip(PORTS, ports, strict=True)),
+    ]
     try:
         with process(command, folder, os.environ | ENVIRONMENT) as server:
             await_up(server, log_of(command, folder), lambda: takes_puts(endpoint), seconds=60)
