@@ -84,8 +84,7 @@ class Decider:
         if draft.article:
             decision = self._read(draft, str(draft.article["content_hash"]), standing)
         elif draft.outcome is Outcome.UNCHANGED:
-            same = {"version": standing.version, "content_hash": standing.content_hash}
-            decision = Decision(draft.line(Outcome.UNCHANGED, **same))
+            decision = Decision(self._same(draft, standing))
         else:
             decision = Decision(draft.line(draft.outcome or Outcome.FAILED))
         self._remember(decision.outcome, standing)
@@ -102,6 +101,12 @@ class Decider:
         outcome = Outcome.ARTICLE if version == 1 else Outcome.CHANGED
         line = draft.line(outcome, content_hash=text, version=version)
         return Decision(line, _item(draft, version))
+
+    def _same(self, draft: Draft, standing: Standing) -> OutcomeLine:
+        """The server says that the page is the one before: its text stands, whosever it is."""
+        text, version = standing.content_hash, standing.version
+        original = self._original(text) if text and version is None else None
+        return draft.line(Outcome.UNCHANGED, content_hash=text, version=version, duplicate_of=original)
 
     def _remember(self, line: OutcomeLine, standing: Standing) -> None:
         now = replace(standing, takes=line.take, outcome=line.outcome, left=False)

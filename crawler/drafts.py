@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from crawler.errors import Damaged
@@ -12,6 +12,8 @@ from crawler.items import Absent, Article, ArticleId, Outcome, RecordRef, Take
 from crawler.lines import OutcomeLine, derived
 
 NOT_MODIFIED = "not_modified"  #: the reason of an outcome that rests on a 304
+NO_ORIGINAL = Absent(outcome=Outcome.FAILED, reason="no_original")
+"""What a 304 is whose page the writer did not find: nobody could ever prove it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +22,7 @@ class Draft:
 
     `capture` is the record of what was received, a revisit perhaps; `payload` the whole record that holds
     its bytes (the same one, mostly). `outcome` is None where the commit decides it from the article, and
-    UNCHANGED where the server said so (304).
+    UNCHANGED where the server said so (304): `payload` holds the page that it spoke of.
     """
 
     id: ArticleId
@@ -44,6 +46,8 @@ class Draft:
     @classmethod
     def of(cls, take: Take, capture: RecordRef | None, payload: RecordRef | None) -> Self:
         """The draft of a take whose records lie there."""
+        if take.result is None and payload == capture:
+            take = replace(take, result=NO_ORIGINAL, etag=None, last_modified=None)
         article = take.result if isinstance(take.result, Article) else None
         absent = take.result if isinstance(take.result, Absent) else None
         unchanged = take.result is None

@@ -14,11 +14,12 @@ from twisted.python.failure import Failure
 from crawler.arguments import Arguments
 from crawler.extensions.archivist import Archivist
 from crawler.housing import Housing, hide_secrets
-from crawler.items import Absent, Article, Lease, Page, Take
+from crawler.items import Absent, Article, Lease, Take
 from crawler.layouts import read
-from crawler.site import article_id, links
-from crawler.sources.live import Answer, Flow, capture_of, live, page_of
+from crawler.site import article_id, links, url_of
+from crawler.sources.live import Answer, Brought, Flow, capture_of, live, page_of
 from crawler.sources.reasons import absence_of
+from crawler.validators import Validators
 from crawler.warc import warc_date
 
 
@@ -53,7 +54,7 @@ class Anapress(scrapy.Spider):
         assert archivist is not None, "settings.EXTENSIONS names the archivist"
         await archivist.start(self._arguments)
         async for lease in archivist.leases():
-            flow = live(lease.id)
+            flow = live(lease.id, held=Validators(lease.etag, lease.last_modified))
             yield self._asked(next(flow), flow, lease)
 
     def parse(self, response: Response, **_: Any) -> Iterator[Article | dict[str, str]]:
@@ -79,27 +80,41 @@ class Anapress(scrapy.Spider):
         try:
             return self._asked(flow.send(answer), flow, lease)
         except StopIteration as end:
-            result: tuple[Page, int] | Absent = end.value
-            return self._take(lease, result, last)
+            brought: Brought = end.value
+            return self._take(lease, brought, last)
 
     def _asked(self, request: scrapy.Request, flow: Flow, lease: Lease) -> scrapy.Request:
         return request.replace(
             callback=self.answered, errback=self.unanswered, cb_kwargs={"flow": flow, "lease": lease}
         )
 
-    def _take(self, lease: Lease, result: tuple[Page, int] | Absent, last: Response | scrapy.Request) -> Take:
-        page, read_as = (None, result) if isinstance(result, Absent) else (result[0], read(*result))
+    def _take(self, lease: Lease, brought: Brought, last: Response | scrapy.Request) -> Take:
+        page, result = (brought[0], read(*brought)) if isinstance(brought, tuple) else (None, brought)
         status = last.status if isinstance(last, Response) else None
         capture = capture_of(last)
         response = capture if capture and capture.head else None
+        held = _validators(lease, result, last)
         found = links(page.body, page.url) if page and self._arguments.follow else ()
         return Take(
             lease=lease,
             url=page.url if page else last.url,
-            result=read_as,
+            result=result,
             capture=response.id if response else None,
             captured_at=warc_date(response.began) if response else None,
             status=status if response else None,
             attempts=last.meta.get("retry_times", 0) + 1,
             found=tuple(id for id in found if id != lease.id),
+            etag=held.etag,
+            last_modified=held.last_modified,
         )
+
+
+def _validators(lease: Lease, result: Article | Absent | None, last: Response | scrapy.Request) -> Validators:
+    """What may be asked with next time: validators are of one URL, and of a page that we can read."""
+    if isinstance(result, Absent) or not isinstance(last, Response) or last.url != url_of(lease.id):
+        return Validators()
+    given = Validators.given(last.headers.getlist("ETag"), last.headers.getlist("Last-Modified"))
+    if result is not None:
+        return given
+    # a 304 need not repeat what it confirms (RFC 9110, 15.4.5)
+    return Validators(given.etag or lease.etag, given.last_modified or lease.last_modified)

@@ -10,6 +10,7 @@ from uuid import UUID
 from crawler.fingerprint import content_hash
 from crawler.items import Absent, Article, ArticleId, End, Exchange, Extractor, Lease, Outcome, Take
 from crawler.site import url_of
+from crawler.validators import Validators
 from crawler.warc import warc_date
 
 BEGAN = datetime(2026, 11, 23, 9, 46, 54, 123000, UTC)
@@ -28,12 +29,15 @@ def exchange(
     status: str = "200 OK",
     end: End = End.COMPLETE,
     began: datetime = BEGAN,
+    asked: Validators = Validators(),  # noqa: B008 -- it is frozen
 ) -> Exchange:
+    path, lines = url.partition("anapress.net")[2], {"Host": "anapress.net", **asked.headers}
+    request = "\r\n".join((f"GET {path} HTTP/1.1", *map(": ".join, lines.items()), "", ""))
     return Exchange(
         id=id,
         url=url,
         began=began,
-        request=f"GET {url.partition('anapress.net')[2]} HTTP/1.1\r\nHost: anapress.net\r\n\r\n".encode(),
+        request=request.encode(),
         head=f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n".encode(),
         body=body,
         end=end,
@@ -75,6 +79,7 @@ def take(
     capture: Exchange | None = None,
     *,
     found: tuple[int, ...] = (),
+    etag: str | None = None,
 ) -> Take:
     return Take(
         lease=Lease(id=ArticleId(id), take=number),
@@ -82,7 +87,8 @@ def take(
         result=result,
         capture=capture.id if capture else None,
         captured_at=warc_date(capture.began) if capture else None,
-        status=200 if capture else None,
+        status=(200 if result else 304) if capture else None,
         attempts=1,
         found=tuple(map(ArticleId, found)),
+        etag=etag,
     )

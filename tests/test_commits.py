@@ -29,15 +29,17 @@ import pytest
 
 from crawler import commits, warc
 from crawler.disk import Disk
+from crawler.drafts import NOT_MODIFIED
 from crawler.errors import StoreError
 from crawler.fingerprint import content_hash, letters
-from crawler.items import ArticleId, Outcome
+from crawler.items import ArticleId, Lease, Outcome
 from crawler.ledger.sqlite import SqliteLedger
 from crawler.recovery import add, recover
 from crawler.segment import sealed
 from crawler.site import url_of
 from crawler.spool import Spool
 from crawler.stores.local import LocalStore
+from crawler.validators import Validators
 from crawler.writer.frames import Checkpointed, Committed, Report, SealedSegment
 from crawler.writer.process import Plan, Writer
 from tests import takes
@@ -45,6 +47,7 @@ from tests import takes
 ARCHIVE = UUID(int=5)
 IDS = tuple(map(ArticleId, range(1, 8)))
 SHORT = "photo"  #: the text of ids 6 and 7: too short to be anybody's duplicate
+TEXTS = (SHORT, *(f"{n} {takes.LONG}" for n in range(4)))
 SEEDS = range(40)
 STEPS = 350
 
@@ -273,31 +276,38 @@ class Worker:
 
     def _fetch(self) -> None:
         """One id, its page (whose bytes always differ) and its picture (two ids share one)."""
-        for id, number in self._leases():
-            world, text = self._world, self._world.texts[id]
+        for lease in self._leases():
+            id, world, text = lease.id, self._world, self._world.texts[lease.id]
+            tag = _tag(text)
+            same = lease.etag == tag and self._random.random() < 0.8  # some servers send it all the same
             page = takes.exchange(
-                url_of(id), f"{text} {world.new_id()}".encode(), id=world.new_id(), began=world.now
+                url_of(id),
+                b"" if same else f"{text} {world.new_id()}".encode(),
+                id=world.new_id(),
+                began=world.now,
+                status="304 Not Modified" if same else "200 OK",
+                asked=Validators(lease.etag),
             )
             picture = takes.exchange(
                 f"http://anapress.net/{id % 2}.png", b"picture" * (id % 2 + 1), id=world.new_id()
             )
-            fails = self._random.random() < 0.2
-            result = takes.absent(Outcome.FAILED) if fails else takes.article(id, text)
-            for order in (picture, page, takes.take(id, number, result, page)):
+            fails = self._random.random() < 0.2 and not same
+            result = takes.absent(Outcome.FAILED) if fails else None if same else takes.article(id, text)
+            take = takes.take(id, lease.take, result, page, etag=None if fails else tag)
+            for order in (picture, page, take):
                 self._writer.take(order)
-            self._sent.append((id, number))
+            self._sent.append((id, lease.take))
             self._disk.reached("fetched")
             self._writer.rest()
 
-    def _leases(self) -> Iterator[tuple[ArticleId, int]]:
+    def _leases(self) -> Iterator[Lease]:
         if self._random.random() < 0.1:  # somebody who does not know that he should not
             id = self._random.choice(IDS)
-            yield id, self._ledger.standing(id).takes + 1
+            yield Lease(id=id, take=self._ledger.standing(id).takes + 1)
             return
         before = self._world.now - timedelta(seconds=self._random.choice([5, 100]))
         name = self._spool.worker if self._spool else ""
-        for lease in self._ledger.lease(name, 1, captured_before=before):
-            yield lease.id, lease.take
+        yield from self._ledger.lease(name, 1, captured_before=before)
 
     def _commit(self) -> None:
         if self._sealed and self._spool:
@@ -306,6 +316,10 @@ class Worker:
             self._disk.reached("clean")
             self._spool.drop(segment.segment)
             self._writer.take(Committed(self._sealed.pop(0)))
+
+
+def _tag(text: str) -> str:
+    return f'W/"{content_hash("title", text)[-8:]}"'
 
 
 def explore(home: Path, seed: int) -> World:
@@ -454,6 +468,18 @@ def test_a_revisit_names_a_whole_record_that_was_committed_before_it(explored) -
             whole.add(record.id)
 
 
+def test_a_304_that_settles_a_take_names_a_record_of_its_url_with_the_text_that_stood(explored) -> None:
+    _, log = explored
+    records = {record.id: record for _, record in log.records()}
+    for _, line in log.outcomes():
+        if line["reason"] == NOT_MODIFIED:
+            revisit = records[line["record"]["record_id"]]
+            original = records[revisit.headers["WARC-Refers-To"]]
+            assert original.headers["WARC-Target-URI"] == line["url"]
+            text = warc.payload(original).decode().rpartition(" ")[0]
+            assert content_hash("title", text) == line["content_hash"]
+
+
 def test_a_ledger_made_anew_says_what_the_one_that_lived_says(explored, tmp_path) -> None:
     world, _ = explored
     store = LocalStore(world.archive, Disk())
@@ -464,7 +490,7 @@ def test_a_ledger_made_anew_says_what_the_one_that_lived_says(explored, tmp_path
 
 
 def _said(ledger: SqliteLedger, store: LocalStore) -> list[object]:
-    texts = [content_hash("title", text) for text in (SHORT, *(f"{n} {takes.LONG}" for n in range(4)))]
+    texts = [content_hash("title", text) for text in TEXTS]
     named = [file["segment"] for file in map(json.loads, _logged(store))]
     return [
         ledger.n(),
@@ -472,7 +498,7 @@ def _said(ledger: SqliteLedger, store: LocalStore) -> list[object]:
         [ledger.original(text) for text in texts],
         [ledger.version(id, text) for id in IDS for text in texts],
         [ledger.segment(name) for name in named],
-        [ledger.stored_url(url_of(id)) for id in IDS],
+        [ledger.validated(id, Validators(_tag(text))) for id in IDS for text in TEXTS],
         replace(ledger.counts(), leased=0, unlogged=0),
     ]
 
@@ -489,9 +515,10 @@ def test_the_runs_meet_what_they_are_meant_to_meet(tmp_path) -> None:
         log = Log(world.archive)
         met.update(line["outcome"] for _, line in log.outcomes())
         met.update(record.type for _, record in log.records())
+        met.update(line["reason"] for _, line in log.outcomes())
         met["lost disks"] += world.lost_disks
     wanted = {*map(str, Outcome)} - {Outcome.GONE, Outcome.NOT_ARTICLE, Outcome.REFUSED}
-    assert wanted | {"response", "revisit", "lost disks"} <= set(met), met
+    assert wanted | {"response", "revisit", "lost disks", NOT_MODIFIED} <= set(met), met
 
 
 def test_a_commit_reads_back_as_it_was_written() -> None:

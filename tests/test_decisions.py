@@ -37,7 +37,8 @@ def ref(number: int) -> RecordRef:
 
 def draft(id: int, take: int, result: Article | Absent | str | None, *, found: tuple[int, ...] = ()) -> Draft:
     result = takes.article(id, result) if isinstance(result, str) else result
-    return Draft.of(takes.take(id, take, result, CAPTURE, found=found), ref(id), ref(id))
+    capture = ref(id) if result else ref(100 + take)  # a 304 is a revisit
+    return Draft.of(takes.take(id, take, result, CAPTURE, found=found), capture, ref(id))
 
 
 class Archive:
@@ -165,6 +166,30 @@ def test_a_304_is_unchanged_with_the_text_that_stood(archive) -> None:
     assert one([decision]) == (Outcome.UNCHANGED, 1, False)
     assert decision.outcome.content_hash == takes.article(1, TEXT).content_hash
     assert decision.outcome.reason == "not_modified"
+
+
+def test_a_304_of_another_ids_text_is_unchanged_and_still_names_whose_it_is(archive) -> None:
+    archive.commit(draft(1, 1, TEXT))
+    (first,) = archive.commit(draft(2, 1, TEXT))
+    (again,) = archive.commit(draft(2, 2, None))
+    assert first.outcome.outcome is Outcome.DUPLICATE
+    assert one([again]) == (Outcome.UNCHANGED, None, False)
+    assert again.outcome.content_hash == first.outcome.content_hash
+    assert again.outcome.duplicate_of == first.outcome.duplicate_of == Original(id="1", version=1)
+
+
+def test_a_304_that_came_after_somebody_elses_take_gives_no_line(archive) -> None:
+    archive.commit(draft(1, 1, TEXT), draft(1, 2, OTHER))
+    assert archive.commit(draft(1, 2, None)) == []
+
+
+@pytest.mark.parametrize("place", [ref(1), None], ids=["no revisit", "not found"])
+def test_a_304_whose_page_was_not_found_is_failed_and_keeps_no_validators(archive, place) -> None:
+    archive.commit(draft(1, 1, TEXT))
+    take = takes.take(1, 2, None, CAPTURE, etag='"1"')
+    (decision,) = archive.commit(Draft.of(take, place, place))
+    assert one([decision]) == (Outcome.FAILED, None, False)
+    assert (decision.outcome.reason, decision.outcome.etag) == ("no_original", None)
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ from crawler.ledger.rows import (
 )
 from crawler.ledger.sqlite import LEASE_SECONDS, SqliteLedger
 from crawler.lines import Original, OutcomeLine
+from crawler.validators import Validators
 
 AT = "2026-03-01T12:00:00.000Z"
 HASH, OTHER = f"n1:sha256:{'ab' * 32}", f"n1:sha256:{'cd' * 32}"
@@ -394,15 +395,6 @@ def test_a_stored_payload_is_found_by_hash_and_length(ledger) -> None:
     assert ledger.stored(b"t" * 32, 100) is None
 
 
-def test_the_newest_record_of_a_url_is_found(ledger) -> None:
-    old, new = record("segment-1", 10, b"a" * 32), record("segment-2", 10, b"b" * 32)
-    other = record("segment-2", 90, b"c" * 32, url="http://anapress.net/a/2")
-    commit(ledger, stored=[old])
-    commit(ledger, stored=[new, other])
-    assert ledger.stored_url("http://anapress.net/a/1") == new
-    assert ledger.stored_url("http://anapress.net/a/3") is None
-
-
 def test_a_record_without_digest_and_with_an_odd_id_comes_back_as_it_was(ledger) -> None:
     odd = record("segment-1")
     odd = replace(odd, record=replace(odd.record, record_id="<urn:x:1>", payload_digest=None))
@@ -435,7 +427,7 @@ BEFORE = datetime(2026, 2, 1, tzinfo=UTC)
 def test_a_refresh_takes_what_is_left_then_articles_captured_long_ago(ledger) -> None:
     commit(
         ledger,
-        captured(1, "2026-01-20T00:00:00Z", etag='"1"', last_modified="Tue"),
+        captured(1, "2026-01-20T00:00:00Z"),
         captured(2, "2026-02-02T00:00:00Z"),
         captured(3, "2026-01-10T00:00:00Z", Outcome.UNCHANGED),
         captured(4, None),  # at the commit's time
@@ -443,9 +435,7 @@ def test_a_refresh_takes_what_is_left_then_articles_captured_long_ago(ledger) ->
         line(6, Outcome.KNOWN),
     )
     assert ids_of(ledger.lease("w", 2, captured_before=BEFORE)) == [6, 3]
-    assert ledger.lease("w", 2, captured_before=BEFORE) == [
-        Lease(id=ArticleId(1), take=2, etag='"1"', last_modified="Tue")
-    ]
+    assert ledger.lease("w", 2, captured_before=BEFORE) == [Lease(id=ArticleId(1), take=2)]
 
 
 def test_a_refresh_among_ids_takes_only_those(ledger) -> None:
@@ -466,17 +456,95 @@ def test_an_id_leased_for_a_refresh_is_settled_until_its_next_take_is(ledger) ->
     assert ledger.lease("w", 1, captured_before=BEFORE) == []
 
 
-def test_a_304_keeps_the_validators_that_it_does_not_repeat(ledger) -> None:
-    commit(ledger, captured(1, "2026-01-01T00:00:00Z", etag='"1"', last_modified="Tue"))
-    commit(ledger, captured(1, "2026-01-02T00:00:00Z", Outcome.UNCHANGED, take=2, status=304, etag='"2"'))
-    (lease,) = ledger.lease("w", 1, captured_before=BEFORE)
-    assert (lease.etag, lease.last_modified) == ('"2"', "Tue")
+# validators: PAGE is what the archive holds whole, HELD what it was given with
+
+PAGE, HELD = record("segment-1", 10, b"a" * 32), Validators('"1"', "Tue")
+GIVEN = {"record": PAGE.record, "etag": HELD.etag, "last_modified": HELD.last_modified}
+JANUARY = "2026-01-01T00:00:00Z"
 
 
-def test_a_whole_answer_without_validators_ends_the_old_ones(ledger) -> None:
-    commit(ledger, captured(1, "2026-01-01T00:00:00Z", etag='"1"'))
-    commit(ledger, captured(1, "2026-01-02T00:00:00Z", Outcome.CHANGED, take=2, status=200))
-    assert ledger.lease("w", 1, captured_before=BEFORE)[0].etag is None
+def place(offset: int, digest: str | None = PAGE.record.payload_digest, segment="segment-2") -> RecordRef:
+    return replace(record(segment, offset).record, payload_digest=digest)
+
+
+def leased(ledger) -> Validators:
+    """What the next take of id 1 may ask with."""
+    ledger.release("w")
+    (lease,) = ledger.lease("w", 1, among=[1], captured_before=BEFORE)
+    return Validators(lease.etag, lease.last_modified)
+
+
+def test_a_lease_has_the_validators_of_a_page_that_the_archive_holds(ledger) -> None:
+    commit(ledger, captured(1, JANUARY, **GIVEN), stored=[PAGE])
+    assert leased(ledger) == HELD
+    assert ledger.validated(ArticleId(1), HELD) == PAGE
+
+
+def test_a_requeued_id_keeps_its_validators(ledger) -> None:
+    commit(ledger, captured(1, JANUARY, **GIVEN), stored=[PAGE])
+    commit(ledger, line(1, Outcome.KNOWN, reason="requeued", take=1))
+    assert leased(ledger) == HELD
+
+
+@pytest.mark.parametrize(
+    "stored", [[], [replace(PAGE, url="http://anapress.net/a/2")]], ids=["nowhere", "elsewhere"]
+)
+def test_a_lease_has_no_validators_of_a_page_that_the_archive_does_not_hold_under_its_url(
+    ledger, stored
+) -> None:
+    commit(ledger, captured(1, JANUARY, **GIVEN), stored=stored)
+    assert leased(ledger) == Validators()
+    assert ledger.validated(ArticleId(1), HELD) is None
+
+
+def test_other_validators_than_the_last_takes_speak_of_nothing(ledger) -> None:
+    commit(ledger, captured(1, JANUARY, **GIVEN), stored=[PAGE])
+    for held in (Validators('"1"'), Validators('"2"', "Tue"), Validators(None, "Tue"), Validators()):
+        assert ledger.validated(ArticleId(1), held) is None
+    assert ledger.validated(ArticleId(2), HELD) is None
+
+
+def test_validators_speak_of_the_first_record_of_their_page_not_of_the_newest_of_its_url(ledger) -> None:
+    commit(ledger, captured(1, JANUARY, **GIVEN), stored=[PAGE])
+    busy = record("segment-2", 50, b"b" * 32)
+    busy = replace(busy, record=replace(busy.record, payload_digest=f"sha1:{'B' * 32}"))
+    again = record("segment-2", 70, b"a" * 32)
+    commit(ledger, captured(1, JANUARY, Outcome.UNCHANGED, take=2, **GIVEN), stored=[busy, again])
+    assert ledger.validated(ArticleId(1), HELD) == PAGE
+
+
+@pytest.mark.parametrize("status", [200, 304])
+def test_validators_of_a_page_that_came_as_a_revisit_speak_of_the_record_that_it_names(
+    ledger, status
+) -> None:
+    commit(ledger, captured(1, JANUARY, **GIVEN), stored=[PAGE])
+    commit(
+        ledger, captured(1, JANUARY, Outcome.UNCHANGED, take=2, status=status, record=place(30), etag='"2"')
+    )
+    assert leased(ledger) == Validators('"2"')
+    assert ledger.validated(ArticleId(1), Validators('"2"')) == PAGE
+
+
+def test_validators_speak_of_the_earlier_page_once_it_is_shown_again(ledger) -> None:
+    commit(ledger, captured(1, JANUARY, **GIVEN), stored=[PAGE])
+    other = replace(record("segment-2", 50, b"b" * 32), record=place(50, f"sha1:{'B' * 32}"))
+    commit(
+        ledger, captured(1, JANUARY, Outcome.CHANGED, take=2, record=other.record, etag='"2"'), stored=[other]
+    )
+    assert ledger.validated(ArticleId(1), Validators('"2"')) == other
+    commit(
+        ledger,
+        captured(1, JANUARY, Outcome.CHANGED, take=3, **GIVEN | {"record": place(30, segment="segment-3")}),
+    )
+    assert ledger.validated(ArticleId(1), HELD) == PAGE
+
+
+@pytest.mark.parametrize("outcome", [Outcome.CHANGED, Outcome.GONE, Outcome.FAILED], ids=str)
+def test_a_take_without_validators_ends_the_old_ones(ledger, outcome) -> None:
+    commit(ledger, captured(1, JANUARY, **GIVEN), stored=[PAGE])
+    commit(ledger, captured(1, JANUARY, outcome, take=2, record=PAGE.record))
+    commit(ledger, line(1, Outcome.KNOWN, reason="requeued", take=2))
+    assert leased(ledger) == Validators()
 
 
 # reading it out
@@ -615,6 +683,20 @@ def test_a_newer_program_s_ledger_is_refused(file) -> None:
         newer.execute("PRAGMA user_version = 99")
     with pytest.raises(WrongUse, match=r"made by a newer program \(format 99.*scrapy ids rebuild"):
         SqliteLedger(file)
+
+
+def test_an_older_program_s_ledger_is_brought_to_this_format(file) -> None:
+    with closing(SqliteLedger(file)) as ledger:
+        commit(ledger, stored=[PAGE], segment="segment-1")
+    with closing(sqlite3.connect(file)) as older:  # its digests were bytes
+        older.executescript("ALTER TABLE ids DROP COLUMN digest; PRAGMA user_version = 1;")
+        older.execute("UPDATE payloads SET digest = ?", (bytes(20),))
+        older.commit()
+    with closing(SqliteLedger(file)) as ledger:
+        assert ledger.stored(PAGE.sha256, PAGE.length) == PAGE
+        commit(ledger, captured(1, JANUARY, **GIVEN))
+    with closing(SqliteLedger(file)) as ledger:
+        assert leased(ledger) == HELD
 
 
 def test_a_damaged_ledger_says_so_and_how_to_mend_it(file) -> None:

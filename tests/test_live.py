@@ -9,6 +9,7 @@ from scrapy.http import HtmlResponse, Response
 
 from crawler.items import Absent, ArticleId, Outcome, Page
 from crawler.sources.live import HOPS, live
+from crawler.validators import Validators
 from tests import takes
 
 ID = ArticleId(7)
@@ -97,10 +98,48 @@ def test_a_reason_why_no_response_came_is_the_end() -> None:
     assert end_of(flow, reason) == reason
 
 
+UNASKED = Absent(outcome=Outcome.FAILED, reason="not_modified_unasked")
+HELD = Validators('W/"1"', "Tue, 03 Mar 2020 08:08:00 GMT")
+
+
 def test_a_304_that_nobody_asked_for_is_failed() -> None:
     flow = live(ID)
     next(flow)
-    assert end_of(flow, answer(URL, 304)) == Absent(outcome=Outcome.FAILED, reason="not_modified_unasked")
+    assert end_of(flow, answer(URL, 304)) == UNASKED
+
+
+@pytest.mark.parametrize(
+    ("held", "headers"),
+    [
+        (HELD, {b"If-None-Match": [b'W/"1"'], b"If-Modified-Since": [b"Tue, 03 Mar 2020 08:08:00 GMT"]}),
+        (Validators(HELD.etag), {b"If-None-Match": [b'W/"1"']}),
+        (Validators(None, HELD.last_modified), {b"If-Modified-Since": [b"Tue, 03 Mar 2020 08:08:00 GMT"]}),
+        (Validators(), {}),
+        (None, {}),
+    ],
+)
+def test_live_asks_with_the_validators_that_it_has(held, headers) -> None:
+    assert next(live(ID, held=held)).headers == headers
+
+
+def test_a_304_that_was_asked_for_brings_nothing_new() -> None:
+    flow = live(ID, held=HELD)
+    next(flow)
+    assert end_of(flow, answer(URL, 304)) is None
+
+
+def test_a_server_may_send_the_page_all_the_same() -> None:
+    flow = live(ID, held=HELD)
+    next(flow)
+    assert end_of(flow, answer(URL))[0].body == b"page"
+
+
+def test_no_validators_are_sent_after_a_redirect_and_a_304_there_is_failed() -> None:
+    flow = live(ID, held=HELD)
+    next(flow)
+    request = flow.send(answer(URL, 302, location="http://www.anapress.net/a/7"))
+    assert request.headers == {}
+    assert end_of(flow, answer(request.url, 304)) == UNASKED
 
 
 @pytest.mark.parametrize(("flag", "reason"), [("large", "large"), ("undecodable:gzip_cut", "gzip_cut")])

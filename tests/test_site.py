@@ -37,6 +37,7 @@ from tests.site import (
 )
 from tests.site.log import END, REQUEST, RESPONSE, Log
 from tests.site.markups import html_of
+from tests.site.replies import DATE
 from tests.site.running import CHECKOUT
 from tests.site.world import World
 
@@ -297,8 +298,15 @@ def test_what_is_not_there_is_a_404(site: Site, path: str) -> None:
 def test_a_static_page_is_not_sent_to_who_holds_it(site: Site) -> None:
     path = f"/a/{id_of(3)}"
     etag = re.search(rb"ETag: (.*)", fetch(site, path)[0])[1].decode().strip()
-    assert exchange(site, request(path, f"If-None-Match: {etag}")).startswith(b"HTTP/1.1 304 ")
-    assert exchange(site, request(path, 'If-None-Match: "other"')).startswith(b"HTTP/1.1 200 ")
+    since = f"If-Modified-Since: {DATE}"
+    for held in (
+        [f"If-None-Match: {etag}"],
+        [f'If-None-Match: "other", W/{etag}'],
+        ["If-None-Match: *"],
+        [since],
+    ):
+        assert exchange(site, request(path, *held)).startswith(b"HTTP/1.1 304 ")
+    assert exchange(site, request(path, 'If-None-Match: "other"', since)).startswith(b"HTTP/1.1 200 ")
 
 
 @pytest.mark.parametrize("name", FAULTS)

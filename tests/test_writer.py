@@ -20,8 +20,10 @@ from crawler.disk import Disk
 from crawler.errors import WriterDied
 from crawler.items import End, Exchange, Outcome, RecordRef, Stored, Take
 from crawler.ledger.sqlite import SqliteLedger
+from crawler.lines import OutcomeLine
 from crawler.segment import sealed
 from crawler.spool import Spool
+from crawler.validators import Validators
 from crawler.warc.writer import NOT_MODIFIED
 from crawler.writer.frames import Broken, Checkpointed, Committed, Report, SealedSegment
 from crawler.writer.link import Link, start_writer
@@ -278,9 +280,12 @@ def test_after_its_commit_a_payload_is_what_the_ledger_says(room) -> None:
     assert [record.type for record in room.records()] == ["response", "response"]
 
 
+HELD = Validators('"1"')
+
+
 @pytest.fixture
 def committed(room) -> Stored:
-    """A payload that the log has, of page 1."""
+    """A payload that the log has, of page 1, and its validators."""
     ref = RecordRef(
         segment="s",
         warc="warcs/s.warc.gz",
@@ -297,8 +302,9 @@ def committed(room) -> Stored:
         url=page(1).url,
         date="2026-11-01T00:00:00.000Z",
     )
+    line = OutcomeLine(id="1", url=stored.url, outcome=Outcome.UNCHANGED, record=ref, take=1, etag=HELD.etag)
     ledger = SqliteLedger(room.ledger_file)
-    ledger.apply(1, "s", stored.date, (), [stored])
+    ledger.apply(1, "s", stored.date, [line], [stored])
     ledger.close()
     return stored
 
@@ -316,8 +322,12 @@ def test_a_committed_payload_is_revisited(room, committed) -> None:
     assert draft["payload"]["record_id"] == committed.record.record_id
 
 
-def test_a_304_is_a_revisit_of_the_newest_capture_of_its_url(room, committed) -> None:
-    same = takes.exchange(committed.url, b"", id=UUID(int=1), status="304 Not Modified")
+def not_modified(url: str, asked: Validators) -> Exchange:
+    return takes.exchange(url, b"", id=UUID(int=1), status="304 Not Modified", asked=asked)
+
+
+def test_a_304_is_a_revisit_of_the_page_whose_validators_were_sent(room, committed) -> None:
+    same = not_modified(committed.url, HELD)
 
     async def story() -> None:
         async with room.desk() as desk:
@@ -327,19 +337,35 @@ def test_a_304_is_a_revisit_of_the_newest_capture_of_its_url(room, committed) ->
     run(story)
     (record,) = room.records()
     assert record.headers["WARC-Profile"] == NOT_MODIFIED
+    assert record.headers["WARC-Refers-To"] == committed.record.record_id
     assert record.headers["WARC-Refers-To-Date"] == committed.date
     (draft,) = room.drafts()
     assert (draft["outcome"], draft["capture"]["record_id"]) == (Outcome.UNCHANGED, record.id)
+    assert draft["payload"]["record_id"] == committed.record.record_id
 
 
-def test_a_304_of_a_url_that_was_never_captured_is_a_plain_response(room) -> None:
+@pytest.mark.parametrize(
+    ("url", "asked"),
+    [
+        ("http://anapress.net/a/1", Validators()),
+        ("http://anapress.net/a/1", Validators('"2"')),
+        ("http://www.anapress.net/a/1", HELD),
+        ("http://anapress.net/a/2", HELD),
+    ],
+    ids=["unasked", "other validators", "other URL", "other id"],
+)
+def test_any_other_304_is_a_plain_response_and_no_take_rests_on_it(room, committed, url, asked) -> None:
+    odd = not_modified(url, asked)
+
     async def story() -> None:
         async with room.desk() as desk:
-            await desk.send(takes.exchange("http://anapress.net/a/1", b"", id=UUID(int=1), status="304 X"))
+            await desk.send(odd, takes.take(1, 2, None, odd))
             await desk.link.close()
 
     run(story)
     assert [record.type for record in room.records()] == ["response"]
+    (draft,) = room.drafts()
+    assert (draft["outcome"], draft["reason"]) == (Outcome.FAILED, "no_original")
 
 
 def test_a_body_that_was_cut_is_nobodys_original(room) -> None:

@@ -101,7 +101,9 @@ class Replay:
     def _draft(self, line: OutcomeLine, made: Made) -> Draft:
         """What the spool held, as far as the line and its records tell."""
         again, payload = None, None
-        if line.outcome in READ and line.reason != NOT_MODIFIED:
+        if line.reason == NOT_MODIFIED:
+            payload = self._confirmed(line, made)
+        elif line.outcome in READ:
             again, payload = self._article(line, made)
         elif line.record:
             self._find(line.record)
@@ -126,14 +128,15 @@ class Replay:
         )
 
     def _task(self, line: OutcomeLine) -> Task | None:
-        """What is to be read again for this line, if it rests on a page that was read."""
-        if line.outcome not in READ or line.reason == NOT_MODIFIED or line.record is None:
+        """What is to be read again for this line, if it rests on a page: after a 304 the original alone."""
+        if line.outcome not in READ or line.record is None:
             return None
         try:
-            original = self._find(line.record)[1]
-            return Task(line.article_id, line.record, original or line.record, line.source or "")
+            whole = self._find(line.record)[1] or line.record
+            capture = whole if line.reason == NOT_MODIFIED else line.record
+            return Task(line.article_id, capture, whole, line.source or "")
         except Damaged:
-            return None  # _article says so, at its line
+            return None  # said at its line
 
     def _article(self, line: OutcomeLine, made: Made) -> tuple[Remade, RecordRef]:
         if line.record is None:
@@ -146,6 +149,15 @@ class Replay:
         if (line.url, line.captured_at, line.status) != (entry.url, entry.date, entry.status):
             raise Damaged("url, captured_at or status are not its record's")
         return made, original or line.record
+
+    def _confirmed(self, line: OutcomeLine, made: Made) -> RecordRef:
+        """Where the page lies that the line's 304 speaks of: it has the text that the line says."""
+        remade, payload = self._article(line, made)
+        if (line.outcome, line.status) != (Outcome.UNCHANGED, 304) or payload == line.record:
+            raise Damaged("it is not a 304 that names the page before it")
+        if self._find(payload)[0].url != line.url or remade.article.content_hash != line.content_hash:
+            raise Damaged("the page that its 304 names has another URL or another text")
+        return payload
 
     def _find(self, ref: RecordRef) -> tuple[cdxj.Entry, RecordRef | None]:
         """The entry of the record that a line names, and where the payload lies if it is a revisit."""

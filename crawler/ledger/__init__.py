@@ -17,6 +17,7 @@ from uuid import UUID
 from crawler.errors import WrongUse
 from crawler.items import ArticleId, Lease, Outcome, Stored
 from crawler.lines import Original, OutcomeLine
+from crawler.validators import Validators
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +85,7 @@ class Ledger(Protocol):
 
         With `captured_before`, also articles (article, changed, unchanged, duplicate) captured before then.
         Leases of a worker not heard of (lease, renew) for LEASE_SECONDS count as ended.
+        A lease has validators only where `validated` finds what a 304 to them would speak of.
         """
 
     def renew(self, worker: str) -> None:
@@ -112,8 +114,12 @@ class Ledger(Protocol):
     def stored(self, sha256: bytes, length: int) -> Stored | None:
         """A committed record that holds this payload whole."""
 
-    def stored_url(self, url: str) -> Stored | None:
-        """The newest committed record that holds a whole payload of this URL: what a 304 speaks of."""
+    def validated(self, id: ArticleId, held: Validators) -> Stored | None:
+        """The committed record that a 304 to these validators speaks of, None if they are not the id's.
+
+        It is the first under the article's own URL that holds, whole, the payload they were given with: that
+        of the id's last take. Another id's record with the same bytes is none: replay looks by the URL.
+        """
 
     def segment(self, name: str) -> int | None:
         """The number of the commit that names this segment."""

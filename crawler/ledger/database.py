@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+from base64 import b32encode
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 from crawler.errors import LedgerError, WrongUse
 from crawler.ledger import Seed
-from crawler.ledger.schema import APPLICATION, FORMAT, HEADER, SCHEMA
+from crawler.ledger.schema import APPLICATION, FORMAT, HEADER, SCHEMA, UPGRADES
 
 BUSY_SECONDS = 120  # another process may be adding millions of ids
 REBUILD = "`scrapy ids rebuild` makes it anew from the archive"
@@ -86,10 +87,22 @@ class Database:
                 f"{self.path} was made by a newer program (format {version}, this one knows {FORMAT}): "
                 f"use that, or remove the file; {REBUILD}."
             )
+        if version < FORMAT:
+            self._upgrade()
         self.rows("PRAGMA synchronous = FULL")
         self.rows("PRAGMA cache_size = -8000")  # KB
         self.rows("PRAGMA wal_autocheckpoint = 4000")  # pages; default 1000 would checkpoint at every apply
         self.rows("PRAGMA journal_size_limit = 67108864")  # adding millions of ids leaves a long journal
+
+    def _upgrade(self) -> None:
+        """Bring an older file to our format; who else opens it meanwhile finds that done."""
+        with self.transaction() as connection:
+            connection.create_function("labelled", 1, lambda sha1: f"sha1:{b32encode(sha1).decode()}")
+            ((version,),) = self.rows("PRAGMA user_version")
+            for step in range(version, FORMAT):
+                for sentence in UPGRADES[step]:
+                    connection.execute(sentence)
+            connection.execute(f"PRAGMA user_version = {FORMAT}")
 
     @contextmanager
     def _named(self) -> Iterator[None]:

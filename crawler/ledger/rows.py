@@ -17,6 +17,7 @@ N1 = "n1:sha256:"
 def values(line: OutcomeLine, at: str) -> dict[str, Any]:
     """What the sentences of an outcome line are told."""
     captured = milliseconds(_moment(line.captured_at or at)) if line.outcome in READ else None
+    validated = line.record if line.etag or line.last_modified else None
     return {
         "id": line.article_id,
         "found": line.found or "list",
@@ -24,12 +25,12 @@ def values(line: OutcomeLine, at: str) -> dict[str, Any]:
         "take": line.take,
         "outcome": line.outcome,
         "reason": line.reason,
-        "status": line.status,
         "captured": captured,
         "version": line.version,
         "content_hash": line.content_hash and pack_hash(line.content_hash),
         "etag": line.etag,
         "last_modified": line.last_modified,
+        "digest": validated and validated.payload_digest,
     }
 
 

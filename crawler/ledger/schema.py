@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 APPLICATION = 0x414E4150  # "ANAP" in the file's header: whose database it is
-FORMAT = 1
+FORMAT = 2
 HEADER = f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT}; PRAGMA journal_mode = WAL;"
 
 # An id is `todo` (left) or settled; `holder` is the worker that has it on lease. `logged`: the log names it.
 # `captured` (unix ms) stands only with an article's outcomes: what a refresh may take.
+# `digest`: of the payload that the validators were given with.
 # Partial indexes are short where little is left, and an index over a constant is in the order of the key.
 SCHEMA = """
 BEGIN;
@@ -34,7 +35,8 @@ CREATE TABLE ids (
     content_hash BLOB,
     found TEXT NOT NULL DEFAULT 'list',
     etag TEXT,
-    last_modified TEXT
+    last_modified TEXT,
+    digest TEXT
 );
 CREATE INDEX ids_todo ON ids (todo) WHERE todo = 1 AND holder IS NULL;
 CREATE INDEX ids_held ON ids (holder) WHERE holder IS NOT NULL;
@@ -64,6 +66,14 @@ CREATE INDEX payloads_url ON payloads (url);
 COMMIT;
 """
 
+# From a format to the next. Some files of the first have digests as bytes.
+UPGRADES = {
+    1: (
+        "ALTER TABLE ids ADD COLUMN digest TEXT",
+        "UPDATE payloads SET digest = labelled(digest) WHERE typeof(digest) = 'blob'",
+    )
+}
+
 ADD = """
 INSERT INTO ids (id, todo, logged, found) SELECT id, 1, 0, ? FROM temp.added WHERE true ORDER BY id
 ON CONFLICT DO NOTHING
@@ -81,12 +91,11 @@ ON CONFLICT DO UPDATE SET logged = 1, todo = todo OR (:requeued AND takes = :tak
 """
 
 # Outcomes without a text leave version and content_hash as they were, so a return of the text is `unchanged`.
-# A 304 need not repeat the validators that it confirms.
 SETTLE = """
 INSERT INTO ids (id, todo, logged, found, takes, outcome, reason, captured,
-                 version, versions, content_hash, etag, last_modified)
+                 version, versions, content_hash, etag, last_modified, digest)
 VALUES (:id, 0, 1, :found, :take, :outcome, :reason, :captured,
-        :version, coalesce(:version, 0), :content_hash, :etag, :last_modified)
+        :version, coalesce(:version, 0), :content_hash, :etag, :last_modified, :digest)
 ON CONFLICT DO UPDATE SET
     todo = 0, logged = 1, holder = NULL,
     takes = excluded.takes, outcome = excluded.outcome, reason = excluded.reason,
@@ -94,9 +103,7 @@ ON CONFLICT DO UPDATE SET
     version = CASE WHEN excluded.content_hash IS NULL THEN version ELSE excluded.version END,
     versions = max(versions, excluded.versions),
     content_hash = coalesce(excluded.content_hash, content_hash),
-    etag = CASE WHEN :status = 304 THEN coalesce(excluded.etag, etag) ELSE excluded.etag END,
-    last_modified = CASE WHEN :status = 304 THEN coalesce(excluded.last_modified, last_modified)
-                         ELSE excluded.last_modified END
+    etag = excluded.etag, last_modified = excluded.last_modified, digest = excluded.digest
 """
 
 TEXT = """
@@ -112,6 +119,10 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 STORED = """
 SELECT sha256, length, segment, start, bytes, record_id, digest, url, date
 FROM payloads JOIN commits USING (n)
+"""
+VALIDATED = f"""
+{STORED} JOIN ids USING (digest)
+WHERE ids.id = ? AND url = ? AND etag IS ? AND last_modified IS ? ORDER BY number LIMIT 1
 """
 
 # INDEXED BY: an error, rather than a scan over all that is settled, should the index ever not fit.

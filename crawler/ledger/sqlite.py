@@ -16,6 +16,8 @@ from crawler.ledger import Counts, Seed, Standing, schema
 from crawler.ledger.database import Database
 from crawler.ledger.rows import milliseconds, pack_hash, payload_row, stored_of, unpack_hash, values
 from crawler.lines import Original, OutcomeLine
+from crawler.site import url_of
+from crawler.validators import Validators
 
 LEASE_SECONDS = 600
 PAGE = 10_000  # ids read at a time
@@ -109,10 +111,7 @@ class SqliteLedger:
             rows = self._free(among, max(count, 0), before)  # a negative LIMIT is none
             number = self._number(worker)
             db.executemany(schema.HOLD, ((number, row[0]) for row in rows))
-        return [
-            Lease(id=ArticleId(id), take=takes + 1, found=found, etag=etag, last_modified=last_modified)
-            for id, takes, found, etag, last_modified in rows
-        ]
+        return [self._leased(*row) for row in rows]
 
     def renew(self, worker: str) -> None:
         with self._db.transaction():
@@ -165,8 +164,9 @@ class SqliteLedger:
         where = "WHERE sha256 = ? AND length = ? ORDER BY number LIMIT 1"
         return stored_of(self._db.row(f"{schema.STORED} {where}", sha256, length))
 
-    def stored_url(self, url: str) -> Stored | None:
-        return stored_of(self._db.row(f"{schema.STORED} WHERE url = ? ORDER BY number DESC LIMIT 1", url))
+    def validated(self, id: ArticleId, held: Validators) -> Stored | None:
+        row = (id, url_of(id), held.etag, held.last_modified)
+        return stored_of(self._db.row(schema.VALIDATED, *row))
 
     def segment(self, name: str) -> int | None:
         row = self._db.row("SELECT n FROM commits WHERE segment = ? ORDER BY n LIMIT 1", name)
@@ -215,6 +215,14 @@ class SqliteLedger:
             found = self._db.rows(schema.LEASE_AMONG, json.dumps(some), before, count - len(rows))
             rows.update((row[0], row) for row in found)
         return list(rows.values())
+
+    def _leased(self, id: int, takes: int, found: str, *validators: str | None) -> Lease:
+        held = Validators(*validators)
+        if held and self.validated(ArticleId(id), held) is None:
+            held = Validators()
+        return Lease(
+            id=ArticleId(id), take=takes + 1, found=found, etag=held.etag, last_modified=held.last_modified
+        )
 
     def _number(self, worker: str) -> int | None:
         row = self._db.row("SELECT number FROM workers WHERE worker = ?", worker)

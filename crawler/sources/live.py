@@ -11,6 +11,7 @@ from scrapy.http import Response
 
 from crawler.items import Absent, ArticleId, Exchange, Outcome, Page
 from crawler.site import redirect_target, url_of
+from crawler.validators import Validators
 from crawler.warc import warc_date
 from crawler.wire.address import is_public
 
@@ -18,26 +19,31 @@ HOPS = 10  #: RFC 9110, 15.4 leaves the number to us; browsers stop at 20
 REDIRECTS = (301, 302, 303, 307, 308)
 
 Answer = Response | Absent
-Flow = Generator[Request, Answer, tuple[Page, int] | Absent]
-"""Yields requests, is sent the response to each or why there is none; ends with a page and its status."""
+Brought = tuple[Page, int] | Absent | None
+"""A page and its status, why there is none, or None: it is the one that the validators were given with."""
+Flow = Generator[Request, Answer, Brought]
+"""Yields requests, is sent the response to each or why there is none; ends with what that brought."""
 
 
-def live(id: ArticleId, url: str | None = None) -> Flow:
-    """The article's own URL, and the redirects that stay with the article."""
-    url = url or url_of(id)
+def live(id: ArticleId, url: str | None = None, *, held: Validators | None = None) -> Flow:
+    """The article's own URL, and the redirects that stay with the article.
+
+    With validators it is asked whether that page is still the same: where they were given, no hop later.
+    """
+    url, conditions = url or url_of(id), held.headers if held else {}
     for _ in range(HOPS):
-        answer = yield Request(url, dont_filter=True)
+        answer = yield Request(url, headers=conditions, dont_filter=True)
         if isinstance(answer, Absent):
             return answer
         if answer.status == 304:
-            return Absent(outcome=Outcome.FAILED, reason="not_modified_unasked")
+            return None if conditions else Absent(outcome=Outcome.FAILED, reason="not_modified_unasked")
         if answer.status not in REDIRECTS:
             return unreadable(answer) or (page_of(id, answer, source="live"), answer.status)
         location = (answer.headers.get("Location") or b"").decode("latin-1")
         target = redirect_target(location, base=answer.url, asked=id)
         if isinstance(target, Absent):
             return _inward(location) or target
-        url = target
+        url, conditions = target, {}
     return Absent(outcome=Outcome.FAILED, reason="redirect_loop")
 
 

@@ -38,10 +38,13 @@ ADVICE = {
     "KMS.NotFoundException": "S3_KMS_KEY names a key that is not there",
 }
 STATUS = {
-    403: "AccessDenied",
     301: "PermanentRedirect",
+    403: "AccessDenied",
+    409: "ConditionalRequestConflict",
+    412: "PreconditionFailed",
+    416: "InvalidRange",
     501: "NotImplemented",
-}  #: of a HEAD, which has no body
+}  #: what an answer without its body means: a HEAD's, or one that was cut
 MISSING = ("NoSuchKey", "404", "NotFound")
 
 

@@ -88,14 +88,9 @@ class S3Store:
         return cast("BinaryIO", buffered(stream))
 
     def list(self, prefix: str = "") -> Iterator[tuple[str, int]]:
-        pages = self._client.get_paginator("list_objects_v2").paginate(
-            Bucket=self._bucket, Prefix=self._key(prefix)
-        )
         found: list[tuple[str, int]] = []
         with self._named("the listing"):
-            for page in pages:
-                if "KeyCount" not in page:
-                    raise StoreError(f"{self.url}: the listing was cut short on its way")
+            for page in self._pages(self._key(prefix)):
                 found += ((each["Key"], each["Size"]) for each in page.get("Contents", ()))
         found.sort()  # SeaweedFS goes folder by folder
         for key, size in found:
@@ -110,9 +105,7 @@ class S3Store:
 
     def preflight(self) -> None:
         key = f"{PROBE}{secrets.token_hex(8)}"
-        with self._named("the probe"):
-            self._create(key, b"one")
-        if self._content(key) != b"one":
+        if not self.create(key, b"one") or self._content(key) != b"one":
             raise StoreRefused(f"{self.url}: what is put there does not come back: use another store.")
         if [found for found, _ in self.list(key)] != [key]:
             raise StoreRefused(f"{self.url}: its listing does not show what was put: use another store.")
@@ -166,6 +159,18 @@ class S3Store:
     def _multipart(self, key: str) -> Multipart:
         name = sha1(f"{self.url} {key}".encode(), usedforsecurity=False).hexdigest()
         return Multipart(self._client, self._bucket, self._access.uploads / f"{name}.upload", self._disk)
+
+    def _pages(self, prefix: str) -> Iterator[Mapping[str, Any]]:
+        """A listing's answers; boto3's own paginator takes one that was cut for the last."""
+        more: dict[str, Any] = {}
+        while True:
+            page = whole(
+                partial(self._client.list_objects_v2, Bucket=self._bucket, Prefix=prefix, **more), "KeyCount"
+            )
+            yield page
+            if not page.get("IsTruncated"):
+                return
+            more = {"ContinuationToken": page["NextContinuationToken"]}
 
     def _content(self, key: str) -> bytes | None:
         if (stream := self.read(key)) is None:

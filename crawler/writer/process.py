@@ -21,7 +21,9 @@ from crawler.errors import CrawlerError
 from crawler.items import Exchange, RecordRef, Stored, Take
 from crawler.ledger import Ledger, open_ledger
 from crawler.segment import Segment, segment_name
+from crawler.site import article_id, url_of
 from crawler.spool import Spool
+from crawler.validators import Validators
 from crawler.writer.frames import (
     Broken,
     Checkpointed,
@@ -126,12 +128,12 @@ class Writer:
     def _record(self, exchange: Exchange) -> None:
         segment = self._open()
         measured = warc.measure(exchange)
-        ref, whole = segment.add(exchange, measured, self._original(exchange, measured))
+        original = self._original(exchange, measured)
+        ref, whole = segment.add(exchange, measured, original)
         if whole is not None:
             self._payloads[whole.sha256] = whole
         if ref is not None:
-            payload = whole or self._payloads.get(measured.sha256)
-            payload = payload or self._ledger.stored(measured.sha256, measured.length)
+            payload = whole or original
             self._captures[exchange.id] = (ref, payload.record if payload else ref)
             while len(self._captures) > CAPTURES:
                 self._captures.popitem(last=False)
@@ -140,11 +142,18 @@ class Writer:
 
     def _original(self, exchange: Exchange, measured: warc.Measured) -> Stored | None:
         if warc.not_modified(exchange):
-            return self._ledger.stored_url(warc.target_uri(exchange.url))
+            return self._confirmed(exchange)
         if not warc.repeatable(exchange, measured):
             return None
         stored = self._payloads.get(measured.sha256)
         return stored or self._ledger.stored(measured.sha256, measured.length)
+
+    def _confirmed(self, exchange: Exchange) -> Stored | None:
+        """What a 304 speaks of: the page whose validators its request had."""
+        id, held = article_id(exchange.url), Validators.asked(exchange.request)
+        if id is None or exchange.url != url_of(id) or not held:
+            return None
+        return self._ledger.validated(id, held)
 
     def _draft(self, take: Take) -> None:
         refs = self._captures.pop(take.capture, None) if take.capture else None

@@ -44,6 +44,7 @@ from tests.site.answers import (
     with_surplus,
     written,
 )
+from tests.site.held import HELD
 from tests.site.ids import fault_id, id_of
 from tests.site.pages import home
 from tests.site.replies import DATE, HTML, After, Reply, chunked, head
@@ -147,6 +148,7 @@ ANSWERS: dict[str, Callable[[Visit], Reply]] = {
     "large": large,
     "stale_closed": then(After.CLOSE),
     "stale_doomed": then(After.DOOM),
+    **HELD,
 }
 
 FAULTS: dict[str, int] = {name: fault_id(name) for name in ANSWERS}
@@ -160,4 +162,4 @@ _SHOWN = """
     charset_bogus utf16_bom nul_bytes http10_no_length headers_odd_case no_reason header_no_colon header_folded
     head_lf_only header_8bit early_hints drip large stale_closed stale_doomed
 """
-SHOWN = frozenset(_SHOWN.split())
+SHOWN = frozenset(_SHOWN.split()) | HELD.keys()

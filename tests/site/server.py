@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import gzip
 import re
-import zlib
 from collections import Counter
 from itertools import count as counter
 
 from tests.site.answers import Visit
 from tests.site.faults import ANSWERS, FAULTS
+from tests.site.held import tag_of, unless_held
 from tests.site.log import CUT, END, INTERIM, LOST, REQUEST, RESPONSE, SURPLUS, WHOLE, Log
 from tests.site.markups import html_of
 from tests.site.pages import MISSING, notice, resource
@@ -21,8 +21,6 @@ _FAULT_OF = {article_id: ANSWERS[name] for name, article_id in FAULTS.items()}
 _REQUEST_LINE = re.compile(rb"([A-Z]+) (?:https?://[^/ ]*)?(/[^ ?]*)?\??([^ ]*) HTTP/1\.[01]\r?\n")
 _HEAD_END = re.compile(rb"\n\r?\n")
 _LENGTH = re.compile(rb"\ncontent-length: *(\d+)", re.IGNORECASE)
-_IF_NONE_MATCH = re.compile(rb"\nif-none-match: *([^\r\n]*)", re.IGNORECASE)
-_IF_MODIFIED = re.compile(rb"\nif-modified-since: *([^\r\n]*)", re.IGNORECASE)
 _CLOSE = re.compile(rb"\nconnection: *close", re.IGNORECASE)
 _GZIP = re.compile(rb"\naccept-encoding:[^\n]*gzip", re.IGNORECASE)
 
@@ -88,13 +86,7 @@ def _framed(article: Article, html: bytes, request: bytes) -> bytes:
 
 def _validated(body: bytes, kind: str, request: bytes) -> Reply:
     """What never changes has validators, and is not sent again to those who hold it."""
-    etag = f'"{zlib.crc32(body):08x}-{len(body):x}"'
-    lines = (f"ETag: {etag}", f"Last-Modified: {DATE}")
-    held = _IF_NONE_MATCH.search(request)
-    since = _IF_MODIFIED.search(request)
-    if (held and held[1] == etag.encode()) or (not held and since and since[1] == DATE.encode()):
-        return Reply(response=head("304 Not Modified", *lines))
-    return Reply(response=whole(body, *lines, kind=kind))
+    return unless_held(body, request, etag=tag_of(body), date=DATE, kind=kind)
 
 
 class Connection(asyncio.Protocol):
