@@ -139,7 +139,7 @@ def _exclude(housing: Housing, arguments: list[str], why: str | None, who: str |
 def _original(ledger: Ledger, id: ArticleId) -> str | None:
     """The other id whose text this one shows."""
     standing = ledger.standing(id)
-    if standing.outcome is not Outcome.DUPLICATE or standing.content_hash is None:
+    if standing.version is not None or standing.content_hash is None:
         return None
     original = ledger.original(standing.content_hash)
     return original.id if original else None
