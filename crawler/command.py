@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 
 from scrapy.commands import ScrapyCommand
 
 from crawler.ending import code_of
 from crawler.errors import CrawlerError, StoreRefused, WrongUse
 from crawler.housing import Housing
+
+SECONDS = 2  # between two lines of progress
 
 
 class ArchiveCommand(ScrapyCommand):
@@ -38,3 +41,15 @@ class ArchiveCommand(ScrapyCommand):
     def act(self, housing: Housing, args: list[str], opts: argparse.Namespace) -> None:
         """Do the command's work; CrawlerError says what is wrong."""
         raise NotImplementedError
+
+
+class Progress:
+    """A line on stderr now and then."""
+
+    def __init__(self) -> None:
+        self._next = time.monotonic() + SECONDS
+
+    def __call__(self, so_far: object) -> None:
+        if time.monotonic() >= self._next:
+            sys.stderr.write(f"… {so_far}\n")
+            self._next = time.monotonic() + SECONDS

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from crawler import commits
-from crawler.items import Outcome
+from crawler.items import ArticleId, Outcome
 from crawler.stores import Store
 
 SCHEMA = """
@@ -19,20 +19,29 @@ CREATE TABLE lines (id INTEGER, version INTEGER, line BLOB, PRIMARY KEY (id, ver
 READ = (Outcome.ARTICLE, Outcome.CHANGED, Outcome.UNCHANGED)
 
 
-def corpus(store: Store) -> Iterator[bytes]:
-    """The lines, without their ends. SQLite sorts, on disk, so memory stays flat."""
-    with tempfile.NamedTemporaryFile(prefix="corpus-") as file:
-        database = sqlite3.connect(file.name, isolation_level=None)
-        try:
-            database.executescript(SCHEMA)
-            database.execute("BEGIN")
-            for commit in commits.log(store):
-                _take_in(database, store, commit)
-            query = "SELECT line FROM shown JOIN lines USING (id, version) ORDER BY id"
-            for (line,) in database.execute(query):
-                yield line
-        finally:
-            database.close()
+class Corpus:
+    """The lines, without their ends, but for excluded ids. SQLite sorts, on disk, so memory stays flat."""
+
+    def __init__(self, store: Store, excluded: Collection[ArticleId]) -> None:
+        self._store, self._excluded = store, excluded
+        self.left_out = 0  #: articles of excluded ids, so far
+
+    def __iter__(self) -> Iterator[bytes]:
+        with tempfile.NamedTemporaryFile(prefix="corpus-") as file:
+            database = sqlite3.connect(file.name, isolation_level=None)
+            try:
+                database.executescript(SCHEMA)
+                database.execute("BEGIN")
+                for commit in commits.log(self._store):
+                    _take_in(database, self._store, commit)
+                query = "SELECT id, line FROM shown JOIN lines USING (id, version) ORDER BY id"
+                for id, line in database.execute(query):
+                    if id in self._excluded:
+                        self.left_out += 1
+                    else:
+                        yield line
+            finally:
+                database.close()
 
 
 def _take_in(database: sqlite3.Connection, store: Store, commit: commits.Commit) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from crawler import archive as card
-from crawler import cdxj, commits
+from crawler import cdxj, commits, exclusions
 from crawler.audit.crew import Crew
 from crawler.audit.lines import Replay
 from crawler.audit.places import Places
@@ -22,7 +22,7 @@ from crawler.ledger.sqlite import SqliteLedger
 from crawler.stores import Store
 from crawler.warc import Record
 
-OURS = ("snapshots/", "runs/", "exclusions.jsonl", "lock.json", card.KEY)
+OURS = ("snapshots/", "runs/", exclusions.KEY, "lock.json", card.KEY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,7 @@ def audit(
         auditor = _Auditor(store, Path(folder), findings, processes)
         try:
             auditor.card()
+            auditor.exclusions()
             for n in auditor.numbers():
                 auditor.commit(n)
                 progress(findings)
@@ -90,6 +91,13 @@ class _Auditor:
             card.found(self._store)
         except Damaged as error:
             self._fault(card.KEY, "", str(error))
+
+    def exclusions(self) -> None:
+        """Only whether they can be read: nothing in the archive says them twice."""
+        try:
+            exclusions.read(self._store)
+        except Damaged as error:
+            self._fault(exclusions.KEY, "", str(error).removeprefix(f"{exclusions.KEY}: "))
 
     def numbers(self) -> Iterator[int]:
         """The commits that are there; each hole in the log is a fault."""

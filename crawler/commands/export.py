@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import gzip
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
-from crawler import archive
+from crawler import archive, exclusions
 from crawler.command import ArchiveCommand
-from crawler.corpus import corpus
+from crawler.corpus import Corpus
 from crawler.errors import WrongUse
 from crawler.housing import Housing
 
@@ -27,15 +27,17 @@ class Command(ArchiveCommand):
             raise WrongUse("scrapy export takes one file to write to, or - for stdout.")
         store = housing.open_store()
         archive.found(store)
-        lines = corpus(store)
+        corpus = Corpus(store, exclusions.excluded(exclusions.read(store)))
         if args[0] == "-":
-            sys.stdout.buffer.writelines(line + b"\n" for line in lines)
-            return
-        count = _write(Path(args[0]), lines)
-        sys.stdout.write(f"{count} articles in {args[0]}\n")
+            sys.stdout.buffer.writelines(line + b"\n" for line in corpus)
+        else:
+            count = _write(Path(args[0]), corpus)
+            sys.stdout.write(f"{count} articles in {args[0]}\n")
+        if corpus.left_out:
+            sys.stderr.write(f"{corpus.left_out} articles are left out, as {exclusions.KEY} says\n")
 
 
-def _write(target: Path, lines: Iterator[bytes]) -> int:
+def _write(target: Path, lines: Iterable[bytes]) -> int:
     """The file appears whole, or not at all."""
     part, count = target.with_name(f".part-{target.name}"), 0
     try:

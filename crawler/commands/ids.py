@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import getpass
 import secrets
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from crawler import archive, commits, idlist, recovery
+from crawler import archive, commits, exclusions, idlist, recovery
 from crawler.command import ArchiveCommand
 from crawler.disk import Disk
 from crawler.errors import WrongUse
+from crawler.exclusions import Exclusion
 from crawler.housing import Housing
-from crawler.items import Outcome
+from crawler.items import ArticleId, Outcome
 from crawler.ledger import Ledger, open_ledger
 from crawler.spool import Spool
 from crawler.stores import Store
@@ -34,15 +36,21 @@ class Desk:
 
 class Command(ArchiveCommand):
     def syntax(self) -> str:
-        return "add IDS … | status | requeue --outcome OUTCOME [--reason REASON] | rebuild"
+        return (
+            "add IDS … | status | requeue --outcome OUTCOME [--reason REASON] | rebuild"
+            " | exclude IDS … --why TEXT [--who NAME] [--undo]"
+        )
 
     def short_desc(self) -> str:
-        return "Add ids, count them, take some again, make the ledger anew from the archive"
+        return "Add ids, count them, take some again, leave some out of exports, make the ledger anew"
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         super().add_options(parser)
         parser.add_argument("--outcome", metavar="OUTCOME", help="requeue: ids whose last outcome is this")
         parser.add_argument("--reason", metavar="REASON", help="requeue: only with a reason that starts so")
+        parser.add_argument("--why", metavar="TEXT", help="exclude: the reason, which stays in the archive")
+        parser.add_argument("--who", metavar="NAME", help="exclude: who decides (default CONTACT, else you)")
+        parser.add_argument("--undo", action="store_true", help="exclude: let the ids in again")
 
     def act(self, housing: Housing, args: list[str], opts: argparse.Namespace) -> None:
         verbs: dict[str, Callable[[], None]] = {
@@ -50,6 +58,7 @@ class Command(ArchiveCommand):
             "status": lambda: _status(housing),
             "requeue": lambda: _requeue(housing, opts.outcome, opts.reason),
             "rebuild": lambda: _rebuild(housing),
+            "exclude": lambda: _exclude(housing, args[1:], opts.why, opts.who, undo=opts.undo),
         }
         if not args or args[0] not in verbs:
             raise WrongUse(f"scrapy ids takes one of: {', '.join(verbs)}.")
@@ -57,28 +66,31 @@ class Command(ArchiveCommand):
 
 
 def _add(housing: Housing, arguments: list[str]) -> None:
-    if not arguments:
-        raise WrongUse("scrapy ids add takes ids, article URLs, a file of them, or - for stdin.")
-    given = (
-        id
-        for text in arguments
-        for id in idlist.read(text, stdin=sys.stdin.buffer, opened=housing.open_object)
-    )
-    ids = idlist.distinct(given)
+    ids = _given("add", housing, arguments)
     with desk(housing) as at:
         new = recovery.add(ids, "list", at.spool, at.store, at.ledger, at.disk, _now)
     _say(f"{new} new ids, {len(ids) - new} known already")
+
+
+def _given(verb: str, housing: Housing, arguments: list[str]) -> Sequence[ArticleId]:
+    if not arguments:
+        raise WrongUse(f"scrapy ids {verb} takes ids, article URLs, a file of them, or - for stdin.")
+    stdin, opened = sys.stdin.buffer, housing.open_object
+    return idlist.distinct(id for text in arguments for id in idlist.read(text, stdin=stdin, opened=opened))
 
 
 def _status(housing: Housing) -> None:
     archive.found(housing.open_store())
     with desk(housing) as at:
         counts = at.ledger.counts()
+        out = exclusions.excluded(exclusions.read(at.store))
     _say(f"known {counts.known} = settled {counts.settled} + left {counts.left}")
     for outcome, count in sorted(counts.outcomes.items()):
         _say(f"  {outcome} {count}")
     if counts.leased:
         _say(f"  of those left, {counts.leased} are leased")
+    if out:
+        _say(f"{len(out)} are left out of exports")
 
 
 def _requeue(housing: Housing, outcome: str | None, reason: str | None) -> None:
@@ -107,6 +119,46 @@ def _rebuild(housing: Housing) -> None:
     _remove(old)
     new.rename(old)
     _say(f"made anew from {n} commits: known {counts.known} = settled {counts.settled} + left {counts.left}")
+
+
+def _exclude(housing: Housing, arguments: list[str], why: str | None, who: str | None, *, undo: bool) -> None:
+    ids = _given("exclude", housing, arguments)
+    why, who = _text("--why", why), _text("--who", who or housing.contact or _user())
+    when = _now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    archive.found(housing.open_store())
+    lines = [Exclusion(id=str(id), excluded=not undo, who=who, at=when, why=why) for id in ids]
+    with desk(housing) as at:
+        exclusions.append(lines, at.store, at.spool.folder, at.disk)
+        unknown = sum(1 for _ in at.ledger.unlogged(ids))
+        elsewhere = [(id, original) for id in ids if (original := _original(at.ledger, id))]
+    _say(f"{len(ids)} ids are {'let into' if undo else 'left out of'} exports; {unknown} are unknown here")
+    for id, original in () if undo else elsewhere:
+        _say(f"  {id} shows the text of {original}: it stays in exports as long as {original} does")
+
+
+def _original(ledger: Ledger, id: ArticleId) -> str | None:
+    """The other id whose text this one shows."""
+    standing = ledger.standing(id)
+    if standing.version is not None or standing.content_hash is None:
+        return None
+    original = ledger.original(standing.content_hash)
+    return original.id if original else None
+
+
+def _text(option: str, given: str | None) -> str:
+    text = (given or "").strip()
+    if not text or any(
+        "\ud800" <= letter <= "\udfff" for letter in text
+    ):  # a shell's bytes that are no UTF-8
+        raise WrongUse(f"scrapy ids exclude needs {option}, some words in UTF-8: they stay in the archive.")
+    return text
+
+
+def _user() -> str | None:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return None  # a container's user may have no name
 
 
 @contextmanager

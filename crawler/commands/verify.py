@@ -9,11 +9,9 @@ import time
 
 from crawler import archive
 from crawler.audit import Findings, audit
-from crawler.command import ArchiveCommand
+from crawler.command import ArchiveCommand, Progress
 from crawler.errors import WrongUse
 from crawler.housing import Housing
-
-SECONDS = 2  # between two lines of progress
 
 
 class Command(ArchiveCommand):
@@ -28,26 +26,18 @@ class Command(ArchiveCommand):
             raise WrongUse("scrapy verify takes no arguments: ARCHIVE_URL names the archive.")
         store = housing.open_store()
         archive.found(store)
-        began = time.monotonic()
-        findings = audit(store, _Progress(), processes=os.cpu_count() or 1)
+        began, tell = time.monotonic(), Progress()
+
+        def progress(findings: Findings) -> None:
+            tell(f"{findings.commits} commits, {findings.records} records")
+
+        findings = audit(store, progress, processes=os.cpu_count() or 1)
         for fault in findings.faults:
             sys.stdout.write(f"FAULT {fault}\n")
         for stray in findings.strays:
             sys.stdout.write(f"stray {stray}: no commit names it (harmless)\n")
         sys.stdout.write(_summary(findings, time.monotonic() - began) + "\n")
         self.exitcode = 1 if findings.faults else 0
-
-
-class _Progress:
-    """A line now and then."""
-
-    def __init__(self) -> None:
-        self._next = time.monotonic() + SECONDS
-
-    def __call__(self, findings: Findings) -> None:
-        if time.monotonic() >= self._next:
-            sys.stderr.write(f"… {findings.commits} commits, {findings.records} records\n")
-            self._next = time.monotonic() + SECONDS
 
 
 def _summary(findings: Findings, seconds: float) -> str:
