@@ -25,15 +25,16 @@ check: $(READY)  ## format, lint, types, layers
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-cache
 
-crash: $(READY)  ## the long form of the crash tests: 200 trials
-	CRASH_TRIALS=200 $(PY) -m pytest -n 2 -q -rP -m crash
+crash: $(READY)  ## the long form of the crash tests: 200 trials on a folder, 100 on S3
+	CRASH_TRIALS=200 S3_TRIALS=100 $(PY) -m pytest -n 2 -q -rP -m crash
 
 ceph: $(READY)  ## the store's tests once more, on Ceph's radosgw; gets it from Debian if it is missing
 	@$(PY) -m tests.s3.ceph
 	S3_JUDGE=ceph $(PY) -m pytest tests/test_stores.py -q
 
-bench: $(READY)  ## the ledger's figures
+bench: $(READY)  ## the ledger's figures, and those of a start from nothing
 	$(PY) -m bench.ledger
+	$(PY) -m bench.start
 
 lock:  ## make both locks anew from pyproject.toml: what a crawl needs, and that with what the tests need
 	.venv/bin/pip install -q uv

@@ -21,7 +21,7 @@ from tests.s3 import PASSING, Endpoint, Fault, Proxy, error, running_proxy
 from tests.site import SEED_ID, Site, id_of, running_site
 from tests.test_s3_crawl import Job, sound
 
-TRIALS = int(os.environ.get("S3_TRIALS", "6"))
+TRIALS = int(os.environ.get("S3_TRIALS", "4"))
 SEEDS = [int(seed) for seed in os.environ.get("S3_SEED", "").split(",") if seed] or list(range(TRIALS))
 CHUNKS = 2
 RUNS = 4  #: of a trial that come to a bad end
