@@ -2,14 +2,16 @@
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 READY := .venv/.ready
+LOCK := .venv/bin/uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-$(READY): requirements.lock tools/setup.sh
+$(READY): requirements-dev.lock tools/setup.sh
 	@sh tools/setup.sh
 
-setup: $(READY)  ## make .venv with what requirements.lock names
+setup: $(READY)  ## make .venv with what requirements-dev.lock names
 
 demo: $(READY)  ## crawl the replica site into demo/archive, verify and export it
 	@$(PY) -m tools.demo
@@ -33,9 +35,9 @@ ceph: $(READY)  ## the store's tests once more, on Ceph's radosgw; gets it from 
 bench: $(READY)  ## the ledger's figures
 	$(PY) -m bench.ledger
 
-lock:  ## make requirements.lock anew from pyproject.toml
+lock:  ## make both locks anew from pyproject.toml: what a crawl needs, and that with what the tests need
 	.venv/bin/pip install -q uv
-	.venv/bin/uv pip compile -q pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-header -o requirements.lock
+	$(LOCK) -o requirements.lock
+	$(LOCK) --group dev -c requirements.lock -o requirements-dev.lock
 
 .PHONY: help setup demo test check crash ceph bench lock

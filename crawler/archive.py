@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import asdict, dataclass
 from uuid import UUID, uuid4
 
+from crawler import commits
 from crawler.errors import Damaged, WrongUse
 from crawler.lines import canonical
 from crawler.stores import Store
@@ -33,6 +34,8 @@ class Archive:
 def find(store: Store) -> Archive | None:
     """The archive in the store; None if there is none. WrongUse if a newer program wrote it."""
     if (stream := store.read(KEY)) is None:
+        if commits.read(store, 1) is not None:
+            raise Damaged(f"{store.url} has commits, but no {KEY}: bring it back from a copy of the archive.")
         return None
     with closing(stream):
         try:

@@ -18,6 +18,7 @@ PLAIN = {"source": "live", "render": "plain", "requisites": "0"}
 """Arguments whose other values are not built yet."""
 DISCOVER = ("none", "links")
 NAMES = ("ids", "discover", "refresh", *PLAIN)
+OLDEST = timedelta(days=36_500)
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -41,6 +42,8 @@ class Arguments:
     def of(cls, given: Mapping[str, str]) -> Self:
         """The arguments as given; WrongUse on a name or a value that we don't know."""
         for name, value in given.items():
+            if name.startswith("_"):
+                continue  # a scheduler's own: scrapyd tells each job its name with `-a _job=…`
             if name not in NAMES:
                 raise WrongUse(f"-a {name}=… is not known; there are {', '.join(sorted(NAMES))}.")
             if name in PLAIN and value != PLAIN[name]:
@@ -64,4 +67,7 @@ def _age(text: str | None) -> timedelta | None:
         return None
     if not (match := re.fullmatch(r"(?a:(\d{1,6}))([smhdw]?)", text)) or (not match[2] and match[1] != "0"):
         raise WrongUse(f"-a refresh={text}: give an age such as 7d, 12h, 30m, or 0 for all.")
-    return timedelta(**{UNITS[match[2] or "s"]: int(match[1])})
+    age = timedelta(**{UNITS[match[2] or "s"]: int(match[1])})
+    if age > OLDEST:
+        raise WrongUse(f"-a refresh={text}: nothing is so old.")
+    return age

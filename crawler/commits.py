@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -173,17 +174,24 @@ def outcomes(store: Store, commit: Commit) -> Iterator[OutcomeLine]:
     return (OutcomeLine.parse(line) for line in lines(store, commit, "outcomes"))
 
 
-def lines(store: Store, commit: Commit, kind: str) -> Iterator[bytes]:
-    """The lines of one of a commit's files, none if it has none such; Damaged if it can't be read whole."""
+def lines(store: Store, commit: Commit, kind: str, *, counted: bool = True) -> Iterator[bytes]:
+    """The lines of one of a commit's files, none if it has none such; Damaged if it can't be read whole.
+
+    `counted`: also if they are not as many as the commit says, for a file that has become empty reads well.
+    """
     if (file := commit.file(kind)) is None:
         return
     if (stream := store.read(file.path)) is None:
         raise Damaged(f"{file.path} is missing, but commit {commit.n} names it")
     with closing(stream):
+        count = 0
         try:
-            yield from lines_of(_plain(stream, file))
-        except (OSError, EOFError) as error:
+            for count, line in enumerate(lines_of(_plain(stream, file)), 1):  # noqa: B007
+                yield line
+        except (OSError, EOFError, zlib.error) as error:
             raise Damaged(f"{file.path} can't be read: {error}") from error
+    if counted and count != file.count:
+        raise Damaged(f"{file.path} has {count} lines, commit {commit.n} says {file.count}")
 
 
 def _plain(stream: BinaryIO, file: File) -> BinaryIO:

@@ -42,10 +42,10 @@ class Ending:
             code = code_of(failure)
             safe = f"{str(failure).rstrip('.')}. What was committed is safe."
             return cls(code, safe if code == 6 else str(failure))
+        if reason == "start_error" or (reason == "finished" and bugs):
+            return cls(1, f"{took}, but our own code stumbled ({bugs} pages); the log has the tracebacks.")
         if reason != "finished":
             return cls(3, f"Ended early ({reason}) after {took}; all is committed, run again to go on.")
-        if bugs:
-            return cls(1, f"{took}, but our own code stumbled over {bugs} pages; the log has the tracebacks.")
         if missed:
             return cls(3, f"{took}; {missed} ids are held by another job: run again when it is done.")
         if failed := settled.get(Outcome.FAILED, 0):

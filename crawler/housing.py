@@ -107,6 +107,29 @@ class Housing:
         )
 
 
+LARGEST = 256 << 20  #: bytes of a body: `verify` holds a record in memory
+NUMBERS = (
+    *("HEAD_BYTES", "DECODED_BYTES", "PAGE_BYTES", "DOWNLOAD_MAXSIZE"),
+    *("CONCURRENT_REQUESTS", "CONCURRENT_REQUESTS_PER_DOMAIN"),
+)
+SECONDS = ("IDLE_SECONDS", "DOWNLOAD_TIMEOUT", "DOWNLOAD_DELAY", "RETRY_TIMES", "CLOSESPIDER_TIMEOUT")
+
+
+def check_numbers(settings: BaseSettings) -> None:
+    """WrongUse if a limit of the wire is no number: it would only show when every id had failed of it."""
+    for name in NUMBERS:
+        _number(settings, name)
+    for name in SECONDS:
+        try:
+            wrong = float(settings[name]) < 0
+        except (TypeError, ValueError):
+            wrong = True
+        if wrong:
+            raise WrongUse(f"{name} is {settings[name]!r}: give a number, 0 or more.")
+    if settings.getint("DOWNLOAD_MAXSIZE") > LARGEST:
+        raise WrongUse(f"DOWNLOAD_MAXSIZE is {settings['DOWNLOAD_MAXSIZE']!r}: the largest is {LARGEST}.")
+
+
 SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
 

@@ -48,7 +48,7 @@ DOWNLOAD_HANDLERS = {
 DOWNLOAD_TIMEOUT = 120  # default 180
 DOWNLOAD_MAXSIZE = 256 << 20  # default 1 GiB: no article is; what is longer is stored truncated
 TWISTED_REACTOR = "twisted.internet.asyncioreactor.AsyncioSelectorReactor"
-ASYNCIO_EVENT_LOOP = "uvloop.Loop"  # default asyncio's: a fifth slower (docs/SPEED.md)
+ASYNCIO_EVENT_LOOP = "uvloop.Loop"  # default asyncio's: a fifth slower
 
 # --- manners ---
 USER_AGENT = "anapress-archiver/0.1"  # the spider adds CONTACT

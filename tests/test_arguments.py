@@ -83,6 +83,10 @@ def test_a_name_that_we_do_not_know_is_refused_with_those_that_we_do() -> None:
         Arguments.of({"idz": "1"})
 
 
+def test_what_a_scheduler_tells_of_itself_is_no_argument_of_ours() -> None:
+    assert Arguments.of({"_job": "fb787138e8b511f1"}) == Arguments.of({})
+
+
 def test_ids_that_cannot_be_read_are_refused(tmp_path) -> None:
     with pytest.raises(WrongUse):
         Arguments.of({"ids": str(tmp_path / "missing.txt")}).wanted(NOW)

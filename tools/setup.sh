@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes .venv with exactly what requirements.lock names, and says what it installs.
+# Makes .venv with exactly what requirements-dev.lock names (a crawl and its tests), and says what it installs.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -21,6 +21,6 @@ if [ ! -x .venv/bin/python ] || ! .venv/bin/python -m pip --version >/dev/null 2
 	fi
 	say "made .venv with $(.venv/bin/python --version)"
 fi
-say "installing the packages of requirements.lock into .venv"
-.venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+say "installing the packages of requirements-dev.lock into .venv: what a crawl needs, and what its tests need"
+.venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
 touch .venv/.ready

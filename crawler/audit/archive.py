@@ -234,7 +234,10 @@ class _Auditor:
                 self._fault(Commit.key(commit.n), "", "it names no index, though its WARC has responses")
             return
         try:
-            given = [line.decode(errors="replace") for line in commits.lines(self._store, commit, "index")]
+            given = [
+                line.decode(errors="replace")
+                for line in commits.lines(self._store, commit, "index", counted=False)
+            ]
         except Damaged as error:
             self._fault(file.path, "", str(error))
             return

@@ -68,7 +68,7 @@ class Replay:
             self._fault(Commit.key(commit.n), "", str(error))
 
     def _items(self, commit: Commit) -> Iterator[bytes]:
-        return commits.lines(self._store, commit, "items")
+        return commits.lines(self._store, commit, "items", counted=False)
 
     def _item(self, commit: Commit, given: bytes | None, right: str, number: int) -> None:
         if given is None:

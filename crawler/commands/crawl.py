@@ -13,9 +13,9 @@ from scrapy.exceptions import UsageError
 from crawler import logs
 from crawler.arguments import Arguments
 from crawler.ending import Ending, code_of
-from crawler.errors import CrawlerError
+from crawler.errors import CrawlerError, WrongUse
 from crawler.extensions.archivist import Archivist
-from crawler.housing import Housing
+from crawler.housing import Housing, check_numbers
 from crawler.wire.address import ConnectTo
 from crawler.wire.dial import Proxy
 
@@ -37,6 +37,9 @@ class Command(Crawl):
         try:
             Arguments.of(opts.spargs)
             Housing.of(self.settings).open_store()
+            check_numbers(self.settings)
+            if args[0] not in self.crawler_process.spider_loader.list():
+                raise WrongUse(f"There is no spider {args[0]!r}: it is `scrapy crawl anapress`.")
             ConnectTo.parse(self.settings["CONNECT_TO"] or "")
             if proxy := self.settings["WIRE_PROXY"]:
                 Proxy.parse(proxy)

