@@ -271,6 +271,20 @@ def test_a_copy_that_was_killed_is_a_sound_beginning_and_goes_on(
     assert_is_a_beginning(copy, source)
 
 
+def test_the_last_commit_of_a_dead_copy_lasts_when_the_next_one_trusts_it(
+    good: House, points: Counter[str], tmp_path: Path
+) -> None:
+    """It died between the link and the sync of the folder, and no later commit brings that sync."""
+    source, copy = good.archive.folder, tmp_path / "disk" / "copied"
+    last = points["link"] - len([name for name in tree(source) if name.startswith(("runs/", "snapshots/"))])
+    assert copy_in_a_process(source, tmp_path, act="die", point="link", nth=last, after=True) == -9
+    newest = copy / Commit.key(len(good.archive.commits()))
+    assert newest.exists()
+    assert copy_in_a_process(source, tmp_path) == 0
+    cut(Journal(tmp_path / "journal"), tmp_path / "disk", Random(0), kinder=False)
+    assert newest.exists()
+
+
 def test_a_dead_copys_folder_in_the_spool_goes_with_the_next_one(house: House, target: Path) -> None:
     dead = house.folder / "spool" / "copy-dead"
     dead.mkdir(parents=True)
