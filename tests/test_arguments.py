@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 
 import pytest
 
@@ -12,15 +13,19 @@ from crawler.errors import WrongUse
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
+def nothing(url: str) -> BytesIO:
+    raise WrongUse(f"There is no object {url}.")
+
+
 def test_without_arguments_all_that_is_left_is_taken_and_links_are_followed() -> None:
     arguments = Arguments.of({})
-    wanted = arguments.wanted(NOW)
+    wanted = arguments.wanted(NOW, nothing)
     assert arguments.follow
     assert (wanted.ids, wanted.captured_before) == (None, None)
 
 
 def test_each_id_is_taken_once_however_it_was_written() -> None:
-    wanted = Arguments.of({"ids": "7,http://anapress.net/a/3,7"}).wanted(NOW)
+    wanted = Arguments.of({"ids": "7,http://anapress.net/a/3,7"}).wanted(NOW, nothing)
     assert wanted.ids is not None
     assert list(wanted.ids) == [3, 7]
 
@@ -28,7 +33,7 @@ def test_each_id_is_taken_once_however_it_was_written() -> None:
 def test_a_file_of_ids_is_read(tmp_path) -> None:
     path = tmp_path / "ids.txt"
     path.write_text("# ours\n5\nhttp://anapress.net/a/6\n")
-    wanted = Arguments.of({"ids": str(path)}).wanted(NOW)
+    wanted = Arguments.of({"ids": str(path)}).wanted(NOW, nothing)
     assert wanted.ids is not None
     assert list(wanted.ids) == [5, 6]
 
@@ -49,7 +54,7 @@ def test_links_may_be_left_alone() -> None:
     ],
 )
 def test_a_refresh_takes_what_was_captured_longer_ago(text, age) -> None:
-    assert Arguments.of({"refresh": text}).wanted(NOW).captured_before == NOW - age
+    assert Arguments.of({"refresh": text}).wanted(NOW, nothing).captured_before == NOW - age
 
 
 @pytest.mark.parametrize("text", ["", "7", "d", "-1d", "1.5d", "7 d", "٧d", "7y", "9999999d"])
@@ -89,4 +94,4 @@ def test_what_a_scheduler_tells_of_itself_is_no_argument_of_ours() -> None:
 
 def test_ids_that_cannot_be_read_are_refused(tmp_path) -> None:
     with pytest.raises(WrongUse):
-        Arguments.of({"ids": str(tmp_path / "missing.txt")}).wanted(NOW)
+        Arguments.of({"ids": str(tmp_path / "missing.txt")}).wanted(NOW, nothing)

@@ -211,3 +211,26 @@ def test_an_export_that_can_not_be_written_leaves_nothing(house: House) -> None:
     assert (ran.code, "Traceback" in ran.said) == (2, False)
     ran = house.scrapy("export")
     assert (ran.code, len(ran.said.splitlines())) == (2, 1)
+
+
+@pytest.mark.parametrize("kind", ["items", "outcomes", "index"])
+def test_a_file_that_has_become_empty_is_no_file_without_lines(house: House, kind: str) -> None:
+    """A disk that lies leaves such; gzip reads them well."""
+    emptied = house.archive.files(kind)[0]
+    emptied.write_bytes(b"")
+    lose_ledger(house)
+    command = ("export", "-") if kind == "items" else ("ids", "rebuild")
+    ran = house.scrapy(*command)
+    assert (ran.code, emptied.name in ran.last) == (6, True), ran.said
+
+
+def test_an_archive_that_has_lost_its_card_gets_no_new_one(house: House) -> None:
+    (house.archive.folder / "archive.json").unlink()
+    ran = house.crawl([STATIC])
+    assert (ran.code, "has commits, but no archive.json" in ran.last) == (6, True), ran.said
+    assert not (house.archive.folder / "archive.json").exists()
+
+
+def test_a_spider_that_is_not_there_is_told_in_a_sentence(house: House) -> None:
+    ran = house.scrapy("crawl", "anapres")
+    assert (ran.code, len(ran.said.splitlines())) == (2, 1), ran.said
