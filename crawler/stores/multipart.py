@@ -6,7 +6,6 @@ The journal is a JSON line that says which upload it is, then one line a part th
 
 from __future__ import annotations
 
-import io
 import json
 import os
 from base64 import b64encode
@@ -21,11 +20,10 @@ from botocore.exceptions import ClientError
 from crawler.disk import Disk, make_folder
 from crawler.errors import StoreError
 from crawler.stores.answer import whole
+from crawler.stores.ranged import Ranged
 from crawler.stores.refusal import code
 
 if TYPE_CHECKING:
-    from collections.abc import Buffer  # type: ignore[attr-defined]
-
     from mypy_boto3_s3 import S3Client
 
 PARTS = 9_000  #: S3 takes 10,000
@@ -42,33 +40,16 @@ class Upload:
     upload_id: str
 
 
-class Part(io.RawIOBase):
+class Part(Ranged):
     """Some bytes of a file, as a file: what boto3 sends without holding it in memory."""
 
     def __init__(self, file: BinaryIO, start: int, length: int) -> None:
-        self._file, self._start, self._length, self._at = file, start, length, 0
+        super().__init__(length)
+        self._file, self._start = file, start
 
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._length}[whence]
-        self._at = max(base + offset, 0)
-        return self._at
-
-    def readinto(self, buffer: Buffer) -> int:
-        view = memoryview(buffer).cast("B")
+    def _read(self, wanted: int) -> bytes:
         self._file.seek(self._start + self._at)
-        data = self._file.read(max(min(len(view), self._length - self._at), 0))
-        view[: len(data)] = data
-        self._at += len(data)
-        return len(data)
+        return self._file.read(wanted)
 
 
 class Multipart:

@@ -6,15 +6,13 @@ import io
 import time
 from collections.abc import Callable
 from contextlib import closing
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import Protocol, cast
 
 from botocore.exceptions import HTTPClientError, IncompleteReadError, ResponseStreamingError
 from urllib3.exceptions import HTTPError
 
 from crawler.errors import StoreError
-
-if TYPE_CHECKING:
-    from collections.abc import Buffer  # type: ignore[attr-defined]
+from crawler.stores.ranged import Ranged
 
 WINDOW = 8 << 20  #: bytes asked for at once: a long read is not one long connection
 BUFFER = 64 << 10
@@ -33,38 +31,14 @@ Fetch = Callable[[int, int], Body]
 """The bytes from start to end (exclusive) of one version of the object, as they come."""
 
 
-class ObjectStream(io.RawIOBase):
+class ObjectStream(Ranged):
     """Reads an object of a known size window by window."""
 
     def __init__(self, fetch: Fetch, size: int, first: Body | None = None) -> None:
-        self._fetch, self._size = fetch, size
-        self._at = 0
+        super().__init__(size)
+        self._fetch = fetch
         self._body, self._body_at, self._body_end = first, 0, min(WINDOW, size)
         self._attempts = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
-        self._at = max(base + offset, 0)
-        return self._at
-
-    def readinto(self, buffer: Buffer) -> int:
-        view = memoryview(buffer).cast("B")
-        wanted = min(len(view), self._size - self._at)
-        if wanted <= 0:
-            return 0
-        data = self._read(wanted)
-        view[: len(data)] = data
-        self._at += len(data)
-        return len(data)
 
     def close(self) -> None:
         self._drop()
