@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
@@ -23,7 +22,6 @@ from crawler.runs import Run
 from crawler.segment import sealed
 from crawler.spool import Spool
 
-logger = logging.getLogger(__name__)
 BATCH = 256  #: leases taken at once
 NO_IDS = "The archive knows no ids yet. Give some: `-a ids=203367206718582`, or `scrapy ids add FILE`."
 Clock = Callable[[], datetime]
