@@ -19,6 +19,7 @@ hence before it; Unicode promises that NFKC of assigned characters never changes
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from hashlib import sha256
 from unicodedata import normalize
 
@@ -35,6 +36,7 @@ _DIGITS = str.maketrans("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹", "0123456789"
 _FOREIGN_DIGIT = re.compile("[٠-٩۰-۹]")
 
 
+@lru_cache(maxsize=16)  # hash and letters of one text are wanted right after each other
 def normalised(text: str) -> str:
     """The text in n1: what two texts must have in common to be the same."""
     text = normalize("NFKC", _GONE.sub("", normalize("NFKC", text)))

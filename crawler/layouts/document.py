@@ -169,32 +169,39 @@ class _Walk:
             role = _ROLE.get(node.tag_id, _INLINE)
             if role == _TEXT:
                 self._say(node.text_content or "")
-            elif (role := self._enter(node, role)) != _SKIP and (child := node.first_child) is not None:
-                path.append((node, role))
-                node = child
-                continue
-            elif role in _LEFT:
-                self._leave(role)
+            else:
+                if role != _INLINE or self.styled:
+                    role = self._enter(node, role)
+                if role != _SKIP and (child := node.first_child) is not None:
+                    path.append((node, role))
+                    node = child
+                    continue
+                if role in _LEFT:
+                    self._leave(role)
             node = node.next
 
     def _say(self, text: str) -> None:
-        self.pieces.append(text)
-        if self.in_link:
-            self.linked += len(text.strip())
+        if self.pieces or not text.isspace():  # what stands between two tags is mostly a new line
+            self.pieces.append(text)
+            if self.in_link:
+                self.linked += len(text.strip())
 
     def _enter(self, node: LexborNode, role: int) -> int:
         """Begins an element; says as what it is to be taken."""
         if self.styled and (shown := self.styled.get(node.mem_id)) is not None and role != _LINK:
             role = shown
-        if role in _BLOCKS:
-            self._open(apart=role == _APART)
-        elif role == _BREAK:
-            self._flush(1)
+        if role == _BLOCK:
+            self._open(apart=False)
         elif role == _LINK:
             self.in_link = True
             self.page.links.append(Link(node, len(self.page.blocks)))
+        elif role == _BREAK:
+            self._flush()
+            self.breaks = min(self.breaks + 1, HARD)
         elif role == _PICTURE:
             self.page.pictures.append(Picture(node, len(self.page.blocks), self.in_link))
+        elif role == _APART:
+            self._open(apart=True)
         return role
 
     def _leave(self, role: int) -> None:
@@ -204,27 +211,29 @@ class _Walk:
             self._close()
 
     def _open(self, *, apart: bool) -> None:
-        self._flush(HARD)
+        if self.pieces:
+            self._flush()
+        self.breaks = HARD
         elements = self.page.elements
         apart = apart or (bool(elements) and elements[self.element].apart)
         elements.append(Element(self.element, len(self.page.blocks), apart))
         self.element = len(elements) - 1
 
     def _close(self) -> None:
-        self._flush(HARD)
+        if self.pieces:
+            self._flush()
+        self.breaks = HARD
         done = self.page.elements[self.element]
         done.last = len(self.page.blocks)
         self.element = done.parent
 
-    def _flush(self, breaks: int) -> None:
-        """Ends the block that was being read, if it says anything, with these breaks after it."""
-        if self.pieces:
-            if text := folded("".join(self.pieces)):
-                self.page.blocks.append(Block(text, self.element, self.linked, self.breaks))
-                self.breaks = 0
-            self.pieces.clear()
-            self.linked = 0
-        self.breaks = HARD if breaks == HARD else min(self.breaks + 1, HARD)
+    def _flush(self) -> None:
+        """Ends the block that was being read, if it says anything."""
+        if text := folded("".join(self.pieces)):
+            self.page.blocks.append(Block(text, self.element, self.linked, self.breaks))
+            self.breaks = 0
+        self.pieces.clear()
+        self.linked = 0
 
 
 def _styled(tree: LexborHTMLParser) -> dict[int, int]:
