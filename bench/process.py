@@ -1,0 +1,110 @@
+"""A program run to its end, and what it took: wall time, CPU time and memory, its children's with it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.request import urlopen
+
+CHECKOUT = Path(__file__).parents[1]
+EVERY = 0.05  # seconds between two looks at the memory
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+@dataclass(frozen=True, slots=True)
+class Took:
+    """What a run cost."""
+
+    seconds: float
+    cpu: float  #: seconds of all its processes
+    memory: int  #: bytes, the highest sum over its processes; what they share counts in each
+
+
+def run(command: Sequence[str], cwd: Path) -> Took:
+    """Run it; RuntimeError with what it said if it failed."""
+    began = time.perf_counter()
+    process = subprocess.Popen(  # noqa: S603
+        command,
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    with _watched(process.pid) as peak:
+        assert process.stdout is not None
+        said = process.stdout.read().decode()
+        _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - began
+    process.stdout.close()
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}:\n{said[-4000:]}")
+    return Took(seconds, usage.ru_utime + usage.ru_stime, peak[0])
+
+
+def first_request(command: Sequence[str], cwd: Path, port: int) -> float:
+    """Seconds from the start of the program to its first request for a page of bench.site at that port."""
+    _first_page(port)
+    began = time.time()
+    run(command, cwd)
+    return _first_page(port) - began
+
+
+def _first_page(port: int) -> float:
+    """When the first page since the last such question was asked for."""
+    with urlopen(f"http://127.0.0.1:{port}/first", timeout=10) as answer:
+        return float(answer.read())
+
+
+@contextmanager
+def serving(module: str, *arguments: str) -> Iterator[int]:
+    """A module of ours that serves, until the block ends; its port, which it prints first."""
+    command = [sys.executable, "-m", module, *arguments]
+    process = subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE)  # noqa: S603
+    assert process.stdout is not None
+    try:
+        yield int(process.stdout.readline())
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@contextmanager
+def _watched(pid: int) -> Iterator[list[int]]:
+    peak, over = [0], threading.Event()
+
+    def watch() -> None:
+        while not over.wait(EVERY):
+            peak[0] = max(peak[0], sum(map(_resident, _family(pid))))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield peak
+    finally:
+        over.set()
+        watcher.join()
+
+
+def _family(pid: int) -> Iterator[int]:
+    yield pid
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:  # it has ended
+        return
+    for child in children:
+        yield from _family(int(child))
+
+
+def _resident(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
+    except OSError:
+        return 0
