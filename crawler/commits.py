@@ -18,6 +18,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Protocol, Self, cast
 
+from zlib_ng import gzip_ng
+
 from crawler import cdxj
 from crawler.decisions import Decider, Decision
 from crawler.disk import Disk
@@ -260,7 +262,7 @@ class _Lines:
     def __enter__(self) -> Self:
         self._disk.remove(self.path)
         self._file: BinaryIO = self._disk.open(self.path)
-        self._gzip = gzip.GzipFile(filename="", mode="wb", fileobj=self._file, compresslevel=6, mtime=0)
+        self._gzip = gzip_ng.GzipNGFile(filename="", mode="wb", fileobj=self._file, compresslevel=6, mtime=0)
         return self
 
     def write(self, line: str) -> None:

@@ -12,6 +12,8 @@ import zlib
 from contextlib import closing
 from pathlib import Path
 
+from zlib_ng import gzip_ng
+
 from crawler.disk import Disk
 from crawler.ledger import Ledger
 from crawler.stores import Store
@@ -41,7 +43,7 @@ def save(ledger: Ledger, store: Store, folder: Path, disk: Disk) -> None:
         _clear(plain, packed)
         n = ledger.dump(plain)
         with plain.open("rb") as source, disk.open(packed) as file:
-            target = gzip.GzipFile("", "wb", LEVEL, file, mtime=0)
+            target = gzip_ng.GzipNGFile("", "wb", LEVEL, file, mtime=0)
             shutil.copyfileobj(source, target, 1 << 20)
             target.close()
             disk.sync(file)
