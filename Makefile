@@ -32,7 +32,9 @@ ceph: $(READY)  ## the store's tests once more, on Ceph's radosgw; gets it from 
 	@$(PY) -m tests.s3.ceph
 	S3_JUDGE=ceph $(PY) -m pytest tests/test_stores.py -q
 
-bench: $(READY)  ## the ledger's figures, and those of a start from nothing
+bench: $(READY)  ## beside bare Scrapy, scrapy-webarchive and wget; verify; the ledger; a start from nothing
+	$(PY) -m bench.speed --write
+	$(PY) -m bench.verify
 	$(PY) -m bench.ledger
 	$(PY) -m bench.start
 
