@@ -55,7 +55,8 @@ def timed(name: str, step: partial[None]) -> float:
 
 def begin(store: Store, file: Path, *, seeded: bool = False) -> None:
     """What a start does before its first lease."""
-    ledger = open_ledger(f"sqlite://{file}", partial(snapshots.fetch, store) if seeded else None)
+    seed = partial(snapshots.fetch, store) if seeded else None
+    ledger = open_ledger(f"sqlite://{file}", seed, partial(commits.follow, store))
     ledger.bind(HOME)
     commits.follow(store, ledger)
     ledger.close()
