@@ -239,7 +239,7 @@ def _attempt(
     with _Lines(paths["items"], disk) as items, _Lines(paths["outcomes"], disk) as outcomes:
         for decision in contribution.decisions(Decider(ledger)):
             outcomes.write(str(decision.outcome))
-            kind = decision.outcome.outcome.value
+            kind = decision.outcome.outcome
             counts[kind] = counts.get(kind, 0) + 1
             if decision.item is not None:
                 items.write(decision.item)
