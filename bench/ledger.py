@@ -44,7 +44,8 @@ def main() -> None:
 def add(folder: Path, count: int) -> None:
     """What a user does with a list of so many ids."""
     file = folder / "ids.txt"
-    file.write_text("".join(f"{FIRST + STEP * i}\n" for i in range(count)))
+    with file.open("w") as listed:
+        listed.writelines(f"{FIRST + STEP * i}\n" for i in range(count))
     command = [sys.executable, "-m", "scrapy", "ids", "add", str(file), "-s", f"ARCHIVE_URL={folder}/archive"]
     subprocess.run(command, check=True)  # noqa: S603
 
