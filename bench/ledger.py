@@ -1,4 +1,7 @@
-"""How fast the ledger is, and that it stays so: python -m bench.ledger [--ids 1000000]"""
+"""How fast the ledger is, and that it stays so: python -m bench.ledger [--ids 1000000]
+
+First `scrapy ids add FILE` as a user runs it, into a new archive; then the ledger alone.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,14 @@ import argparse
 import hashlib
 import resource
 import statistics
+import subprocess
+import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from uuid import UUID
 
 from crawler.items import ArticleId, Lease, Outcome, RecordRef, Stored
 from crawler.ledger.sqlite import SqliteLedger
@@ -27,11 +33,38 @@ def main() -> None:
     parser.add_argument("--folder", help="where the ledgers are made; default: the system's temporary folder")
     options = parser.parse_args()
     with TemporaryDirectory(dir=options.folder) as folder:
+        clocked(f"scrapy ids add FILE, {options.ids:,} ids", lambda: add(Path(folder), options.ids))
         small = measure(Path(folder, "small.db"), 10_000)
         large = measure(Path(folder, "large.db"), options.ids)
     for name in small:
         say(f"{name}, ratio", large[name] / small[name], "")
     say("peak memory of this process", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, "MB")
+
+
+def add(folder: Path, count: int) -> None:
+    """What a user does with a list of so many ids."""
+    file = folder / "ids.txt"
+    with file.open("w") as listed:
+        listed.writelines(f"{FIRST + STEP * i}\n" for i in range(count))
+    command = [sys.executable, "-m", "scrapy", "ids", "add", str(file), "-s", f"ARCHIVE_URL={folder}/archive"]
+    subprocess.run(command, check=True)  # noqa: S603
+
+
+def clocked(name: str, step: Callable[[], object]) -> float:
+    """Run it; the seconds that it took, of the clock and of the processor."""
+    began, used = time.perf_counter(), cpu()
+    step()
+    say(name, seconds := time.perf_counter() - began, "s")
+    say("  of the processor", cpu() - used, "s")
+    return seconds
+
+
+def cpu() -> float:
+    """Seconds of the processor that this process and those that it ran have used."""
+    return sum(
+        usage.ru_utime + usage.ru_stime
+        for usage in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    )
 
 
 def measure(path: Path, count: int) -> dict[str, float]:
@@ -67,7 +100,7 @@ def round_trip(ledger: SqliteLedger) -> float:
     leases = ledger.lease("w", BATCH)
     leased = time.perf_counter() - began
     n = ledger.n() + 1
-    lines, records = list(outcomes(leases)), list(stored(leases, f"segment-{n}"))
+    lines, records = list(outcomes(leases, f"segment-{n}")), list(stored(leases, f"segment-{n}"))
     began = time.perf_counter()
     ledger.apply(n, f"segment-{n}", AT, lines, records)
     return leased + time.perf_counter() - began
@@ -75,17 +108,23 @@ def round_trip(ledger: SqliteLedger) -> float:
 
 def settle(ledger: SqliteLedger, leases: Sequence[Lease]) -> None:
     n = ledger.n() + 1
-    ledger.apply(n, f"segment-{n}", AT, outcomes(leases), stored(leases, f"segment-{n}"))
+    segment = f"segment-{n}"
+    ledger.apply(n, segment, AT, outcomes(leases, segment), stored(leases, segment))
 
 
-def outcomes(leases: Sequence[Lease]) -> Iterator[OutcomeLine]:
-    for lease in leases:
+def outcomes(leases: Sequence[Lease], segment: str) -> Iterator[OutcomeLine]:
+    for lease, page in zip(leases, stored(leases, segment), strict=True):
         text = hashlib.sha256(b"text %d" % lease.id).hexdigest()
         yield OutcomeLine(
             id=str(lease.id),
             url=f"http://anapress.net/a/{lease.id}",
             outcome=Outcome.ARTICLE,
+            status=200,
+            record=page.record,
             take=lease.take,
+            attempts=1,
+            source="live",
+            found="list",
             content_hash=f"n1:sha256:{text}",
             version=1,
             captured_at=AT,
@@ -100,8 +139,8 @@ def stored(leases: Sequence[Lease], segment: str) -> Iterator[Stored]:
             warc=f"warcs/{segment}.warc.gz",
             offset=lease.id % 2**30,
             length=15_000,
-            record_id=f"<urn:uuid:{sha256[:16].hex()}>",
-            payload_digest=None,
+            record_id=f"<urn:uuid:{UUID(bytes=sha256[:16])}>",
+            payload_digest="sha1:ACBNJEIIKHFL6YLU5NWBOLMPDLHQ2QDF",
         )
         url = f"http://anapress.net/a/{lease.id}"
         yield Stored(sha256=sha256, length=51_500, record=record, url=url, date=AT)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import resource
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,7 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import UUID
 
-from bench.ledger import FIRST, STEP, outcomes, say, stored
+from bench.ledger import FIRST, STEP, clocked, outcomes, say, stored
 from crawler import cdxj, commits, snapshots
 from crawler.decisions import Decider, Decision
 from crawler.disk import Disk
@@ -37,25 +36,19 @@ def main() -> None:
         folder = Path(name)
         store = open_store(str(folder / "archive"), Disk())
         fill(store, folder, options.outcomes)
-        alone = timed(
+        alone = clocked(
             f"{options.outcomes:,} outcomes from the log alone", partial(begin, store, folder / "1.db")
         )
         with_snapshot(store, folder)
-        grown = timed("the same from a snapshot", partial(begin, store, folder / "2.db", seeded=True))
+        grown = clocked("the same from a snapshot", partial(begin, store, folder / "2.db", seeded=True))
         say("log alone, ratio", alone / grown, "")
         say("peak memory of this process", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, "MB")
 
 
-def timed(name: str, step: partial[None]) -> float:
-    began = time.perf_counter()
-    step()
-    say(name, seconds := time.perf_counter() - began, "s")
-    return seconds
-
-
 def begin(store: Store, file: Path, *, seeded: bool = False) -> None:
     """What a start does before its first lease."""
-    ledger = open_ledger(f"sqlite://{file}", partial(snapshots.fetch, store) if seeded else None)
+    seed = partial(snapshots.fetch, store) if seeded else None
+    ledger = open_ledger(f"sqlite://{file}", seed, partial(commits.follow, store))
     ledger.bind(HOME)
     commits.follow(store, ledger)
     ledger.close()
@@ -63,7 +56,7 @@ def begin(store: Store, file: Path, *, seeded: bool = False) -> None:
 
 def with_snapshot(store: Store, folder: Path) -> None:
     ledger = open_ledger(f"sqlite://{folder / '1.db'}")
-    timed("a snapshot of it", partial(snapshots.save, ledger, store, folder, Disk()))
+    clocked("a snapshot of it", partial(snapshots.save, ledger, store, folder, Disk()))
     ledger.close()
     for key, size in store.list(snapshots.FOLDER):
         say(key, size / 1e6, "MB")
@@ -98,7 +91,7 @@ class Filled:
         index.unlink()
 
     def decisions(self, decider: Decider) -> Iterator[Decision]:  # noqa: ARG002
-        return (Decision(line) for line in outcomes(self.leases))
+        return (Decision(line) for line in outcomes(self.leases, self.segment))
 
     def _index(self) -> Iterator[str]:
         for each in stored(self.leases, self.segment):
@@ -107,7 +100,7 @@ class Filled:
                     url=each.url,
                     mime="text/html",
                     status=200,
-                    digest="sha1:ACBNJEIIKHFL6YLU5NWBOLMPDLHQ2QDF",
+                    digest=str(each.record.payload_digest),
                     length=each.record.length,
                     offset=each.record.offset,
                     filename=f"{self.segment}.warc.gz",

@@ -8,10 +8,10 @@ does). Lines are sorted by bytes in their file.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from hashlib import sha256
 
-import orjson
+from msgspec import MsgspecError, Struct
+from msgspec.json import Decoder
 from surt import surt
 
 from crawler.errors import Damaged
@@ -26,13 +26,11 @@ _KEYS = (
     *("url", "mime", "status", "digest", "length", "offset", "filename"),
     *("sha256", "size", "id", "date"),
 )
-_NUMBERS = ("status", "length", "offset", "size")
 _MIME_END = re.compile(r"[;\s]")
 _NOT_A_DIGIT = re.compile(r"[^0-9]")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One line of the index."""
 
     url: str
@@ -115,14 +113,17 @@ def entry_of(record: Record, filename: str, original: Stored | None = None) -> E
         raise Damaged(f"offset {record.offset}: the record's header lacks {error}") from error
 
 
-def parse(line: str) -> Entry:
+_entry = Decoder(Entry, strict=False).decode  # numbers stand as strings
+
+
+def parse(line: bytes) -> Entry:
     """The line read back; Damaged if it lacks what is ours. That it is right, only its record can show."""
     try:
-        raw = orjson.loads(line.split(" ", 2)[2])
-        bytes.fromhex(raw["sha256"])
-        return Entry(**raw | {key: int(raw[key]) for key in _NUMBERS})
-    except (ValueError, TypeError, LookupError) as error:
+        entry = _entry(line.split(b" ", 2)[2])
+        bytes.fromhex(entry.sha256)
+    except (MsgspecError, ValueError, LookupError) as error:
         raise Damaged(f"an index line can't be read: {line[:200]!r}: {error!r}") from error
+    return entry
 
 
 def stored(entry: Entry, segment: str) -> Stored | None:

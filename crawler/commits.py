@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from io import BufferedReader, BufferedWriter, RawIOBase
 from pathlib import Path
-from typing import BinaryIO, Protocol, Self, cast
+from typing import BinaryIO, Protocol, Self, TypeVar, cast
 
 from zlib_ng import gzip_ng
 
@@ -25,10 +26,11 @@ from crawler.decisions import Decider, Decision
 from crawler.disk import Disk
 from crawler.errors import Damaged, LedgerError
 from crawler.items import Stored
-from crawler.ledger import Ledger
+from crawler.ledger import Follower, Ledger
 from crawler.lines import OutcomeLine, canonical, lines_of
 from crawler.stores import Store
 
+T = TypeVar("T")
 FOLDER = "commits/"
 PLACES = {
     "warc": "warcs/{segment}.warc.gz",
@@ -135,7 +137,7 @@ def log(store: Store, start: int = 1) -> Iterator[Commit]:
         n += 1
 
 
-def follow(store: Store, ledger: Ledger) -> int:
+def follow(store: Store, ledger: Follower) -> int:
     """Bring the ledger to the newest commit; its number."""
     applied = ledger.n()
     if applied and read(store, applied) is None:
@@ -173,7 +175,7 @@ def commit(
 
 def outcomes(store: Store, commit: Commit) -> Iterator[OutcomeLine]:
     """The outcome lines of a commit."""
-    return (OutcomeLine.parse(line) for line in lines(store, commit, "outcomes"))
+    return _parsed(OutcomeLine.parse, store, commit, "outcomes")
 
 
 def lines(store: Store, commit: Commit, kind: str, *, counted: bool = True) -> Iterator[bytes]:
@@ -197,12 +199,22 @@ def lines(store: Store, commit: Commit, kind: str, *, counted: bool = True) -> I
 
 
 def _plain(stream: BinaryIO, file: File) -> BinaryIO:
-    return cast("BinaryIO", gzip.GzipFile(fileobj=stream)) if file.path.endswith(".gz") else stream
+    if not file.path.endswith(".gz"):
+        return stream
+    return BufferedReader(cast("RawIOBase", gzip.GzipFile(fileobj=stream)), 1 << 16)
+
+
+def _parsed(parse: Callable[[bytes], T], store: Store, commit: Commit, kind: str) -> Iterator[T]:
+    for number, line in enumerate(lines(store, commit, kind), 1):
+        try:
+            yield parse(line)
+        except Damaged as error:
+            raise Damaged(f"{place(kind, commit.segment, commit.n)}, line {number}: {error}") from error
 
 
 def _stored(store: Store, commit: Commit) -> Iterator[Stored]:
-    for line in lines(store, commit, "index"):
-        if (stored := cdxj.stored(cdxj.parse(line.decode()), commit.segment)) is not None:
+    for entry in _parsed(cdxj.parse, store, commit, "index"):
+        if (stored := cdxj.stored(entry, commit.segment)) is not None:
             yield stored
 
 
@@ -229,7 +241,7 @@ def _attempt(
     with _Lines(paths["items"], disk) as items, _Lines(paths["outcomes"], disk) as outcomes:
         for decision in contribution.decisions(Decider(ledger)):
             outcomes.write(str(decision.outcome))
-            kind = decision.outcome.outcome.value
+            kind = decision.outcome.outcome
             counts[kind] = counts.get(kind, 0) + 1
             if decision.item is not None:
                 items.write(decision.item)
@@ -262,7 +274,8 @@ class _Lines:
     def __enter__(self) -> Self:
         self._disk.remove(self.path)
         self._file: BinaryIO = self._disk.open(self.path)
-        self._gzip = gzip_ng.GzipNGFile(filename="", mode="wb", fileobj=self._file, compresslevel=6, mtime=0)
+        packed = gzip_ng.GzipNGFile(filename="", mode="wb", fileobj=self._file, compresslevel=6, mtime=0)
+        self._gzip = BufferedWriter(cast("RawIOBase", packed), 1 << 16)
         return self
 
     def write(self, line: str) -> None:

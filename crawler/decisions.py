@@ -69,7 +69,7 @@ class Decider:
         standing = self._standing(id)
         if standing.takes == takes and not standing.left:
             self._standings[id] = replace(standing, left=True)
-            yield Decision(replace(known_line(id, None), reason=REQUEUED, take=takes))
+            yield Decision(known_line(id, None, reason=REQUEUED, take=takes))
 
     def _current(self, draft: Draft) -> Draft | None:
         standing = self._standing(draft.id)
@@ -128,9 +128,11 @@ class Decider:
         return self._known.original(text) or self._originals.get(text)
 
 
-def known_line(id: ArticleId, found: str | None) -> OutcomeLine:
+def known_line(id: ArticleId, found: str | None, *, reason: str | None = None, take: int = 0) -> OutcomeLine:
     """The line that makes an id known to the log."""
-    return OutcomeLine(id=str(id), url=url_of(id), outcome=Outcome.KNOWN, found=found)
+    return OutcomeLine(
+        id=str(id), url=url_of(id), outcome=Outcome.KNOWN, reason=reason, take=take, found=found
+    )
 
 
 def _item(draft: Draft, version: int) -> str:

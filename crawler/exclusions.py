@@ -10,16 +10,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
-import orjson
+from msgspec.json import Decoder
 
 from crawler.disk import Disk
 from crawler.errors import Damaged, StoreError
 from crawler.items import ArticleId
-from crawler.lines import canonical
+from crawler.lines import canonical, strictly
 from crawler.site import article_id
 from crawler.stores import Store
 
@@ -42,23 +41,16 @@ class Exclusion:
         """The line in the file, without its end."""
         return canonical(self)
 
-    @classmethod
-    def parse(cls, line: bytes) -> Self:
+    @staticmethod
+    def parse(line: bytes) -> Exclusion:
         """The line read back; ValueError if it is not in the one form that a line has."""
-        raw = orjson.loads(line)
-        if not isinstance(raw, dict) or tuple(raw) != FIELDS:
-            raise ValueError(f"its keys are not {', '.join(FIELDS)}")
-        exclusion = cls(**raw)
-        if [type(raw[name]) for name in FIELDS] != [str, bool, str, str, str]:
-            raise ValueError("a value is of the wrong kind")
+        exclusion = strictly(_exclusion, line)
         if str(article_id(exclusion.id)) != exclusion.id:
             raise ValueError(f"{exclusion.id[:80]!r} is no id")
-        if str(exclusion).encode() != line:
-            raise ValueError("it is not canonical JSON")
         return exclusion
 
 
-FIELDS = tuple(field.name for field in fields(Exclusion))
+_exclusion = Decoder(Exclusion).decode
 Change = Callable[[Sequence[Exclusion]], Sequence[Exclusion]]
 
 

@@ -9,7 +9,7 @@ from typing import BinaryIO, Self
 
 from scrapy.settings import SETTINGS_PRIORITIES, BaseSettings
 
-from crawler import snapshots
+from crawler import commits, snapshots
 from crawler.disk import Disk, open_disk
 from crawler.errors import WrongUse
 from crawler.ledger import Ledger, open_ledger
@@ -86,8 +86,9 @@ class Housing:
         return stream
 
     def open_ledger(self, store: Store) -> Ledger:
-        """The ledger of the archive in the store; a new one begins with the newest snapshot."""
-        return open_ledger(self.ledger, partial(snapshots.fetch, store) if self.remote else None)
+        """The ledger of the archive in the store; a new one is made of the newest snapshot and the log."""
+        seed = partial(snapshots.fetch, store) if self.remote else None
+        return open_ledger(self.ledger, seed, partial(commits.follow, store))
 
     def ledger_file(self) -> Path:
         """Where the SQLite ledger lies; WrongUse if it is none."""

@@ -104,7 +104,7 @@ def _text(line: bytes, where: str) -> str:
         text = line.decode("utf-8").removeprefix("\ufeff").strip()
     except UnicodeDecodeError as error:
         raise WrongUse(f"{where} is not UTF-8: {_shown(repr(line))}. {FORM}") from error
-    return COMMENT.sub("", text)
+    return COMMENT.sub("", text) if "#" in text else text
 
 
 def _id(text: str, where: str) -> ArticleId:

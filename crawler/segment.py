@@ -14,7 +14,8 @@ from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
-import orjson
+from msgspec import DecodeError
+from msgspec.json import decode
 
 from crawler import cdxj, warc
 from crawler.commits import place
@@ -160,7 +161,7 @@ class Sealed:
             yield "index", self.index, place("index", self.segment), count
 
     def decisions(self, decider: Decider) -> Iterator[Decision]:
-        entries = (orjson.loads(line) for line in _lines(self.journal))
+        entries = (decode(line) for line in _lines(self.journal))
         return decider.decide(Draft.read(entry["draft"]) for entry in entries if "draft" in entry)
 
 
@@ -199,8 +200,8 @@ def _cut(journal: Path, disk: Disk) -> dict[str, int]:
     for line in _lines(journal):
         end += len(line)
         try:
-            entry = orjson.loads(line) if line.endswith(b"\n") else None
-        except ValueError:
+            entry = decode(line) if line.endswith(b"\n") else None
+        except (DecodeError, UnicodeDecodeError):
             entry = None
         if not isinstance(entry, dict):
             break
@@ -217,7 +218,7 @@ def _cut(journal: Path, disk: Disk) -> dict[str, int]:
 
 
 def _write_index(journal: Path, index: Path, disk: Disk) -> None:
-    entries = (orjson.loads(line) for line in _lines(journal)) if journal.exists() else ()
+    entries = (decode(line) for line in _lines(journal)) if journal.exists() else ()
     lines = sorted(entry["index"].encode() + b"\n" for entry in entries if "index" in entry)
     disk.remove(index)
     with disk.open(index) as file:

@@ -18,7 +18,7 @@ _HOST = r"(?i:(?:www\.)?anapress\.net\.?)"
 _ORIGIN = rf"(?:(?i:http)://{_HOST}(?::80)?|(?i:https)://{_HOST}(?::443)?)"
 _PATH = r"/a/([1-9][0-9]{0,18})/?"
 _REST = r"(?:[?#][^\x00-\x20\x7f]*)?"
-_BARE = re.compile(r"[1-9][0-9]{0,18}")
+_BARE = re.compile(r"([1-9][0-9]{0,18})")
 _ARTICLE = re.compile(rf"{_ORIGIN}{_PATH}{_REST}")
 
 _BASE = re.compile(rb"""<base\b[^>]*?\bhref\s*=\s*["']?([^"'\s>]+)""", re.IGNORECASE)
@@ -33,11 +33,10 @@ _HOMES = re.compile(r"/?|/(?:index|default|home)(?:\.[a-z]{3,5})?/?", re.IGNOREC
 def article_id(text: str) -> ArticleId | None:
     """The id that a bare number or an article's URL names, None where it is neither."""
     text = text.strip(" \t\r\n")
-    found = _ARTICLE.fullmatch(text)
-    digits = found[1] if found else text
-    if not _BARE.fullmatch(digits) or int(digits) > _MOST:
+    found = _BARE.fullmatch(text) or _ARTICLE.fullmatch(text)
+    if not found or (number := int(found[1])) > _MOST:
         return None
-    return ArticleId(int(digits))
+    return ArticleId(number)
 
 
 def url_of(article: ArticleId) -> str:

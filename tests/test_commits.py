@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from random import Random
@@ -483,10 +484,11 @@ def test_a_304_that_settles_a_take_names_a_record_of_its_url_with_the_text_that_
 def test_a_ledger_made_anew_says_what_the_one_that_lived_says(explored, tmp_path) -> None:
     world, _ = explored
     store = LocalStore(world.archive, Disk())
-    with closing(world.ledger()) as lived, closing(SqliteLedger(tmp_path / "new.db")) as new:
+    filled = SqliteLedger(tmp_path / "filled.db", fill=partial(commits.follow, store))
+    with closing(world.ledger()) as lived, closing(SqliteLedger(tmp_path / "new.db")) as new, closing(filled):
         commits.follow(store, lived)
         commits.follow(store, new)
-        assert _said(lived, store) == _said(new, store)
+        assert _said(lived, store) == _said(new, store) == _said(filled, store)
 
 
 def _said(ledger: SqliteLedger, store: LocalStore) -> list[object]:

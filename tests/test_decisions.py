@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
-import orjson
+import msgspec
 import pytest
 
 from crawler.decisions import SHORT, Decider, Decision, known_line
@@ -286,4 +286,4 @@ def test_a_known_line_carries_the_ids_own_url() -> None:
 def test_a_draft_reads_back_as_it_was_spooled() -> None:
     for result in (TEXT, FAILED, None):
         made = draft(1, 1, result, found=(2, 3))
-        assert Draft.read(orjson.loads(canonical(made))) == made
+        assert Draft.read(msgspec.json.decode(canonical(made))) == made

@@ -685,15 +685,35 @@ def test_a_newer_program_s_ledger_is_refused(file) -> None:
         SqliteLedger(file)
 
 
-def test_an_older_program_s_ledger_is_brought_to_this_format(file) -> None:
+FORMAT_2 = """
+CREATE TABLE older (id INTEGER, content_hash BLOB, version INTEGER NOT NULL, PRIMARY KEY (id, content_hash))
+    WITHOUT ROWID;
+CREATE TABLE firsts (content_hash BLOB PRIMARY KEY, id INTEGER NOT NULL, version INTEGER NOT NULL)
+    WITHOUT ROWID;
+INSERT INTO firsts SELECT content_hash, id, version FROM texts WHERE true ORDER BY number ON CONFLICT DO NOTHING;
+INSERT INTO older SELECT id, content_hash, version FROM texts WHERE true ON CONFLICT DO NOTHING;
+DROP TABLE texts;
+ALTER TABLE older RENAME TO texts;
+PRAGMA user_version = 2;
+"""
+FORMAT_1 = f"""{FORMAT_2}
+UPDATE payloads SET digest = zeroblob(20);
+ALTER TABLE ids DROP COLUMN digest;
+PRAGMA user_version = 1;
+"""
+
+
+@pytest.mark.parametrize("older", [FORMAT_1, FORMAT_2], ids=["1", "2"])
+def test_an_older_program_s_ledger_is_brought_to_this_format(file, older) -> None:
+    again = read(9, OTHER, 2, Outcome.CHANGED, take=2), read(9, version=1, outcome=Outcome.CHANGED, take=3)
     with closing(SqliteLedger(file)) as ledger:
-        commit(ledger, stored=[PAGE], segment="segment-1")
-    with closing(sqlite3.connect(file)) as older:  # its digests were bytes
-        older.executescript("ALTER TABLE ids DROP COLUMN digest; PRAGMA user_version = 1;")
-        older.execute("UPDATE payloads SET digest = ?", (bytes(20),))
-        older.commit()
+        commit(ledger, read(9), read(1), *again, stored=[PAGE], segment="segment-1")
+    with closing(sqlite3.connect(file)) as db:
+        db.executescript(older)
     with closing(SqliteLedger(file)) as ledger:
         assert ledger.stored(PAGE.sha256, PAGE.length) == PAGE
+        assert ledger.original(HASH) == Original(id="9", version=1)
+        assert [ledger.version(id, text) for id in (1, 9) for text in (HASH, OTHER)] == [1, None, 1, 2]
         commit(ledger, captured(1, JANUARY, **GIVEN))
     with closing(SqliteLedger(file)) as ledger:
         assert leased(ledger) == HELD

@@ -103,7 +103,7 @@ def test_its_index_is_sorted_by_bytes_and_names_each_record(spool) -> None:
     assert lines == sorted(lines)
     with segment.warc.open("rb") as stream:
         for line in lines:
-            entry = cdxj.parse(line.decode())
+            entry = cdxj.parse(line)
             assert warc.read_member(stream, entry.offset).id == entry.id
 
 
@@ -223,7 +223,7 @@ def test_every_member_of_the_warc_stands_alone(spool) -> None:
     segment = sealed(spool, NAME, Quick())
     content = segment.warc.read_bytes()
     for line in segment.index.read_text().splitlines():
-        entry = cdxj.parse(line)
+        entry = cdxj.parse(line.encode())
         member = io.BytesIO(content[entry.offset : entry.offset + entry.length])
         assert [record.id for record in warc.members(member)] == [entry.id]
 

@@ -22,7 +22,7 @@ from crawler.spool import Spool
 from crawler.stores import Store, open_store
 
 HOME = UUID(int=7)
-TABLES = ("commits", "ids", "texts", "firsts", "payloads")
+TABLES = ("commits", "ids", "texts", "payloads")
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ class Places:
         query = "SELECT line, segment, original FROM places WHERE id = ?"
         if (row := self._database.execute(query, (record_id,)).fetchone()) is None:
             return None
-        entry = parse(row[0])
+        entry = parse(row[0].encode())
         ref = RecordRef(
             segment=row[1],
             warc=f"warcs/{entry.filename}",

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from crawler import archive, commits, exclusions, idlist, recovery
@@ -111,10 +112,10 @@ def _rebuild(housing: Housing) -> None:
     old = housing.ledger_file()
     new = old.with_name(f"{old.name}.new")
     _remove(new)
-    ledger = open_ledger(f"sqlite://{new}")  # from the log alone, whatever snapshots say
+    log = partial(commits.follow, store)
+    ledger = open_ledger(f"sqlite://{new}", fill=log)  # from the log alone, whatever snapshots say
     ledger.bind(home.id)
-    n = commits.follow(store, ledger)
-    counts = ledger.counts()
+    n, counts = ledger.n(), ledger.counts()
     ledger.close()
     _remove(old)
     new.rename(old)

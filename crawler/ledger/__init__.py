@@ -47,13 +47,8 @@ class Counts:
         return sum(self.outcomes.values())
 
 
-class Ledger(Protocol):
-    """An index over the log, one per archive. Methods block; each is one atomic step."""
-
-    def close(self) -> None: ...
-
-    def bind(self, archive: UUID) -> None:
-        """Tie a new ledger to its archive; WrongUse if it belongs to another one."""
+class Follower(Protocol):
+    """What follows the log, commit by commit. Methods block; each is one atomic step."""
 
     def n(self) -> int:
         """The newest commit that is applied."""
@@ -69,6 +64,15 @@ class Ledger(Protocol):
         Any other line settles the id with that take, and ends whatever lease there is on it.
         `at` (ISO 8601) stands for the capture time where a line has none.
         """
+
+
+class Ledger(Follower, Protocol):
+    """An index over the log, one per archive, and the leases."""
+
+    def close(self) -> None: ...
+
+    def bind(self, archive: UUID) -> None:
+        """Tie a new ledger to its archive; WrongUse if it belongs to another one."""
 
     def add(self, ids: Iterable[ArticleId], found: str) -> int:
         """Make unheard-of ids left though the log does not name them yet; how many were new."""
@@ -139,12 +143,15 @@ class Ledger(Protocol):
 Seed = Callable[[Path], bool]
 """Writes the dump of an earlier ledger to a path; False if there is none."""
 
+Fill = Callable[[Follower], object]
+"""Brings a ledger that is being made to the log's end; unseen as yet, it takes that in at twice the speed."""
 
-def open_ledger(url: str, seed: Seed | None = None) -> Ledger:
-    """The ledger at url; if there is none yet it is made, from the seed if that has something."""
+
+def open_ledger(url: str, seed: Seed | None = None, fill: Fill | None = None) -> Ledger:
+    """The ledger at url; if there is none yet it is made, of what the seed has and what the fill brings."""
     scheme = urlsplit(url).scheme
     if scheme == "sqlite":
         from crawler.ledger.sqlite import SqliteLedger
 
-        return SqliteLedger.from_url(url, seed)
+        return SqliteLedger.from_url(url, seed, fill)
     raise WrongUse(f"LEDGER_URL is {url!r}: this release knows sqlite:///FILE")

@@ -1,32 +1,40 @@
-"""The SQLite file under a ledger: made whole or not at all, shared by processes, and loud when it fails."""
+"""The SQLite file under a ledger: shared by processes, and loud when it fails."""
 
 from __future__ import annotations
 
-import fcntl
-import os
 import sqlite3
 from base64 import b32encode
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from crawler.errors import LedgerError, WrongUse
-from crawler.ledger import Seed
-from crawler.ledger.schema import APPLICATION, FORMAT, HEADER, SCHEMA, UPGRADES
+from crawler.ledger.schema import APPLICATION, FORMAT, UPGRADES
 
 BUSY_SECONDS = 120  # another process may be adding millions of ids
 REBUILD = "`scrapy ids rebuild` makes it anew from the archive"
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)  # ERROR: tables are missing
 
+SHARED = (
+    "synchronous = FULL",
+    "cache_size = -8000",  # KB
+    "wal_autocheckpoint = 4000",  # pages; default 1000 would checkpoint at every apply
+    "journal_size_limit = 67108864",  # adding millions of ids leaves a long journal
+)
+UNSEEN = (  # a file that has no name yet: a crash takes it away whole
+    "journal_mode = MEMORY",
+    "synchronous = OFF",
+    "locking_mode = EXCLUSIVE",
+    "cache_size = -32000",  # also what a new index is sorted in
+)
+
 
 class Database:
     """One connection to the file; what SQLite reports is raised as LedgerError."""
 
-    def __init__(self, path: Path, seed: Seed | None = None) -> None:
+    def __init__(self, path: Path, pragmas: Iterable[str] = SHARED) -> None:
         self.path = path
-        _ensure(path, seed)
         with self._named():
             self._connection = sqlite3.connect(
                 f"{path.absolute().as_uri()}?mode=rw",  # never an empty file in place of a lost one
@@ -36,7 +44,7 @@ class Database:
                 check_same_thread=False,
             )
         try:
-            self._prepare()
+            self._prepare(pragmas)
         except BaseException:
             self._connection.close()
             raise
@@ -67,6 +75,11 @@ class Database:
                     self._connection.execute("ROLLBACK")
                 raise
 
+    def run(self, sentences: str) -> None:
+        """Run a script of several sentences."""
+        with self._named():
+            self._connection.executescript(sentences)
+
     def copied(self, file: Path, sentences: str, query: str) -> int:
         """Copy the database, as it is now, to a new file; change the copy, and ask it for a number."""
         with self._named():
@@ -75,7 +88,7 @@ class Database:
                 copy.executescript(f"PRAGMA synchronous = OFF; BEGIN; {sentences} COMMIT;")
                 return int(copy.execute(query).fetchone()[0])
 
-    def _prepare(self) -> None:
+    def _prepare(self, pragmas: Iterable[str]) -> None:
         ((application,),) = self.rows("PRAGMA application_id")
         ((version,),) = self.rows("PRAGMA user_version")
         if application != APPLICATION:
@@ -89,10 +102,8 @@ class Database:
             )
         if version < FORMAT:
             self._upgrade()
-        self.rows("PRAGMA synchronous = FULL")
-        self.rows("PRAGMA cache_size = -8000")  # KB
-        self.rows("PRAGMA wal_autocheckpoint = 4000")  # pages; default 1000 would checkpoint at every apply
-        self.rows("PRAGMA journal_size_limit = 67108864")  # adding millions of ids leaves a long journal
+        for pragma in pragmas:
+            self.rows(f"PRAGMA {pragma}")
 
     def _upgrade(self) -> None:
         """Bring an older file to our format; who else opens it meanwhile finds that done."""
@@ -112,45 +123,3 @@ class Database:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
             advice = f": the ledger is damaged; {REBUILD}." if code in DAMAGED else ""
             raise LedgerError(f"{self.path}: {error}{advice}") from error
-
-
-def _ensure(path: Path, seed: Seed | None) -> None:
-    """A ledger, made if there is none, under its name only when it is whole.
-
-    The folder is not synced: a ledger that a power cut takes away is made again from the log.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            with _locked(path.parent):
-                _make(path, seed)
-    except (OSError, sqlite3.Error) as error:
-        raise LedgerError(f"no ledger can be made at {path}: {error}") from error
-
-
-def _make(path: Path, seed: Seed | None) -> None:
-    if path.exists():
-        return  # by whoever held the lock before us
-    _remove_journal(path)  # SQLite would read what an older ledger of that name left into the new one
-    with TemporaryDirectory(prefix=f"{path.name}.part-", dir=path.parent) as folder:
-        part = Path(folder, path.name)
-        grown = seed is not None and seed(part)
-        with closing(sqlite3.connect(part, isolation_level=None)) as connection:
-            connection.executescript("PRAGMA journal_mode = WAL" if grown else HEADER + SCHEMA)
-        part.rename(path)
-
-
-def _remove_journal(path: Path) -> None:
-    for suffix in ("-wal", "-shm"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """The folder's own lock, for one that is on the file would end SQLite's (its POSIX locks)."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 APPLICATION = 0x414E4150  # "ANAP" in the file's header: whose database it is
-FORMAT = 2
-HEADER = f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT}; PRAGMA journal_mode = WAL;"
+FORMAT = 3
+HEADER = f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT};"
 
 # An id is `todo` (left) or settled; `holder` is the worker that has it on lease. `logged`: the log names it.
 # `captured` (unix ms) stands only with an article's outcomes: what a refresh may take.
 # `digest`: of the payload that the validators were given with.
-# Partial indexes are short where little is left, and an index over a constant is in the order of the key.
-SCHEMA = """
-BEGIN;
-
+# `texts` stand in commit order: the first with a hash brought that text. A return to one stands there again.
+TABLES = """
 CREATE TABLE meta (archive TEXT);
 INSERT INTO meta VALUES (NULL);
 
 CREATE TABLE commits (n INTEGER PRIMARY KEY, segment TEXT NOT NULL);
-CREATE INDEX commits_segment ON commits (segment);
 
 CREATE TABLE workers (number INTEGER PRIMARY KEY, worker TEXT NOT NULL UNIQUE, seen REAL NOT NULL);
 
@@ -38,16 +35,13 @@ CREATE TABLE ids (
     last_modified TEXT,
     digest TEXT
 );
-CREATE INDEX ids_todo ON ids (todo) WHERE todo = 1 AND holder IS NULL;
-CREATE INDEX ids_held ON ids (holder) WHERE holder IS NOT NULL;
-CREATE INDEX ids_unlogged ON ids (logged) WHERE logged = 0;
-CREATE INDEX ids_settled ON ids (outcome) WHERE todo = 0;
-CREATE INDEX ids_captured ON ids (captured) WHERE todo = 0 AND holder IS NULL AND captured IS NOT NULL;
 
-CREATE TABLE texts (id INTEGER, content_hash BLOB, version INTEGER NOT NULL, PRIMARY KEY (id, content_hash))
-    WITHOUT ROWID;
-CREATE TABLE firsts (content_hash BLOB PRIMARY KEY, id INTEGER NOT NULL, version INTEGER NOT NULL)
-    WITHOUT ROWID;
+CREATE TABLE texts (
+    number INTEGER PRIMARY KEY,
+    id INTEGER NOT NULL,
+    content_hash BLOB NOT NULL,
+    version INTEGER NOT NULL
+);
 
 CREATE TABLE payloads (
     number INTEGER PRIMARY KEY,
@@ -61,17 +55,43 @@ CREATE TABLE payloads (
     url TEXT NOT NULL,
     date TEXT NOT NULL
 );
-CREATE INDEX payloads_sha256 ON payloads (sha256);
-CREATE INDEX payloads_url ON payloads (url);
-COMMIT;
 """
 
-# From a format to the next. Some files of the first have digests as bytes.
+# To apply a commit takes none of them: a ledger that is being made gets them at the end, sorted.
+# Partial ones are short where little is left, and an index over a constant is in the order of the key.
+INDEXES = """
+CREATE INDEX IF NOT EXISTS commits_segment ON commits (segment);
+CREATE INDEX IF NOT EXISTS ids_todo ON ids (todo) WHERE todo = 1 AND holder IS NULL;
+CREATE INDEX IF NOT EXISTS ids_held ON ids (holder) WHERE holder IS NOT NULL;
+CREATE INDEX IF NOT EXISTS ids_unlogged ON ids (logged) WHERE logged = 0;
+CREATE INDEX IF NOT EXISTS ids_settled ON ids (outcome) WHERE todo = 0;
+CREATE INDEX IF NOT EXISTS ids_captured ON ids (captured)
+    WHERE todo = 0 AND holder IS NULL AND captured IS NOT NULL;
+CREATE INDEX IF NOT EXISTS texts_id ON texts (id);
+CREATE INDEX IF NOT EXISTS texts_content_hash ON texts (content_hash);
+CREATE INDEX IF NOT EXISTS payloads_sha256 ON payloads (sha256);
+CREATE INDEX IF NOT EXISTS payloads_url ON payloads (url);
+"""
+
+# From a format to the next. Some files of the first have digests as bytes; the second had the first of
+# each text in a table of its own.
 UPGRADES = {
     1: (
         "ALTER TABLE ids ADD COLUMN digest TEXT",
         "UPDATE payloads SET digest = labelled(digest) WHERE typeof(digest) = 'blob'",
-    )
+    ),
+    2: (
+        "ALTER TABLE texts RENAME TO former",
+        """CREATE TABLE texts (number INTEGER PRIMARY KEY, id INTEGER NOT NULL, content_hash BLOB NOT NULL,
+            version INTEGER NOT NULL)""",
+        "INSERT INTO texts (id, content_hash, version) SELECT id, content_hash, version FROM firsts",
+        """INSERT INTO texts (id, content_hash, version) SELECT id, content_hash, version FROM former
+            WHERE (id, content_hash) NOT IN (SELECT id, content_hash FROM firsts)""",
+        "DROP TABLE former",
+        "DROP TABLE firsts",
+        "CREATE INDEX texts_id ON texts (id)",
+        "CREATE INDEX texts_content_hash ON texts (content_hash)",
+    ),
 }
 
 ADD = """
@@ -106,12 +126,7 @@ ON CONFLICT DO UPDATE SET
     etag = excluded.etag, last_modified = excluded.last_modified, digest = excluded.digest
 """
 
-TEXT = """
-INSERT INTO texts (id, content_hash, version) VALUES (:id, :content_hash, :version) ON CONFLICT DO NOTHING
-"""
-FIRST = """
-INSERT INTO firsts (content_hash, id, version) VALUES (:content_hash, :id, :version) ON CONFLICT DO NOTHING
-"""
+TEXT = "INSERT INTO texts (id, content_hash, version) VALUES (:id, :content_hash, :version)"
 PAYLOAD = """
 INSERT INTO payloads (n, sha256, length, start, bytes, record_id, digest, url, date)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -151,7 +166,9 @@ END = "UPDATE ids SET holder = NULL WHERE holder = ?"
 STANDING = """
 SELECT takes, outcome, version, content_hash, versions, todo FROM ids WHERE id = ? AND logged = 1
 """
-VERSION = "SELECT version FROM texts WHERE id = ? AND content_hash = ?"
+# By the id: a short text may be that of many ids.
+VERSION = "SELECT version FROM texts INDEXED BY texts_id WHERE id = ? AND content_hash = ? LIMIT 1"
+ORIGINAL = "SELECT id, version FROM texts WHERE content_hash = ? ORDER BY number LIMIT 1"
 SETTLED = """
 SELECT id, takes FROM ids INDEXED BY ids_settled
 WHERE todo = 0 AND outcome = ?1 AND substr(coalesce(reason, ''), 1, length(?2)) = ?2

@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from itertools import groupby, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any, Self
 from uuid import UUID
 
-from crawler.errors import LedgerError, WrongUse
+from crawler.errors import WrongUse
 from crawler.items import ArticleId, Lease, Outcome, Stored
-from crawler.ledger import Counts, Seed, Standing, schema
+from crawler.ledger import Counts, Fill, Seed, Standing, making, schema
 from crawler.ledger.database import Database
-from crawler.ledger.rows import milliseconds, pack_hash, payload_row, stored_of, unpack_hash, values
-from crawler.lines import Original, OutcomeLine
+from crawler.ledger.follower import SqliteFollower
+from crawler.ledger.rows import milliseconds, pack_hash, stored_of, unpack_hash
+from crawler.lines import Original
 from crawler.site import url_of
 from crawler.validators import Validators
 
@@ -28,7 +29,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class SqliteLedger:
+class SqliteLedger(SqliteFollower):
     """A ledger in a file, for all processes of one machine; an object serves one thread at a time.
 
     Promises and their reasons: crawler.ledger.Ledger.
@@ -41,18 +42,20 @@ class SqliteLedger:
         clock: Callable[[], datetime] = utc_now,
         lease_seconds: float = LEASE_SECONDS,
         seed: Seed | None = None,
+        fill: Fill | None = None,
     ) -> None:
-        self._db = Database(path, seed)
+        making.ensure(path, seed, fill)
+        super().__init__(Database(path))
         self._clock = clock
         self._lease_seconds = lease_seconds
 
     @classmethod
-    def from_url(cls, url: str, seed: Seed | None = None) -> Self:
+    def from_url(cls, url: str, seed: Seed | None = None, fill: Fill | None = None) -> Self:
         """The ledger at `sqlite:///FILE`; FILE is taken as it is written, from the root."""
         path = url.removeprefix(SCHEME)
         if path == url or not path.startswith("/") or path.endswith("/"):
             raise WrongUse(f"LEDGER_URL is {url!r}: give sqlite:///FILE with the file's whole path")
-        return cls(Path(path), seed=seed)
+        return cls(Path(path), seed=seed, fill=fill)
 
     def close(self) -> None:
         self._db.close()
@@ -66,23 +69,6 @@ class SqliteLedger:
                 f"{self._db.path} is the ledger of archive {bound}, not of {archive}: "
                 "set LEDGER_URL or ARCHIVE_URL to the one that you mean."
             )
-
-    def n(self) -> int:
-        return int(self._db.row("SELECT coalesce(max(n), 0) FROM commits")[0])
-
-    def apply(
-        self, n: int, segment: str, at: str, outcomes: Iterable[OutcomeLine], stored: Iterable[Stored]
-    ) -> None:
-        with self._db.transaction() as db:
-            if n <= (applied := self.n()):
-                return
-            if n > applied + 1:
-                raise LedgerError(f"{self._db.path} has {applied} commits and can't take in commit {n} next")
-            db.execute("INSERT INTO commits (n, segment) VALUES (?, ?)", (n, segment))
-            for sentences, rows in _batches(outcomes, at):
-                for sentence in sentences:
-                    db.executemany(sentence, rows)
-            db.executemany(schema.PAYLOAD, (payload_row(n, segment, record) for record in stored))
 
     def add(self, ids: Iterable[ArticleId], found: str) -> int:
         # First into a table of our own: whatever the ids come from, nobody waits for it, and they are
@@ -157,7 +143,7 @@ class SqliteLedger:
         return row and int(row[0])
 
     def original(self, content_hash: str) -> Original | None:
-        row = self._db.row("SELECT id, version FROM firsts WHERE content_hash = ?", pack_hash(content_hash))
+        row = self._db.row(schema.ORIGINAL, pack_hash(content_hash))
         return row and Original(id=str(row[0]), version=row[1])
 
     def stored(self, sha256: bytes, length: int) -> Stored | None:
@@ -240,22 +226,3 @@ class SqliteLedger:
         for (number,) in self._db.rows(schema.DEAD, *self._alive()):
             self._db.rows(schema.END, number)
             self._db.rows("DELETE FROM workers WHERE number = ?", number)
-
-
-def _batches(
-    outcomes: Iterable[OutcomeLine], at: str
-) -> Iterator[tuple[Sequence[str], list[dict[str, Any]]]]:
-    """The lines in their order, those that want the same sentences together: a call a line is dear."""
-    lines = iter(outcomes)
-    while some := list(islice(lines, 1000)):
-        for sentences, group in groupby(some, lambda line: _sentences(line.outcome)):
-            yield sentences, [values(line, at) for line in group]
-
-
-def _sentences(outcome: Outcome) -> tuple[str, ...]:
-    """What a line with this outcome changes."""
-    if outcome is Outcome.KNOWN:
-        return (schema.KNOW,)
-    if outcome in (Outcome.ARTICLE, Outcome.CHANGED):
-        return schema.SETTLE, schema.TEXT, schema.FIRST
-    return (schema.SETTLE,)
