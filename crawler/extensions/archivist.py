@@ -54,7 +54,7 @@ class Archivist:
         self._began = utc_now()
         self.stopping = False  #: the run is ending: what did not come to its end is left to the next
         self.failure: CrawlerError | None = None
-        self.settled: Counter[str] = Counter()  #: takes of this run, by what they brought
+        self.settled: Counter[str] = Counter()  #: takes so far, by what they bring before the commit decides
         self.reasons: defaultdict[str, Counter[str]] = defaultdict(Counter)  #: and why, where no article
         self.bugs = 0  #: pages that our own code stumbled over
         self.ending: Ending | None = None
@@ -201,7 +201,9 @@ class Archivist:
 
     def _ended(self, reason: str) -> Ending:
         worker = self._worker
-        return Ending.of(reason, self.failure, self.settled, worker.left, worker.missed, self.bugs)
+        return Ending.of(
+            reason, self.failure, worker.took, worker.left, worker.missed, self.bugs, settled=worker.settled
+        )
 
     def _run(self, ending: Ending) -> Run:
         return Run(
@@ -210,8 +212,8 @@ class Archivist:
             end=utc_now(),
             exit_code=ending.code,
             reason=ending.sentence,
-            outcomes=dict(sorted(self.settled.items())),
-            reasons={outcome: dict(sorted(whys.items())) for outcome, whys in sorted(self.reasons.items())},
+            outcomes=self._worker.took.outcomes,
+            reasons=self._worker.took.reasons,
             left=self._worker.left,
             commits=tuple(self._worker.commits),
             versions=self._programs.versions,

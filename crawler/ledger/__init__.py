@@ -105,6 +105,9 @@ class Ledger(Protocol):
     def unlogged(self, ids: Iterable[ArticleId]) -> Iterator[ArticleId]:
         """Those of the ids that the log does not name, in their order."""
 
+    def done(self, ids: Iterable[ArticleId], *, captured_before: datetime | None = None) -> int:
+        """How many of these ids `lease` would never give: settled, and no articles captured before then."""
+
     def version(self, id: ArticleId, content_hash: str) -> int | None:
         """The version under which the id showed this text before."""
 

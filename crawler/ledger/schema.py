@@ -162,4 +162,8 @@ SELECT (SELECT count(*) FROM ids INDEXED BY ids_todo WHERE todo = 1 AND holder I
      + (SELECT count(*) FROM ids INDEXED BY ids_held WHERE holder IS NOT NULL AND todo = 1)
 """
 COUNT_UNLOGGED = "SELECT count(*) FROM ids INDEXED BY ids_unlogged WHERE logged = 0"
+DONE = """
+SELECT count(*) FROM json_each(?) AS wanted CROSS JOIN ids ON ids.id = wanted.value
+WHERE todo = 0 AND NOT ifnull(captured < ?, 0)
+"""
 LOGGED = "SELECT id FROM ids WHERE logged = 1 AND id IN (SELECT value FROM json_each(?))"

@@ -152,6 +152,13 @@ class SqliteLedger:
             logged = {row[0] for row in self._db.rows(schema.LOGGED, json.dumps(chunk))}
             yield from (id for id in chunk if id not in logged)
 
+    def done(self, ids: Iterable[ArticleId], *, captured_before: datetime | None = None) -> int:
+        before = None if captured_before is None else milliseconds(captured_before)
+        given, count = iter(ids), 0
+        while chunk := list(islice(given, 1000)):
+            count += self._db.row(schema.DONE, json.dumps(chunk), before)[0]
+        return count
+
     def version(self, id: ArticleId, content_hash: str) -> int | None:
         row = self._db.row(schema.VERSION, id, pack_hash(content_hash))
         return row and int(row[0])
