@@ -70,11 +70,13 @@ class Anapress(scrapy.Spider):
     def unanswered(self, failure: Failure) -> Iterator[Any]:
         """The same, where no response came; once the run is ending, that is no take: the id is left."""
         archivist = self.crawler.get_extension(Archivist)
-        if archivist is not None and archivist.stopping:
-            return
+        assert archivist is not None, "settings.EXTENSIONS names the archivist"
         request: scrapy.Request = failure.request  # type: ignore[attr-defined]
-        flow, lease = request.cb_kwargs["flow"], request.cb_kwargs["lease"]
-        yield self._step(flow, absence_of(failure.value), lease, request)
+        if (absent := absence_of(failure.value)) is None:
+            archivist.stumble(request.url, failure.value)
+        if absent is None or archivist.over:
+            return
+        yield self._step(request.cb_kwargs["flow"], absent, request.cb_kwargs["lease"], request)
 
     def _step(self, flow: Flow, answer: Answer, lease: Lease, last: Response | scrapy.Request) -> Any:
         try:

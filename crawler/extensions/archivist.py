@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import Counter, defaultdict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import suppress
 from functools import partial
 from typing import Any, Self
 
@@ -16,7 +17,7 @@ from twisted.python.failure import Failure
 
 from crawler.arguments import Arguments
 from crawler.ending import Ending
-from crawler.errors import ArchiveError, CrawlerError, StoreError, WriterDied, WrongUse
+from crawler.errors import ArchiveError, CrawlerError, StoreError, Stumbled, WriterDied, WrongUse
 from crawler.extensions.thread import Thread
 from crawler.extensions.uploads import Uploads
 from crawler.housing import Housing
@@ -68,6 +69,11 @@ class Archivist:
         crawler.signals.connect(archivist.spider_failed, signals.spider_error)
         crawler.signals.connect(archivist.item_failed, signals.item_error)
         return archivist
+
+    @property
+    def over(self) -> bool:
+        """Whether what does not come to its end is left to the next run: that is no take."""
+        return self.stopping or self.failure is not None
 
     @property
     def open(self) -> bool:
@@ -136,23 +142,37 @@ class Archivist:
         self.stopping = True
         self._stop_by = asyncio.get_running_loop().time() + self.housing.stop_seconds
 
-    async def spider_failed(self, failure: Failure, response: Response) -> None:
+    def stumble(self, url: str, error: BaseException | None) -> None:
+        """End the crawl for an error that is nobody's but ours: nothing is settled by it."""
+        if isinstance(error, CrawlerError):
+            self.fail(error)
+            return
+        logger.critical("%s", url, exc_info=error)
+        self.fail(
+            Stumbled(
+                f"Our own code stumbled over {url}: {error!r}. The log has the traceback. Nothing is lost."
+            )
+        )
+
+    def spider_failed(self, failure: Failure, response: Response | Failure) -> None:
         """A page that our code can't read without an error fails alone; the run ends with exit 1."""
+        if not isinstance(response, Response):  # no page: it was an answer to a failure
+            self.stumble(response.request.url, failure.value)  # type: ignore[attr-defined]
+            return
         self.bugs += 1
         lease = response.request.cb_kwargs.get("lease") if response.request else None
         if lease is not None and lease.id in self._flying:
             result = Absent(outcome=Outcome.FAILED, reason=f"error:{type(failure.value).__name__}")
-            await self.settle(
-                Take(
-                    lease=lease,
-                    url=response.url,
-                    result=result,
-                    capture=None,
-                    captured_at=None,
-                    status=response.status,
-                    attempts=1,
-                )
+            take = Take(
+                lease=lease,
+                url=response.url,
+                result=result,
+                capture=None,
+                captured_at=None,
+                status=response.status,
+                attempts=1,
             )
+            self._chore(self._settled(take))  # a signal's handler is not waited for
 
     def item_failed(self, failure: Failure) -> None:
         """A take that could not be drafted ends the crawl: its id is left, and the next run takes it."""
@@ -233,6 +253,10 @@ class Archivist:
                 self._uploads.add(name, size)
             case Broken(message):
                 self.fail(WriterDied(message))
+
+    async def _settled(self, take: Take) -> None:
+        with suppress(ArchiveError):  # it ends the crawl; the id is left
+            await self.settle(take)
 
     async def _add(self, links: list[ArticleId]) -> None:
         await self._leasing.take(partial(self._worker.found, links))
