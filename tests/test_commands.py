@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import gzip
 import json
+import shlex
 import shutil
+import sqlite3
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.crawling import House
+from tests.crawling import SCRAPY, House, Ran, run
 from tests.site import FAULTS, Site, id_of, running_site
 
 NONCE, STATIC, GONE = id_of(4), id_of(3), FAULTS["status_404"]
@@ -80,6 +84,46 @@ def test_status_counts_ids_by_their_last_outcome(filled: House) -> None:
     total, *lines = filled.scrapy("ids", "status").out.splitlines()
     assert total == "known 14 = settled 13 + left 1"
     assert lines == [f"  {outcome} {count}" for outcome, count in sorted(counted.items())]
+
+
+def full(house: House, *arguments: str, kilobytes: int = 0) -> Ran:
+    """A command of a process whose files may grow to so much, as on a full disk."""
+    command = shlex.join([str(SCRAPY), *arguments, *house.settings()])
+    return run("bash", "-c", f"ulimit -f {kilobytes} && exec {command}")
+
+
+def every_file(house: House) -> dict[Path, tuple[int, bytes]]:
+    files = (path for path in house.folder.rglob("*") if path.is_file())
+    return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
+
+
+def test_status_changes_nothing_and_needs_no_room(house: House) -> None:
+    said, before = house.scrapy("ids", "status").out, every_file(house)
+    assert said.startswith("known 14 = settled 13 + left 1\n")
+    assert full(house, "ids", "status").out == said
+    assert every_file(house) == before
+
+
+def test_status_of_a_ledger_that_is_behind_is_as_of_the_newest_commit_and_leaves_it(house: House) -> None:
+    old = ledger(house).read_bytes()
+    house.scrapy("ids", "add", "8,9")
+    lose_ledger(house)
+    for kept in (old, None):
+        if kept:
+            ledger(house).write_bytes(kept)
+        before = every_file(house)
+        assert house.scrapy("ids", "status").out.startswith("known 16 = settled 13 + left 3\n")
+        assert every_file(house) == before
+        lose_ledger(house)
+
+
+def test_status_beside_a_running_crawl_counts_what_it_has_leased(house: House) -> None:
+    with closing(sqlite3.connect(ledger(house), isolation_level=None)) as db:
+        db.execute("INSERT INTO workers (worker, seen) VALUES ('w', ?)", (time.time(),))
+        db.execute("UPDATE ids SET holder = (SELECT number FROM workers WHERE worker = 'w') WHERE todo = 1")
+        db.execute("BEGIN IMMEDIATE")
+        out = house.scrapy("ids", "status").out
+    assert out.splitlines()[-1] == "  of those left, 1 are leased"
 
 
 def test_requeue_makes_ids_of_one_outcome_left_again(house: House) -> None:

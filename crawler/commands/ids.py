@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from crawler import archive, commits, exclusions, idlist, recovery
+from crawler import archive, commits, exclusions, idlist, recovery, view
 from crawler.command import ArchiveCommand
 from crawler.disk import Disk
 from crawler.errors import WrongUse
@@ -80,10 +80,10 @@ def _given(verb: str, housing: Housing, arguments: list[str]) -> Sequence[Articl
 
 
 def _status(housing: Housing) -> None:
-    archive.found(housing.open_store())
-    with desk(housing) as at:
-        counts = at.ledger.counts()
-        out = exclusions.excluded(exclusions.read(at.store))
+    store = housing.open_store()
+    with view.ledger(housing, store, archive.found(store)) as ledger:
+        counts = ledger.counts()
+    out = exclusions.excluded(exclusions.read(store))
     _say(f"known {counts.known} = settled {counts.settled} + left {counts.left}")
     for outcome, count in sorted(counts.outcomes.items()):
         _say(f"  {outcome} {count}")

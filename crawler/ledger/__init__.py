@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -18,6 +18,9 @@ from crawler.errors import WrongUse
 from crawler.items import ArticleId, Lease, Outcome, Stored
 from crawler.lines import Original, OutcomeLine
 from crawler.validators import Validators
+
+if TYPE_CHECKING:
+    from crawler.ledger.sqlite import SqliteLedger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,9 +148,17 @@ Seed = Callable[[Path], bool]
 
 def open_ledger(url: str, seed: Seed | None = None) -> Ledger:
     """The ledger at url; if there is none yet it is made, from the seed if that has something."""
-    scheme = urlsplit(url).scheme
-    if scheme == "sqlite":
+    return _kind(url).from_url(url, seed)
+
+
+def read_ledger(url: str) -> Ledger | None:
+    """The ledger at url, of which nothing is changed; None if there is none that can be read so."""
+    return _kind(url).to_read(url)
+
+
+def _kind(url: str) -> type[SqliteLedger]:
+    if urlsplit(url).scheme == "sqlite":
         from crawler.ledger.sqlite import SqliteLedger
 
-        return SqliteLedger.from_url(url, seed)
+        return SqliteLedger
     raise WrongUse(f"LEDGER_URL is {url!r}: this release knows sqlite:///FILE")

@@ -24,12 +24,15 @@ DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR) 
 class Database:
     """One connection to the file; what SQLite reports is raised as LedgerError."""
 
-    def __init__(self, path: Path, seed: Seed | None = None) -> None:
-        self.path = path
-        _ensure(path, seed)
+    def __init__(self, path: Path, seed: Seed | None = None, *, only_read: bool = False) -> None:
+        self.path, self._only_read = path, only_read
+        self.outdated = False  #: of an older format, which only somebody who may write brings to ours
+        if not only_read:
+            _ensure(path, seed)
         with self._named():
             self._connection = sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode=rw",  # never an empty file in place of a lost one
+                # rw: never an empty file in place of a lost one
+                f"{path.absolute().as_uri()}?{_reading(path) if only_read else 'mode=rw'}",
                 uri=True,
                 timeout=BUSY_SECONDS,
                 isolation_level=None,
@@ -87,7 +90,8 @@ class Database:
                 f"{self.path} was made by a newer program (format {version}, this one knows {FORMAT}): "
                 f"use that, or remove the file; {REBUILD}."
             )
-        if version < FORMAT:
+        self.outdated = version < FORMAT and self._only_read
+        if version < FORMAT and not self._only_read:
             self._upgrade()
         self.rows("PRAGMA synchronous = FULL")
         self.rows("PRAGMA cache_size = -8000")  # KB
@@ -112,6 +116,11 @@ class Database:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
             advice = f": the ledger is damaged; {REBUILD}." if code in DAMAGED else ""
             raise LedgerError(f"{self.path}: {error}{advice}") from error
+
+
+def _reading(path: Path) -> str:
+    """How a file is opened beside which SQLite may make none: without a journal it is whole by itself."""
+    return "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "mode=ro&immutable=1"
 
 
 def _ensure(path: Path, seed: Seed | None) -> None:

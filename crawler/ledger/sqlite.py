@@ -41,26 +41,37 @@ class SqliteLedger:
         clock: Callable[[], datetime] = utc_now,
         lease_seconds: float = LEASE_SECONDS,
         seed: Seed | None = None,
+        only_read: bool = False,
     ) -> None:
-        self._db = Database(path, seed)
+        self._db = Database(path, seed, only_read=only_read)
         self._clock = clock
         self._lease_seconds = lease_seconds
 
     @classmethod
     def from_url(cls, url: str, seed: Seed | None = None) -> Self:
         """The ledger at `sqlite:///FILE`; FILE is taken as it is written, from the root."""
-        path = url.removeprefix(SCHEME)
-        if path == url or not path.startswith("/") or path.endswith("/"):
-            raise WrongUse(f"LEDGER_URL is {url!r}: give sqlite:///FILE with the file's whole path")
-        return cls(Path(path), seed=seed)
+        return cls(_path(url), seed=seed)
+
+    @classmethod
+    def to_read(cls, url: str) -> Self | None:
+        """The same, and nothing is written, not even beside it; None if there is none of this format."""
+        if not (path := _path(url)).exists():
+            return None
+        ledger = cls(path, only_read=True)
+        if ledger._db.outdated:
+            ledger.close()
+            return None
+        return ledger
 
     def close(self) -> None:
         self._db.close()
 
     def bind(self, archive: UUID) -> None:
-        with self._db.transaction() as db:
-            db.execute("UPDATE meta SET archive = ? WHERE archive IS NULL", (str(archive),))
-            (bound,) = self._db.row("SELECT archive FROM meta")
+        (bound,) = self._db.row("SELECT archive FROM meta")
+        if bound is None:
+            with self._db.transaction() as db:
+                db.execute("UPDATE meta SET archive = ? WHERE archive IS NULL", (str(archive),))
+                (bound,) = self._db.row("SELECT archive FROM meta")
         if bound != str(archive):
             raise WrongUse(
                 f"{self._db.path} is the ledger of archive {bound}, not of {archive}: "
@@ -247,6 +258,13 @@ class SqliteLedger:
         for (number,) in self._db.rows(schema.DEAD, *self._alive()):
             self._db.rows(schema.END, number)
             self._db.rows("DELETE FROM workers WHERE number = ?", number)
+
+
+def _path(url: str) -> Path:
+    path = url.removeprefix(SCHEME)
+    if path == url or not path.startswith("/") or path.endswith("/"):
+        raise WrongUse(f"LEDGER_URL is {url!r}: give sqlite:///FILE with the file's whole path")
+    return Path(path)
 
 
 def _batches(
