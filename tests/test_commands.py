@@ -257,6 +257,20 @@ def test_an_export_that_can_not_be_written_leaves_nothing(house: House) -> None:
     assert (ran.code, len(ran.said.splitlines())) == (2, 1)
 
 
+def test_an_export_for_which_the_disk_has_no_room_is_a_failure_and_no_wrong_use(house: House) -> None:
+    target = house.folder / "all.jsonl"
+    for kilobytes, said in ((0, "the corpus can't be sorted"), (14, f"{target} can't be written")):
+        ran = full(house, "export", str(target), kilobytes=kilobytes)
+        assert (ran.code, said in ran.last, "Traceback" in ran.said) == (6, True, False), ran.said
+    assert not [path for path in house.folder.iterdir() if "all.jsonl" in path.name]
+
+
+def test_a_full_disk_behind_stdout_is_a_failure_too(house: House) -> None:
+    command = shlex.join([str(SCRAPY), "export", "-", *house.settings()])
+    ran = run("bash", "-c", f"{command} > /dev/full")
+    assert (ran.code, len(ran.said.splitlines())) == (6, 1), ran.said
+
+
 @pytest.mark.parametrize("kind", ["items", "outcomes", "index"])
 def test_a_file_that_has_become_empty_is_no_file_without_lines(house: House, kind: str) -> None:
     """A disk that lies leaves such; gzip reads them well."""
