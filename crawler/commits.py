@@ -143,7 +143,7 @@ def follow(store: Store, ledger: Ledger) -> int:
         )
     for commit in log(store, applied + 1):
         store.keep(Commit.key(commit.n))  # whatever rests on it must not outlive it
-        ledger.apply(commit.n, commit.segment, commit.at, outcomes(store, commit), _stored(store, commit))
+        ledger.apply(commit.n, commit.segment, commit.at, outcomes(store, commit), stored(store, commit))
         applied = commit.n
     return applied
 
@@ -174,6 +174,13 @@ def outcomes(store: Store, commit: Commit) -> Iterator[OutcomeLine]:
     return (OutcomeLine.parse(line) for line in lines(store, commit, "outcomes"))
 
 
+def stored(store: Store, commit: Commit) -> Iterator[Stored]:
+    """The whole payloads that a commit brings."""
+    for line in lines(store, commit, "index"):
+        if (payload := cdxj.stored(cdxj.parse(line.decode()), commit.segment)) is not None:
+            yield payload
+
+
 def lines(store: Store, commit: Commit, kind: str, *, counted: bool = True) -> Iterator[bytes]:
     """The lines of one of a commit's files, none if it has none such; Damaged if it can't be read whole.
 
@@ -196,12 +203,6 @@ def lines(store: Store, commit: Commit, kind: str, *, counted: bool = True) -> I
 
 def _plain(stream: BinaryIO, file: File) -> BinaryIO:
     return cast("BinaryIO", gzip.GzipFile(fileobj=stream)) if file.path.endswith(".gz") else stream
-
-
-def _stored(store: Store, commit: Commit) -> Iterator[Stored]:
-    for line in lines(store, commit, "index"):
-        if (stored := cdxj.stored(cdxj.parse(line.decode()), commit.segment)) is not None:
-            yield stored
 
 
 def _there(store: Store, n: int) -> Commit:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
+from crawler.errors import Damaged
 from crawler.items import Outcome
 from crawler.lines import OutcomeLine, canonical
 from crawler.stores import Store
@@ -65,6 +69,31 @@ class Run:
     def __bytes__(self) -> bytes:
         times = {name: _time(getattr(self, name)) for name in ("start", "end")}
         return canonical(asdict(self) | times).encode() + b"\n"
+
+
+KEY = re.compile(rf"{FOLDER}[0-9]{{14}}-[0-9a-f]{{8}}\.json")
+
+
+def is_key(key: str) -> bool:
+    """Whether a run's summary may lie there."""
+    return KEY.fullmatch(key) is not None
+
+
+def read(store: Store, key: str) -> Run | None:
+    """The summary at key, None if it is gone; Damaged if it is none."""
+    if (stream := store.read(key)) is None:
+        return None
+    with closing(stream):
+        try:
+            raw = json.loads(stream.read())
+            moments = {name: datetime.fromisoformat(raw[name]) for name in ("start", "end")}
+            run = Run(**raw | moments)
+            told = all(type(n) is int for n in (run.exit_code, run.left, *run.commits))
+        except (ValueError, TypeError, KeyError) as error:
+            raise Damaged(f"{key}: it is no summary of a run: {error}") from error
+    if not told or run.key != key:
+        raise Damaged(f"{key}: it is no summary of this run")
+    return run
 
 
 def keep(run: Run, store: Store) -> None:

@@ -79,6 +79,20 @@ INSERT INTO ids (id, todo, logged, found) SELECT id, 1, 0, ? FROM temp.added WHE
 ON CONFLICT DO NOTHING
 """
 
+# What a ledger has from the log alone: `found` is as it heard of an id first, `digest` young.
+FROM_LOG = {
+    "commits": "n, segment",
+    "ids": "id, todo, takes, outcome, reason, captured, version, versions, content_hash, etag, last_modified",
+    "texts": "id, content_hash, version",
+    "firsts": "content_hash, id, version",
+    "payloads": "n, sha256, length, start, bytes, record_id, url, date",
+}
+UNLIKE = """
+SELECT (SELECT count(*) FROM main.{0}) != (SELECT count(*) FROM other.{0})
+    OR EXISTS (SELECT {1} FROM main.{0} EXCEPT SELECT {1} FROM other.{0})
+    OR EXISTS (SELECT {1} FROM other.{0} EXCEPT SELECT {1} FROM main.{0})
+"""
+
 LOGGED_ONLY = """
 UPDATE ids SET holder = NULL WHERE holder IS NOT NULL;
 DELETE FROM workers;

@@ -210,6 +210,15 @@ class SqliteLedger:
     def dump(self, file: Path) -> int:
         return self._db.copied(file, schema.LOGGED_ONLY, "SELECT coalesce(max(n), 0) FROM commits")
 
+    def unlike(self, file: Path) -> list[str]:
+        """The tables of a dump that do not say what ours say of the log."""
+        self._db.rows("ATTACH ? AS other", str(file))
+        try:
+            tables = schema.FROM_LOG.items()
+            return [name for name, columns in tables if self._db.row(schema.UNLIKE.format(name, columns))[0]]
+        finally:
+            self._db.rows("DETACH other")
+
     def _pages(self, select: str, *values: object) -> Iterator[Any]:
         """Rows by id, which comes first in them, some at a time: others may write meanwhile."""
         last = 0
