@@ -13,7 +13,7 @@ HOME = "http://anapress.net/"
 NAMES = ("أنا برس", "انا برس", "Ana Press", "AnaPress", "anapress.net", "www.anapress.net")
 FONT_SIZE = "حجم الخط"  #: stands before the text of an article, and on no other page
 
-_MOST = 2**63 - 1  # what SQLite's integers hold
+MOST = 2**63 - 1  #: the largest id: what SQLite's integers hold
 _HOST = r"(?i:(?:www\.)?anapress\.net\.?)"
 _ORIGIN = rf"(?:(?i:http)://{_HOST}(?::80)?|(?i:https)://{_HOST}(?::443)?)"
 _PATH = r"/a/([1-9][0-9]{0,18})/?"
@@ -35,7 +35,7 @@ def article_id(text: str) -> ArticleId | None:
     text = text.strip(" \t\r\n")
     found = _ARTICLE.fullmatch(text)
     digits = found[1] if found else text
-    if not _BARE.fullmatch(digits) or int(digits) > _MOST:
+    if not _BARE.fullmatch(digits) or int(digits) > MOST:
         return None
     return ArticleId(int(digits))
 

@@ -77,6 +77,13 @@ def test_a_wrong_id_among_many_adds_none_of_them(empty: House) -> None:
     assert not empty.archive.folder.exists()
 
 
+@pytest.mark.parametrize("words", [("ids", "add", "-"), ("crawl", "anapress", "-aids=-")], ids=" ".join)
+def test_a_closed_stdin_is_told_in_a_sentence(empty: House, words: tuple[str, ...]) -> None:
+    ran = run("bash", "-c", f"{shlex.join([str(SCRAPY), *words, *empty.settings()])} <&-")
+    assert (ran.code, len(ran.said.splitlines()), "stdin is closed" in ran.last) == (2, 1, True), ran.said
+    assert not empty.archive.folder.exists()
+
+
 def test_status_counts_ids_by_their_last_outcome(filled: House) -> None:
     counted: dict[str, int] = {}
     for takes in filled.archive.takes().values():
@@ -139,7 +146,18 @@ def test_requeue_can_be_narrowed_to_a_reason(house: House) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["mend"], ["add"], ["requeue"], ["requeue", "--outcome", "known"]], ids=" ".join
+    "words",
+    [
+        [],
+        ["mend"],
+        ["add"],
+        ["requeue"],
+        ["requeue", "--outcome", "known"],
+        ["requeue", "7", "--outcome", "gone"],
+        ["status", "extra"],
+        ["rebuild", "extra"],
+    ],
+    ids=" ".join,
 )
 def test_a_wrong_word_is_told_in_a_sentence(empty: House, words: list[str]) -> None:
     ran = empty.scrapy("ids", *words)

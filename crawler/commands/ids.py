@@ -23,6 +23,8 @@ from crawler.ledger import Ledger, open_ledger
 from crawler.spool import Spool
 from crawler.stores import Store
 
+TAKING_IDS = ("add", "exclude")
+
 
 @dataclass(frozen=True, slots=True)
 class Desk:
@@ -62,6 +64,8 @@ class Command(ArchiveCommand):
         }
         if not args or args[0] not in verbs:
             raise WrongUse(f"scrapy ids takes one of: {', '.join(verbs)}.")
+        if len(args) > 1 and args[0] not in TAKING_IDS:
+            raise WrongUse(f"scrapy ids {args[0]} takes no arguments, but got {' '.join(args[1:])!r}.")
         verbs[args[0]]()
 
 
@@ -75,7 +79,7 @@ def _add(housing: Housing, arguments: list[str]) -> None:
 def _given(verb: str, housing: Housing, arguments: list[str]) -> Sequence[ArticleId]:
     if not arguments:
         raise WrongUse(f"scrapy ids {verb} takes ids, article URLs, a file of them, or - for stdin.")
-    stdin, opened = sys.stdin.buffer, housing.open_object
+    stdin, opened = getattr(sys.stdin, "buffer", None), housing.open_object
     return idlist.distinct(id for text in arguments for id in idlist.read(text, stdin=stdin, opened=opened))
 
 
