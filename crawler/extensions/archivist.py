@@ -50,6 +50,7 @@ class Archivist:
         self._news = asyncio.Event()  # a take came, ids were found, a segment went: leases() may look again
         self._events = 0
         self._chores: set[asyncio.Future[None]] = set()
+        self._parted = True  # False while the last steps of the archive are under way
         self._closing: asyncio.Future[None] | None = None  # no chore: close() runs inside it
         self._stop_by: float | None = None  # by the loop's clock
         self._began = utc_now()
@@ -83,7 +84,7 @@ class Archivist:
     @property
     def busy(self) -> bool:
         """Whether a step of the archive is under way that nobody waits for any more."""
-        return not self._uploads.idle
+        return not self._uploads.idle or not self._parted
 
     async def start(self, arguments: Arguments) -> None:
         """Read the ids, apply the log, commit what dead workers left, start the writer."""
@@ -191,7 +192,12 @@ class Archivist:
                 chore.cancel()
             self._count("takes", sum(self.settled.values()))
         if self._uploads.idle:
-            await self._committing.take(partial(self._part, reason, hurried=signalled))
+            self._parted = False
+            part = asyncio.ensure_future(
+                self._committing.take(partial(self._part, reason, hurried=signalled))
+            )
+            await asyncio.wait([part], timeout=self._seconds_left(hurried=signalled))
+            self._parted = part.done()
         self.ending = self._ended(reason)
         for thread in (self._leasing, self._committing, self._renewing):
             thread.end()
@@ -208,16 +214,19 @@ class Archivist:
             self._worker.move_out(away=away)
 
     async def _upload_rest(self, *, hurried: bool) -> None:
-        left = None
-        if hurried and self._stop_by is not None:
-            left = max(self._stop_by - asyncio.get_running_loop().time(), 1)
-        if not await self._uploads.done(left):
+        if not await self._uploads.done(self._seconds_left(hurried=hurried)):
             self.fail(
                 StoreError(
                     f"{self._uploads.waiting} bytes were not committed within STOP_SECONDS: "
                     f"they lie in {self.housing.spool}, and the next run there commits them"
                 )
             )
+
+    def _seconds_left(self, *, hurried: bool) -> float | None:
+        """How long a step may take that somebody waits for; None: as long as it takes."""
+        if not hurried or self._stop_by is None:
+            return None
+        return max(self._stop_by - asyncio.get_running_loop().time(), 1)
 
     def _ended(self, reason: str) -> Ending:
         worker = self._worker
