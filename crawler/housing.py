@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Self
 
-from scrapy.settings import SETTINGS_PRIORITIES, BaseSettings
+from scrapy.settings import BaseSettings
 
 from crawler import snapshots
 from crawler.disk import Disk, open_disk
@@ -128,25 +128,6 @@ def check_numbers(settings: BaseSettings) -> None:
             raise WrongUse(f"{name} is {settings[name]!r}: give a number, 0 or more.")
     if settings.getint("DOWNLOAD_MAXSIZE") > LARGEST:
         raise WrongUse(f"DOWNLOAD_MAXSIZE is {settings['DOWNLOAD_MAXSIZE']!r}: the largest is {LARGEST}.")
-
-
-SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-
-
-class Secret(str):
-    """Text that shows as stars wherever settings are logged."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "'***'"
-
-
-def hide_secrets(settings: BaseSettings) -> None:
-    """Scrapy logs the settings that differ from its own; CrawlerProcess sets the command line's once more."""
-    for name in SECRETS:
-        if settings[name]:
-            settings.set(name, Secret(settings[name]), priority=SETTINGS_PRIORITIES["cmdline"] + 1)
 
 
 def _access(settings: BaseSettings, spool: Path) -> S3Access:

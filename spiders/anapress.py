@@ -13,9 +13,10 @@ from twisted.python.failure import Failure
 
 from crawler.arguments import Arguments
 from crawler.extensions.archivist import Archivist
-from crawler.housing import Housing, hide_secrets
+from crawler.housing import Housing
 from crawler.items import Absent, Article, Lease, Take
 from crawler.layouts import read
+from crawler.secrets import hide_secrets
 from crawler.site import article_id, links, url_of
 from crawler.sources.live import Answer, Brought, Flow, capture_of, live, page_of
 from crawler.sources.reasons import absence_of
