@@ -6,6 +6,7 @@ so a stranger's package of that name would win, silently. So we look, and refuse
 
 from __future__ import annotations
 
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,10 +17,12 @@ def _refuse_strangers() -> None:
         spec = find_spec(name)
         origin = Path(spec.origin) if spec and spec.origin else None
         if origin is None or origin.parent.parent != home:
-            raise SystemExit(
+            sys.stderr.write(
                 f"The package {name!r} is not ours: Python finds {origin or 'none'}, ours is {home / name}. "
-                f"Run from the checkout with its own environment (.venv), or uninstall the other {name!r}."
+                f"Run from the checkout with its own environment (.venv), or uninstall the other {name!r}. "
+                "(exit 2)\n"
             )
+            raise SystemExit(2)  # wrong use, and nothing was fetched
 
 
 _refuse_strangers()

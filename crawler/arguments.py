@@ -57,7 +57,8 @@ class Arguments:
 
     def wanted(self, now: datetime, opened: Opened) -> Wanted:
         """What to take, the ids read (of a list in S3: `opened`); WrongUse if they can't be."""
-        given = None if self.ids is None else idlist.read(self.ids, stdin=sys.stdin.buffer, opened=opened)
+        stdin = getattr(sys.stdin, "buffer", None)
+        given = None if self.ids is None else idlist.read(self.ids, stdin=stdin, opened=opened)
         ids = None if given is None else idlist.distinct(given)
         return Wanted(ids=ids, captured_before=None if self.refresh is None else now - self.refresh)
 

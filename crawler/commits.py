@@ -147,7 +147,7 @@ def follow(store: Store, ledger: Follower) -> int:
         )
     for commit in log(store, applied + 1):
         store.keep(Commit.key(commit.n))  # whatever rests on it must not outlive it
-        ledger.apply(commit.n, commit.segment, commit.at, outcomes(store, commit), _stored(store, commit))
+        ledger.apply(commit.n, commit.segment, commit.at, outcomes(store, commit), stored(store, commit))
         applied = commit.n
     return applied
 
@@ -176,6 +176,13 @@ def commit(
 def outcomes(store: Store, commit: Commit) -> Iterator[OutcomeLine]:
     """The outcome lines of a commit."""
     return _parsed(OutcomeLine.parse, store, commit, "outcomes")
+
+
+def stored(store: Store, commit: Commit) -> Iterator[Stored]:
+    """The whole payloads that a commit brings."""
+    for entry in _parsed(cdxj.parse, store, commit, "index"):
+        if (payload := cdxj.stored(entry, commit.segment)) is not None:
+            yield payload
 
 
 def lines(store: Store, commit: Commit, kind: str, *, counted: bool = True) -> Iterator[bytes]:
@@ -210,12 +217,6 @@ def _parsed(parse: Callable[[bytes], T], store: Store, commit: Commit, kind: str
             yield parse(line)
         except Damaged as error:
             raise Damaged(f"{place(kind, commit.segment, commit.n)}, line {number}: {error}") from error
-
-
-def _stored(store: Store, commit: Commit) -> Iterator[Stored]:
-    for entry in _parsed(cdxj.parse, store, commit, "index"):
-        if (stored := cdxj.stored(entry, commit.segment)) is not None:
-            yield stored
 
 
 def _there(store: Store, n: int) -> Commit:

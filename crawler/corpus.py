@@ -6,8 +6,10 @@ import json
 import sqlite3
 import tempfile
 from collections.abc import Collection, Iterator
+from contextlib import closing, contextmanager
 
 from crawler import commits
+from crawler.errors import ArchiveError
 from crawler.items import ArticleId, Outcome
 from crawler.stores import Store
 
@@ -27,21 +29,30 @@ class Corpus:
         self.left_out = 0  #: articles of excluded ids, so far
 
     def __iter__(self) -> Iterator[bytes]:
-        with tempfile.NamedTemporaryFile(prefix="corpus-") as file:
-            database = sqlite3.connect(file.name, isolation_level=None)
-            try:
-                database.executescript(SCHEMA)
-                database.execute("BEGIN")
-                for commit in commits.log(self._store):
-                    _take_in(database, self._store, commit)
-                query = "SELECT id, line FROM shown JOIN lines USING (id, version) ORDER BY id"
-                for id, line in database.execute(query):
-                    if id in self._excluded:
-                        self.left_out += 1
-                    else:
-                        yield line
-            finally:
-                database.close()
+        with _sorter() as database:
+            for commit in commits.log(self._store):
+                _take_in(database, self._store, commit)
+            query = "SELECT id, line FROM shown JOIN lines USING (id, version) ORDER BY id"
+            for id, line in database.execute(query):
+                if id in self._excluded:
+                    self.left_out += 1
+                else:
+                    yield line
+
+
+@contextmanager
+def _sorter() -> Iterator[sqlite3.Connection]:
+    """Tables on disk, gone after their use; ArchiveError if the disk has no room for them."""
+    try:
+        with (
+            tempfile.NamedTemporaryFile(prefix="corpus-") as file,
+            closing(sqlite3.connect(file.name, isolation_level=None)) as database,
+        ):
+            database.executescript(SCHEMA)
+            database.execute("BEGIN")
+            yield database
+    except (OSError, sqlite3.Error) as error:
+        raise ArchiveError(f"the corpus can't be sorted: {error}") from error
 
 
 def _take_in(database: sqlite3.Connection, store: Store, commit: commits.Commit) -> None:

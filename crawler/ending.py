@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
 from crawler.errors import ArchiveError, ArchiveHeld, CrawlerError, WrongUse
 from crawler.items import Outcome
+from crawler.runs import Tally
 
 CODES: tuple[tuple[type[CrawlerError], int], ...] = (
     (WrongUse, 2),
@@ -31,13 +31,15 @@ class Ending:
         cls,
         reason: str,
         failure: CrawlerError | None,
-        settled: Mapping[str, int],
+        tally: Tally,
         left: int,
         missed: int,
         bugs: int,
+        *,
+        settled: int,
     ) -> Self:
-        """From Scrapy's close reason, what went wrong, this run's takes, the ids left, and those missed."""
-        took = _told(settled)
+        """From Scrapy's close reason, what went wrong, this run's takes, and the ids that it took not."""
+        took = _told(tally.outcomes, settled)
         if failure is not None:
             code = code_of(failure)
             safe = f"{str(failure).rstrip('.')}. What was committed is safe."
@@ -48,7 +50,7 @@ class Ending:
             return cls(3, f"Ended early ({reason}) after {took}; all is committed, run again to go on.")
         if missed:
             return cls(3, f"{took}; {missed} ids are held by another job: run again when it is done.")
-        if failed := settled.get(Outcome.FAILED, 0):
+        if failed := tally.outcomes.get(Outcome.FAILED, 0):
             return cls(
                 4, f"Done: {took}; {failed} failed: `scrapy ids requeue --outcome failed` takes them again."
             )
@@ -62,6 +64,7 @@ class Ending:
         return cls(1, "The crawl did not come to its end; the log above says why.")
 
 
-def _told(settled: Mapping[str, int]) -> str:
-    counts = ", ".join(f"{count} {outcome}" for outcome, count in sorted(settled.items()))
-    return f"{sum(settled.values())} takes" + (f" ({counts})" if counts else "")
+def _told(outcomes: dict[str, int], settled: int) -> str:
+    counts = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
+    took = f"{sum(outcomes.values())} takes" + (f" ({counts})" if counts else "")
+    return took + (f", {settled} ids were settled already" if settled else "")

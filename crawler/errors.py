@@ -11,6 +11,7 @@ CrawlerError
 │   ├── SpoolError       the spool on this disk can't be used
 │   ├── WriterDied       the process that writes the segment is gone
 │   └── Damaged          a file of the archive is not what its commit says
+├── Stumbled             our own code did what nobody foresaw (exit 1)
 ├── Undecodable          a body that its Content-Encoding does not describe
 └── LayoutUnknown        no layout fits this page
 """
@@ -37,6 +38,10 @@ class WireError(CrawlerError):
 
 class Undecodable(CrawlerError):
     """The body is not what its Content-Encoding says."""
+
+
+class Stumbled(CrawlerError):
+    """Our own code did what nobody foresaw."""
 
 
 class LayoutUnknown(CrawlerError):

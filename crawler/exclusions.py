@@ -24,7 +24,10 @@ from crawler.stores import Store
 
 KEY = "exclusions.jsonl"
 ATTEMPTS = 8  #: times that the file is written anew because somebody else wrote it meanwhile
-SETTLING = 1.0  #: seconds before our lines are looked for: who read before we wrote, has written by then
+SETTLING = (
+    1.0  #: seconds before our lines are looked for, at least: who read before we wrote has written then
+)
+PATIENCE = 2  #: times as long as we took ourselves, where that is longer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +125,7 @@ def _rewrite(change: Change, store: Store, folder: Path, disk: Disk, sleep: Call
     """Write the file until a look at it asks for no more change: no store has a put that compares."""
     file = folder / KEY
     for _ in range(ATTEMPTS):
+        began = time.monotonic()
         there = read(store)
         wanted = change(there)
         if wanted == there:
@@ -134,5 +138,5 @@ def _rewrite(change: Change, store: Store, folder: Path, disk: Disk, sleep: Call
         disk.reached("exclusions/put")
         store.put(file, KEY)
         disk.remove(file)
-        sleep(SETTLING)
+        sleep(max(SETTLING, PATIENCE * (time.monotonic() - began)))
     raise StoreError(f"{store.url}: {KEY} is being written by others again and again. Try again.")

@@ -7,12 +7,13 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Self
 
-from scrapy.settings import SETTINGS_PRIORITIES, BaseSettings
+from scrapy.settings import BaseSettings
 
 from crawler import commits, snapshots
 from crawler.disk import Disk, open_disk
 from crawler.errors import WrongUse
 from crawler.ledger import Ledger, open_ledger
+from crawler.numbers import whole
 from crawler.stores import Store, open_store
 from crawler.stores.access import S3Access
 from crawler.stores.local import LEDGER
@@ -48,7 +49,7 @@ class Housing:
         home = None if archive.startswith("s3://") else Path(archive.removeprefix("file://")).absolute()
         beside = home.with_name("spool") if home else Path("spool").absolute()
         spool = Path(settings["SPOOL_DIR"]).absolute() if settings["SPOOL_DIR"] else beside
-        segment, most = _number(settings, "SEGMENT_BYTES"), _number(settings, "SPOOL_BYTES")
+        segment, most = whole(settings, "SEGMENT_BYTES"), whole(settings, "SPOOL_BYTES")
         if most < 2 * segment:
             raise WrongUse(
                 f"SPOOL_BYTES is {most}: give room for two segments, or make SEGMENT_BYTES smaller."
@@ -62,12 +63,12 @@ class Housing:
             contact=str(settings["CONTACT"] or ""),
             disk=str(settings["DISK"]),
             segment_bytes=segment,
-            segment_seconds=_number(settings, "SEGMENT_SECONDS") if seconds else DAY if home else QUARTER,
+            segment_seconds=whole(settings, "SEGMENT_SECONDS") if seconds else DAY if home else QUARTER,
             spool_bytes=most,
-            min_disk_bytes=_number(settings, "MIN_DISK_BYTES", least=0),
+            min_disk_bytes=whole(settings, "MIN_DISK_BYTES", least=0),
             remote=home is None,
-            lock_seconds=_number(settings, "LOCK_SECONDS", least=0),
-            stop_seconds=_number(settings, "STOP_SECONDS"),
+            lock_seconds=whole(settings, "LOCK_SECONDS", least=0),
+            stop_seconds=whole(settings, "STOP_SECONDS"),
         )
 
     def open_disk(self) -> Disk:
@@ -108,48 +109,6 @@ class Housing:
         )
 
 
-LARGEST = 256 << 20  #: bytes of a body: `verify` holds a record in memory
-NUMBERS = (
-    *("HEAD_BYTES", "DECODED_BYTES", "PAGE_BYTES", "DOWNLOAD_MAXSIZE"),
-    *("CONCURRENT_REQUESTS", "CONCURRENT_REQUESTS_PER_DOMAIN"),
-)
-SECONDS = ("IDLE_SECONDS", "DOWNLOAD_TIMEOUT", "DOWNLOAD_DELAY", "RETRY_TIMES", "CLOSESPIDER_TIMEOUT")
-
-
-def check_numbers(settings: BaseSettings) -> None:
-    """WrongUse if a limit of the wire is no number: it would only show when every id had failed of it."""
-    for name in NUMBERS:
-        _number(settings, name)
-    for name in SECONDS:
-        try:
-            wrong = float(settings[name]) < 0
-        except (TypeError, ValueError):
-            wrong = True
-        if wrong:
-            raise WrongUse(f"{name} is {settings[name]!r}: give a number, 0 or more.")
-    if settings.getint("DOWNLOAD_MAXSIZE") > LARGEST:
-        raise WrongUse(f"DOWNLOAD_MAXSIZE is {settings['DOWNLOAD_MAXSIZE']!r}: the largest is {LARGEST}.")
-
-
-SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-
-
-class Secret(str):
-    """Text that shows as stars wherever settings are logged."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "'***'"
-
-
-def hide_secrets(settings: BaseSettings) -> None:
-    """Scrapy logs the settings that differ from its own; CrawlerProcess sets the command line's once more."""
-    for name in SECRETS:
-        if settings[name]:
-            settings.set(name, Secret(settings[name]), priority=SETTINGS_PRIORITIES["cmdline"] + 1)
-
-
 def _access(settings: BaseSettings, spool: Path) -> S3Access:
     def text(name: str) -> str:
         return str(settings[name] or "")
@@ -165,17 +124,7 @@ def _access(settings: BaseSettings, spool: Path) -> S3Access:
         storage_class=text("S3_STORAGE_CLASS"),
         encryption=text("S3_ENCRYPTION"),
         kms_key=text("S3_KMS_KEY"),
-        attempts=_number(settings, "S3_ATTEMPTS"),
-        seconds=_number(settings, "S3_SECONDS"),
-        part_bytes=_number(settings, "S3_PART_BYTES", least=5 << 20),
+        attempts=whole(settings, "S3_ATTEMPTS"),
+        seconds=whole(settings, "S3_SECONDS"),
+        part_bytes=whole(settings, "S3_PART_BYTES", least=5 << 20),
     )
-
-
-def _number(settings: BaseSettings, name: str, *, least: int = 1) -> int:
-    try:
-        number = int(settings[name])
-    except (TypeError, ValueError):
-        number = least - 1
-    if number < least:
-        raise WrongUse(f"{name} is {settings[name]!r}: give a whole number, {least} or more.")
-    return number

@@ -15,11 +15,12 @@ from typing import BinaryIO, cast
 
 from crawler.errors import WrongUse
 from crawler.items import ArticleId
-from crawler.site import article_id
+from crawler.site import MOST, article_id
 
 FORM = "An id is a number such as 203367206718582, or its URL http://anapress.net/a/203367206718582."
 LINE_BYTES = 4096  # the longest URL that anybody lists is far shorter; a file of another kind has no lines
 SHOWN = 80  # letters of a wrong line that a message repeats
+NUMBER = re.compile(r"(?:\w+://[^/]+/a/)?(\d+)/?")
 COMMENT = re.compile(r"(?:^|\s+)#.*")  # a # inside a URL is none
 GZIP = b"\x1f\x8b"
 
@@ -28,8 +29,10 @@ Opened = Callable[[str], BinaryIO]
 """Opens the object at an s3:// URL; WrongUse if there is none."""
 
 
-def read(argument: str, *, stdin: BinaryIO, opened: Opened) -> Iterator[ArticleId]:
+def read(argument: str, *, stdin: BinaryIO | None, opened: Opened) -> Iterator[ArticleId]:
     """The ids that argument names, in its order: a comma list, a file, an s3:// URL, or `-` for stdin.
+
+    Python has no stdin (None) where it was closed.
 
     A file is read while its ids are taken, and WrongUse comes where it goes wrong: take all, then use them.
     """
@@ -39,6 +42,8 @@ def read(argument: str, *, stdin: BinaryIO, opened: Opened) -> Iterator[ArticleI
     if not parts:
         raise WrongUse(f"The list of ids is empty. {FORM}")
     if argument == "-":
+        if stdin is None:
+            raise WrongUse(f"The list of ids is - for stdin, but stdin is closed. {FORM}")
         return _ids(stdin, "stdin")
     if any(_meant_as_id(part) for part in parts):
         return iter([_id(part, "The list of ids") for part in parts])
@@ -109,8 +114,21 @@ def _text(line: bytes, where: str) -> str:
 
 def _id(text: str, where: str) -> ArticleId:
     if (named := article_id(text.strip())) is None:
-        raise WrongUse(f"{where}: {_shown(text.strip())} is no id. {FORM}")
+        raise WrongUse(f"{where}: {_shown(text.strip())} is no id{_why_not(text.strip())}. {FORM}")
     return named
+
+
+def _why_not(text: str) -> str:
+    """What is wrong with a number, if that is what it is."""
+    if not (number := NUMBER.fullmatch(text)):
+        return ""
+    if not number[1].isascii():
+        return ": its digits must be 0 to 9"
+    if not number[1].strip("0"):
+        return ": ids begin with 1"
+    if number[1].startswith("0"):
+        return ": no id begins with a zero"
+    return f": the largest is {MOST}" if len(number[1]) > 18 else ""
 
 
 def _shown(text: str) -> str:

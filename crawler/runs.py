@@ -2,14 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
-from crawler.lines import canonical
+from crawler.errors import Damaged
+from crawler.items import Outcome
+from crawler.lines import OutcomeLine, canonical
 from crawler.stores import Store
 
 FOLDER = "runs/"
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """A run's takes as its commits decided them: how many of each outcome and reason."""
+
+    takes: Counter[tuple[str, str | None]] = field(default_factory=Counter)
+
+    def plus(self, lines: Iterable[OutcomeLine]) -> Tally:
+        """With one more commit's."""
+        more = ((line.outcome.value, line.reason) for line in lines if line.outcome is not Outcome.KNOWN)
+        return Tally(self.takes + Counter(more))
+
+    @property
+    def outcomes(self) -> dict[str, int]:
+        counts: Counter[str] = Counter()
+        for (outcome, _), count in self.takes.items():
+            counts[outcome] += count
+        return dict(sorted(counts.items()))
+
+    @property
+    def reasons(self) -> dict[str, dict[str, int]]:
+        """Outcomes that have reasons, and how often each was given."""
+        counts: dict[str, dict[str, int]] = {}
+        given = ((outcome, reason, count) for (outcome, reason), count in self.takes.items() if reason)
+        for outcome, reason, count in sorted(given):
+            counts.setdefault(outcome, {})[reason] = count
+        return counts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,8 +55,8 @@ class Run:
     end: datetime
     exit_code: int
     reason: str  #: the sentence of the terminal's last line
-    outcomes: Mapping[str, int]  #: this run's takes, by what they brought
-    reasons: Mapping[str, Mapping[str, int]]  #: and why, of those that brought no article
+    outcomes: Mapping[str, int]  #: this run's takes, as its commits decided them
+    reasons: Mapping[str, Mapping[str, int]]  #: and why, of those that say so
     left: int  #: ids that are left in the archive
     commits: tuple[int, ...]  #: the numbers of its commits
     versions: Mapping[str, str]
@@ -35,6 +69,31 @@ class Run:
     def __bytes__(self) -> bytes:
         times = {name: _time(getattr(self, name)) for name in ("start", "end")}
         return canonical(asdict(self) | times).encode() + b"\n"
+
+
+KEY = re.compile(rf"{FOLDER}[0-9]{{14}}-[0-9a-f]{{8}}\.json")
+
+
+def is_key(key: str) -> bool:
+    """Whether a run's summary may lie there."""
+    return KEY.fullmatch(key) is not None
+
+
+def read(store: Store, key: str) -> Run | None:
+    """The summary at key, None if it is gone; Damaged if it is none."""
+    if (stream := store.read(key)) is None:
+        return None
+    with closing(stream):
+        try:
+            raw = json.loads(stream.read())
+            moments = {name: datetime.fromisoformat(raw[name]) for name in ("start", "end")}
+            run = Run(**raw | moments)
+            told = all(type(n) is int for n in (run.exit_code, run.left, *run.commits))
+        except (ValueError, TypeError, KeyError) as error:
+            raise Damaged(f"{key}: it is no summary of a run: {error}") from error
+    if not told or run.key != key:
+        raise Damaged(f"{key}: it is no summary of this run")
+    return run
 
 
 def keep(run: Run, store: Store) -> None:

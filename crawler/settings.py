@@ -1,6 +1,7 @@
 """Every setting that we change: Scrapy's default, and our reason. The environment is read only here."""
 
 import os
+from pathlib import Path
 from typing import Any
 
 BOT_NAME = "anapress"
@@ -9,7 +10,9 @@ NEWSPIDER_MODULE = "spiders"
 COMMANDS_MODULE = "crawler.commands"
 
 # --- ours (DESIGN part 2) ---
-ARCHIVE_URL = "archive"  # a folder, relative to where the command is run, or s3://BUCKET/PREFIX
+# A folder, or s3://BUCKET/PREFIX. One that is given may be relative to where the command is run; the default
+# is the checkout's, wherever in it that is.
+ARCHIVE_URL = str(Path(__file__).parents[1] / "archive")
 LEDGER_URL = ""  # empty: <archive>/ledger.db, in the spool for an archive in S3
 CONTACT = ""  # URL or e-mail, in the user agent and in each warcinfo
 CONNECT_TO = ""  # HOST:PORT:HOST:PORT, as in curl

@@ -13,7 +13,7 @@ HOME = "http://anapress.net/"
 NAMES = ("أنا برس", "انا برس", "Ana Press", "AnaPress", "anapress.net", "www.anapress.net")
 FONT_SIZE = "حجم الخط"  #: stands before the text of an article, and on no other page
 
-_MOST = 2**63 - 1  # what SQLite's integers hold
+MOST = 2**63 - 1  #: the largest id: what SQLite's integers hold
 _HOST = r"(?i:(?:www\.)?anapress\.net\.?)"
 _ORIGIN = rf"(?:(?i:http)://{_HOST}(?::80)?|(?i:https)://{_HOST}(?::443)?)"
 _PATH = r"/a/([1-9][0-9]{0,18})/?"
@@ -34,7 +34,7 @@ def article_id(text: str) -> ArticleId | None:
     """The id that a bare number or an article's URL names, None where it is neither."""
     text = text.strip(" \t\r\n")
     found = _BARE.fullmatch(text) or _ARTICLE.fullmatch(text)
-    if not found or (number := int(found[1])) > _MOST:
+    if not found or (number := int(found[1])) > MOST:
         return None
     return ArticleId(number)
 

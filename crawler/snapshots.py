@@ -9,12 +9,14 @@ import gzip
 import logging
 import shutil
 import zlib
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 from zlib_ng import gzip_ng
 
 from crawler.disk import Disk
+from crawler.errors import Damaged
 from crawler.ledger import Ledger
 from crawler.stores import Store
 
@@ -32,15 +34,22 @@ def key(n: int) -> str:
 
 def numbers(store: Store) -> list[int]:
     """Of which commits there are snapshots, the newest first."""
-    names = (name.removeprefix(FOLDER).removesuffix(SUFFIX) for name, _ in store.list(FOLDER))
-    return sorted((int(name) for name in names if name.isascii() and name.isdigit()), reverse=True)
+    return sorted(numbered(name for name, _ in store.list(FOLDER)), reverse=True)
+
+
+def numbered(keys: Iterable[str]) -> Iterator[int]:
+    """The commits that those of the keys are of which are snapshots'."""
+    for name in keys:
+        number = name.removeprefix(FOLDER).removesuffix(SUFFIX)
+        if number.isascii() and number.isdigit() and key(int(number)) == name:
+            yield int(number)
 
 
 def save(ledger: Ledger, store: Store, folder: Path, disk: Disk) -> None:
     """Keep the ledger as it is now; older snapshots go."""
     plain, packed = folder / "snapshot.db", folder / "snapshot.db.gz"
     try:
-        _clear(plain, packed)
+        clear(plain, packed)
         n = ledger.dump(plain)
         with plain.open("rb") as source, disk.open(packed) as file:
             target = gzip_ng.GzipNGFile("", "wb", LEVEL, file, mtime=0)
@@ -49,29 +58,35 @@ def save(ledger: Ledger, store: Store, folder: Path, disk: Disk) -> None:
             disk.sync(file)
         store.put(packed, key(n))
     finally:
-        _clear(plain, packed)
+        clear(plain, packed)
     for old in numbers(store)[KEPT:]:
         store.remove(key(old))
 
 
 def fetch(store: Store, file: Path) -> bool:
     """Write the newest snapshot that can be read whole to file; False if there is none."""
-    return any(_unpacked(store, name, file) for name in map(key, numbers(store)))
+    for name in map(key, numbers(store)):
+        try:
+            if unpack(store, name, file):
+                return True
+        except Damaged as error:
+            logger.warning("%s. The log is read instead", error)
+    return False
 
 
-def _clear(*files: Path) -> None:
+def clear(*files: Path) -> None:
     for file in files:
         file.unlink(missing_ok=True)
 
 
-def _unpacked(store: Store, name: str, file: Path) -> bool:
+def unpack(store: Store, name: str, file: Path) -> bool:
+    """Write a snapshot to file; False if it is not there, Damaged if it can't be read whole."""
     if (stream := store.read(name)) is None:
         return False  # its maker has a newer one by now
     try:
         with closing(stream), gzip.GzipFile(fileobj=stream) as source, file.open("wb") as target:
             shutil.copyfileobj(source, target, 1 << 20)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        logger.warning("%s can't be read (%s): the log is read instead", name, error)
-        file.unlink(missing_ok=True)
-        return False
+        clear(file)
+        raise Damaged(f"{name} can't be read: {error}") from error
     return True

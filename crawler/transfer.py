@@ -20,7 +20,7 @@ from crawler import archive, commits, exclusions, runs, snapshots
 from crawler.archive import Archive
 from crawler.commits import Commit, File
 from crawler.disk import Disk
-from crawler.errors import Damaged, StoreError, WrongUse
+from crawler.errors import Damaged, StoreError, StoreRefused, WrongUse
 from crawler.stores import Store
 
 CHUNK = 1 << 20
@@ -65,10 +65,13 @@ def transfer(
     moving = _Transfer(source, target, folder, disk, verify=verify, progress=progress)
     moving.compare()
     target.preflight()
-    moving.card()
-    moving.exclusions()
-    moving.commits()
-    moving.rest()
+    try:
+        moving.card()
+        moving.exclusions()
+        moving.commits()
+        moving.rest()
+    except StoreRefused as error:  # what is there was taken before: it is no wrong use any more
+        raise StoreError(f"{error} {moving.moved} so far; run again to go on.") from error
     return moving.moved
 
 

@@ -18,7 +18,7 @@ from crawler.items import ArticleId, Lease
 from crawler.ledger import Ledger
 from crawler.lock import Holder, Lock
 from crawler.recovery import add, recover
-from crawler.runs import Run
+from crawler.runs import Run, Tally
 from crawler.segment import sealed
 from crawler.spool import Spool
 
@@ -48,6 +48,8 @@ class Worker:
         self.moved_in = False
         self.lock: Lock | None = None  #: of the archive, where it has one; renewed beside all else
         self.commits: list[int] = []  #: the numbers of those that we made
+        self.took = Tally()  #: what they say
+        self.settled = 0  #: asked-for ids that were settled already, and are not to be taken again
         self.left = 0
         self.missed = 0  #: asked-for ids that are still left: somebody else holds them, or we ended early
 
@@ -80,6 +82,8 @@ class Worker:
         if self._wanted.ids is not None:
             add(self._wanted.ids, "list", self.spool, self._store, self._ledger, disk, self._clock)
             self._asked = iter(self._wanted.ids)
+            before = self._wanted.captured_before
+            self.settled = self._ledger.done(self._wanted.ids, captured_before=before)
 
     def lease(self) -> Sequence[Lease]:
         """The next batch; of the asked ids in their order, each asked for once."""
@@ -107,6 +111,7 @@ class Worker:
         self.commits.append(done.n)
         self._disk.reached("commit/clean")
         self.spool.drop(segment)
+        self.took = self.took.plus(commits.outcomes(self._store, done))
         self._snap(snapshots.EVERY)
         return done
 
@@ -115,9 +120,7 @@ class Worker:
         self._ledger.release(self.spool.worker)
         self.left = self._ledger.counts().left
         asked = self._wanted.ids
-        self.missed = (
-            self.left if asked is None else self.left and sum(self._ledger.standing(id).left for id in asked)
-        )
+        self.missed = self.left if asked is None else len(asked) - self._ledger.done(asked)
         if not hurried:
             self._snap(1)
 

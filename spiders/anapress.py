@@ -13,9 +13,10 @@ from twisted.python.failure import Failure
 
 from crawler.arguments import Arguments
 from crawler.extensions.archivist import Archivist
-from crawler.housing import Housing, hide_secrets
+from crawler.housing import Housing
 from crawler.items import Absent, Article, Lease, Take
 from crawler.layouts import read
+from crawler.secrets import hide_secrets
 from crawler.site import article_id, links, url_of
 from crawler.sources.live import Answer, Brought, Flow, capture_of, live, page_of
 from crawler.sources.reasons import absence_of
@@ -70,11 +71,13 @@ class Anapress(scrapy.Spider):
     def unanswered(self, failure: Failure) -> Iterator[Any]:
         """The same, where no response came; once the run is ending, that is no take: the id is left."""
         archivist = self.crawler.get_extension(Archivist)
-        if archivist is not None and archivist.stopping:
-            return
+        assert archivist is not None, "settings.EXTENSIONS names the archivist"
         request: scrapy.Request = failure.request  # type: ignore[attr-defined]
-        flow, lease = request.cb_kwargs["flow"], request.cb_kwargs["lease"]
-        yield self._step(flow, absence_of(failure.value), lease, request)
+        if (absent := absence_of(failure.value)) is None:
+            archivist.stumble(request.url, failure.value)
+        if absent is None or archivist.over:
+            return
+        yield self._step(request.cb_kwargs["flow"], absent, request.cb_kwargs["lease"], request)
 
     def _step(self, flow: Flow, answer: Answer, lease: Lease, last: Response | scrapy.Request) -> Any:
         try:

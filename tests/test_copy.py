@@ -33,7 +33,7 @@ from tests.crash.cut import cut
 from tests.crash.disk import ORDER, Order
 from tests.crash.journal import Journal
 from tests.crawling import CHECKOUT, Archive, House
-from tests.s3 import Endpoint
+from tests.s3 import Endpoint, Fault, error, running_proxy
 from tests.s3.access import settings_of
 from tests.site import SEED_ID, id_of, running_site, seed_ids
 
@@ -484,6 +484,16 @@ def test_an_archive_goes_to_a_bucket_and_back(house: House, target: Path, s3: En
     assert tree(target) == tree(house.archive.folder)
     same = house.scrapy("copy", place, f"{place}/", **settings)
     assert (same.code, "FROM and TO are both" in same.said) == (2, True)
+
+
+def test_a_store_that_refuses_in_the_middle_has_failed_and_the_copy_goes_on_later(house, s3) -> None:
+    with running_proxy(s3) as proxy:
+        place, settings = f"s3://{s3.bucket()}/copy", settings_of(proxy.endpoint)
+        proxy.faults.add(Fault(error("ExpiredToken"), method="PUT", path="commits/0000000002"))
+        ran = house.scrapy("copy", str(house.archive.folder), place, **settings)
+        assert (ran.code, "the credentials have expired" in ran.last) == (6, True), ran.said
+        assert "1 commits, 1 of them new" in ran.last
+        assert house.scrapy("copy", str(house.archive.folder), place, **settings).code == 0
 
 
 def test_a_bucket_that_is_not_there_is_told_before_anything_is_copied(house: House, s3: Endpoint) -> None:

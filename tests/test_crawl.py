@@ -349,6 +349,27 @@ def test_a_crawl_that_settled_all_exits_0_and_says_so(house: House) -> None:
     assert ran.last.startswith("Done: 2 takes (1 article, 1 gone); 0 ids")
 
 
+def test_the_last_line_counts_what_the_commit_decided(house: House) -> None:
+    """That a text is another id's is known only then."""
+    ran = house.crawl([SEED_ID, seed_ids()[1]], "-adiscover=none")
+    assert ran.last.startswith("Done: 2 takes (1 article, 1 duplicate); 0 ids"), ran.said
+    (path,) = (house.archive.folder / "runs").iterdir()
+    run = json.loads(path.read_bytes())
+    assert run["outcomes"] == {"article": 1, "duplicate": 1}
+    assert run["reason"] == ran.last.removesuffix(" (exit 0)")
+
+
+def test_the_last_line_says_how_many_of_the_asked_for_ids_were_settled_already(house: House) -> None:
+    house.crawl(map(id_of, (0, 1)), "-adiscover=none")
+    asked = [*map(id_of, (0, 1, 2))]
+    ran = house.crawl(asked, "-adiscover=none")
+    assert ran.last.startswith("Done: 1 takes (1 article), 2 ids were settled already; 0 ids"), ran.said
+    ran = house.crawl(asked, "-adiscover=none", "-arefresh=0")
+    assert ran.last.startswith("Done: 3 takes (3 unchanged); 0 ids"), ran.said
+    ran = house.crawl(asked, "-adiscover=none", "-arefresh=1d")
+    assert ran.last.startswith("Done: 0 takes, 3 ids were settled already; 0 ids"), ran.said
+
+
 def test_a_crawl_with_failed_ids_exits_4_and_says_how_to_take_them_again(crawled: Crawled) -> None:
     assert crawled.ran.code == 4
     assert "`scrapy ids requeue --outcome failed`" in crawled.ran.last

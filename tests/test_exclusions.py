@@ -5,8 +5,11 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
+import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -18,6 +21,8 @@ from crawler.errors import Damaged, StoreError
 from crawler.exclusions import KEY, Exclusion, append, carry, excluded, merged, parse, read
 from crawler.stores import Store, open_store
 from tests.crawling import House
+from tests.s3 import Endpoint, Fault, delay, running_proxy
+from tests.s3.access import access_to
 from tests.site import SEED_ID, Site, id_of, running_site, seed_ids
 
 OUT = Exclusion(id="7", excluded=True, who="editor", at="2026-11-23T09:46:54.123Z", why="asked for it")
@@ -189,6 +194,25 @@ def test_lines_that_another_writer_overwrote_are_written_again(store: Store, tmp
     disk = Meddled(store, tmp_path, [OTHER], times=3)
     append([OUT], store, tmp_path, disk, disk.after)
     assert read(store) == [OTHER, OUT]
+
+
+def test_two_who_write_at_once_into_a_slow_store_both_get_their_lines_in(s3: Endpoint, tmp_path) -> None:
+    bucket = s3.bucket()
+    with running_proxy(s3) as proxy, ThreadPoolExecutor(2) as people:
+        proxy.faults.add(Fault(delay(1.5), method="PUT", times=inf))  # longer than SETTLING
+
+        def exclude(line: Exclusion, folder: Path) -> None:
+            folder.mkdir()
+            access = access_to(proxy.endpoint, folder)
+            append([line], open_store(f"s3://{bucket}", Disk(), access), folder, Disk())
+
+        first = people.submit(exclude, OUT, tmp_path / "one")
+        while not any(seen.method == "PUT" for seen in proxy.requests):
+            time.sleep(0.01)
+        time.sleep(1.2)  # the other reads now, and its put comes after the first one's second
+        exclude(OTHER, tmp_path / "other")
+        first.result()
+    assert set(read(open_store(f"s3://{bucket}", Disk(), access_to(s3, tmp_path)))) == {OUT, OTHER}
 
 
 def test_lines_that_do_not_stay_are_no_success(store: Store, tmp_path: Path) -> None:

@@ -60,6 +60,36 @@ def test_what_was_meant_as_an_id_is_never_taken_for_a_path(part) -> None:
     assert f"{part!r} is no id" in refusal(part)
 
 
+@pytest.mark.parametrize(
+    ("number", "why"),
+    [
+        ("0", "ids begin with 1"),
+        ("000", "ids begin with 1"),
+        ("007", "no id begins with a zero"),
+        (str(2**63), f"the largest is {2**63 - 1}"),
+        ("9" * 4000, f"the largest is {2**63 - 1}"),
+        ("٧", "its digits must be 0 to 9"),
+    ],
+)
+@pytest.mark.parametrize("form", ["{}", "http://anapress.net/a/{}", "https://anapress.net/a/{}/"])
+def test_a_number_that_is_no_id_is_told_why(listed, number: str, why: str, form: str) -> None:
+    for message in (refusal(form.format(number)), refusal(listed(form.format(number).encode()))):
+        assert f"is no id: {why}. An id is a number such as" in message
+
+
+def test_what_is_no_number_is_told_the_form_alone() -> None:
+    assert "'http://example.org/b/7' is no id. An id is" in refusal("http://example.org/b/7")
+
+
+def test_a_largest_id_is_one() -> None:
+    assert ids(2**63 - 1) == [2**63 - 1]
+
+
+def test_a_closed_stdin_is_told() -> None:
+    with pytest.raises(WrongUse, match="stdin is closed"):
+        idlist.read("-", stdin=None, opened=nothing)
+
+
 def test_a_file_has_an_id_a_line(listed) -> None:
     assert ids(listed(f"{A}\nhttp://anapress.net/a/{B}\n{C}".encode())) == [A, B, C]
 

@@ -444,6 +444,20 @@ def test_a_refresh_among_ids_takes_only_those(ledger) -> None:
     assert ledger.lease("w", 9, among=[1]) == []
 
 
+def test_ids_are_done_with_that_no_lease_would_give(ledger) -> None:
+    commit(
+        ledger,
+        captured(1, "2026-01-20T00:00:00Z"),
+        captured(2, "2026-02-02T00:00:00Z"),
+        line(3, Outcome.GONE, captured_at="2026-01-01T00:00:00Z"),
+        line(4, Outcome.KNOWN),
+    )
+    ledger.lease("w", 9)
+    asked = [ArticleId(id) for id in range(1, 2000)]
+    assert (ledger.done(asked), ledger.done(asked, captured_before=BEFORE)) == (3, 2)
+    assert ledger.done([ArticleId(4), ArticleId(5)]) == 0
+
+
 def test_an_id_leased_for_a_refresh_is_settled_until_its_next_take_is(ledger) -> None:
     commit(ledger, captured(1, "2026-01-20T00:00:00Z"))
     ledger.lease("w", 1, captured_before=BEFORE)

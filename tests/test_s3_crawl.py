@@ -17,7 +17,7 @@ import pytest
 
 from tests.crash.judge import judge
 from tests.crawling import CHECKOUT, QUICK, SCRAPY, Archive, Ran, scrapy
-from tests.s3 import Endpoint, Fault, Proxy, error, running_proxy, slow
+from tests.s3 import Endpoint, Fault, Proxy, delay, error, hang, running_proxy, slow
 from tests.s3.access import settings_of
 from tests.s3.bucket import fetched
 from tests.site import Site, id_of, running_site
@@ -267,6 +267,32 @@ def test_an_upload_that_is_too_slow_for_a_stop_is_left_to_the_next_run(proxied: 
     proxy.faults.clear()
     assert job.crawl().code == 0
     sound(job, IDS)
+
+
+@pytest.mark.parametrize(("method", "path"), [("PUT", "runs/"), ("DELETE", "lock.json")])
+def test_a_store_that_hangs_after_the_last_commit_holds_no_stop_up(proxied, method: str, path: str) -> None:
+    job, proxy = proxied
+    proxy.faults.add(Fault(hang(), method=method, path=path, times=inf))
+    with running(job.start(STOP_SECONDS=5, **SLOW)) as crawl:
+        wait_for(job, "commits/0000000001.json")
+        time.sleep(2)
+        crawl.terminate()
+        began = time.monotonic()
+        assert crawl.wait(30) == 3
+        assert time.monotonic() - began < 7
+        assert crawl.stderr.read().splitlines()[-1].startswith("Ended early (shutdown) after ")
+    proxy.faults.clear()
+    assert job.crawl().code == 0
+    sound(job, IDS)
+
+
+def test_a_crawl_shows_that_it_lives_while_its_last_upload_is_under_way(proxied) -> None:
+    job, proxy = proxied
+    proxy.faults.add(Fault(delay(14), method="PUT", path="warcs/"))
+    began = time.time()
+    assert job.crawl(IDS[:2]).code == 0
+    assert time.time() - began > 14
+    assert (job.home / "disk" / "alive").stat().st_mtime >= began + 10
 
 
 @contextmanager

@@ -33,6 +33,7 @@ from tests.s3 import (
     delay,
     error,
     hang,
+    ignore_condition,
     lose_answer,
     running_proxy,
     slow,
@@ -159,6 +160,14 @@ def test_an_object_is_there_when_only_the_answer_was_lost(bench) -> None:
     with pytest.raises(ClientError) as refusal:
         bench.put(IfNoneMatch="*")
     assert code(refusal.value) == "PreconditionFailed"
+
+
+def test_a_condition_that_is_ignored_lets_a_put_overwrite(bench) -> None:
+    bench.put("folder/a b+ü", b"one")
+    bench.fault(ignore_condition(), times=2)
+    bench.put("folder/a b+ü", b"two", IfNoneMatch="*")
+    assert bench.proxy.requests[-1].status == 200
+    assert bench.kept("folder/a b+ü") == b"two"
 
 
 def test_a_multipart_upload_is_complete_when_only_the_answer_was_lost(bench) -> None:

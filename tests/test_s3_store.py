@@ -27,6 +27,7 @@ from tests.s3 import (
     cut_request,
     error,
     hang,
+    ignore_condition,
     lose_answer,
     running_proxy,
     slow,
@@ -308,6 +309,15 @@ def test_what_the_server_says_of_us_is_told_as_what_to_mend(code: str, store: St
     proxy.faults.add(Fault(error(code), method="PUT", times=inf))
     with pytest.raises(StoreRefused, match=SAID[code]):
         store.preflight()
+
+
+def test_a_store_that_ignores_the_condition_of_a_create_is_named_and_left_clean(
+    store: Store, proxy: Proxy
+) -> None:
+    proxy.faults.add(Fault(ignore_condition(), method="PUT", times=inf))
+    with pytest.raises(StoreRefused, match="ignores If-None-Match on PutObject"):
+        store.preflight()
+    assert not list(store.list())
 
 
 @pytest.mark.parametrize("url", ["s3://", "s3:///key", "s3://user@bucket/x", "s3://bucket/x?y"])

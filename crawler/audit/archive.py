@@ -9,20 +9,18 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from crawler import archive as card
-from crawler import cdxj, commits, exclusions
+from crawler import cdxj, commits
+from crawler.audit.beside import Beside
 from crawler.audit.crew import Crew
 from crawler.audit.lines import Replay
 from crawler.audit.places import Places
 from crawler.audit.scan import Scan, Seen
 from crawler.commits import Commit, File
 from crawler.errors import Damaged
-from crawler.ledger import Counts
+from crawler.ledger import Counts, Ledger
 from crawler.ledger.sqlite import SqliteLedger
 from crawler.stores import Store
 from crawler.warc import Record
-
-OURS = ("snapshots/", "runs/", exclusions.KEY, "lock.json", card.KEY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +49,20 @@ class Findings:
 
 
 def audit(
-    store: Store, progress: Callable[[Findings], None] = lambda _: None, *, processes: int = 1
+    store: Store,
+    progress: Callable[[Findings], None] = lambda _: None,
+    *,
+    processes: int = 1,
+    ledger: Ledger | None = None,
 ) -> Findings:
-    """Everything that is wrong with the archive in the store; more processes make more pages a second."""
+    """Everything that is wrong with the archive in the store; more processes make more pages a second.
+
+    The ledger is the one that lies in the archive, if there is one: it may know of commits that are lost.
+    """
     findings = Findings()
     with tempfile.TemporaryDirectory(prefix="verify-") as folder:
-        auditor = _Auditor(store, Path(folder), findings, processes)
+        auditor = _Auditor(store, Path(folder), findings, processes, ledger)
         try:
-            auditor.card()
-            auditor.exclusions()
             for n in auditor.numbers():
                 auditor.commit(n)
                 progress(findings)
@@ -72,38 +75,33 @@ def audit(
 class _Auditor:
     """The state of one audit: a ledger of its own, made from the log, and where each record lies."""
 
-    def __init__(self, store: Store, folder: Path, findings: Findings, processes: int) -> None:
+    def __init__(
+        self, store: Store, folder: Path, findings: Findings, processes: int, ledger: Ledger | None
+    ) -> None:
         self._store, self._findings = store, findings
         self._ledger = SqliteLedger(folder / "ledger.db")
         self._places = Places(folder / "places.db")
         self._crew = Crew(store, processes)
         self._scans: dict[str, Callable[[], Scan]] = {}  # under way
         self._replay = Replay(store, self._ledger, self._places, self._crew, self._fault)
-        self._named: set[str] = set()
+        self._keys = [key for key, _ in store.list()]
+        self._beside = Beside(store, self._keys, folder, ledger, self._fault)
+        self._named = self._beside.named
+        self._workers: dict[int, str] = {}  # by their commits
+        self._last = 0
 
     def close(self) -> None:
         self._crew.close()
         self._ledger.close()
         self._places.close()
 
-    def card(self) -> None:
-        try:
-            card.found(self._store)
-        except Damaged as error:
-            self._fault(card.KEY, "", str(error))
-
-    def exclusions(self) -> None:
-        """Only whether they can be read: nothing in the archive says them twice."""
-        try:
-            exclusions.read(self._store)
-        except Damaged as error:
-            self._fault(exclusions.KEY, "", str(error).removeprefix(f"{exclusions.KEY}: "))
-
     def numbers(self) -> Iterator[int]:
         """The commits that are there; each hole in the log is a fault."""
         keys = [key for key, _ in self._store.list(commits.FOLDER)]
         known = {Commit.key(n) for n in range(1, len(keys) + 2)}
-        last = max((int(key[len(commits.FOLDER) :][:10]) for key in keys if _is_commit(key)), default=0)
+        self._last = last = max(
+            (int(key[len(commits.FOLDER) :][:10]) for key in keys if _is_commit(key)), default=0
+        )
         self._findings.strays += [key for key in keys if not _is_commit(key) and key not in known]
         for n in range(1, last + 1):
             if Commit.key(n) in keys:
@@ -127,14 +125,16 @@ class _Auditor:
         sound = [self._sums(commit, file) for file in commit.files]  # each is looked at
         if file := commit.file("warc"):
             self._warc(commit, file)
+        self._workers[n] = commit.worker
         if all(sound):
             self._lines(commit)
+            self._beside.snapshot(n, self._ledger)
 
     def rest(self) -> None:
         """What belongs to no commit, and the sum of it all."""
-        for key, _ in self._store.list():
-            if key not in self._named and not key.startswith((*OURS, commits.FOLDER)):
-                self._findings.strays.append(key)
+        self._beside.rest(self._workers, self._last)
+        strays = (key for key in self._keys if key not in self._named and not key.startswith(commits.FOLDER))
+        self._findings.strays += strays
         counts = self._findings.counts = self._ledger.counts()
         if counts.known != counts.settled + counts.left:
             self._fault("", "", f"known {counts.known} is not settled {counts.settled} + left {counts.left}")
@@ -256,7 +256,7 @@ class _Auditor:
 
     def _lines(self, commit: Commit) -> None:
         """Items and outcomes, made again, and the ledger brought to this commit."""
-        items, outcomes = self._replay.commit(commit)
+        items, outcomes = self._replay.commit(commit, payloads=self._beside.payloads(commit.n))
         self._findings.items += items
         self._findings.takes += sum(outcomes.values()) - outcomes["known"]
         if dict(outcomes) != commit.counts:

@@ -34,8 +34,11 @@ class Replay:
         self._store, self._ledger, self._places = store, ledger, places
         self._crew, self._fault = crew, fault
 
-    def commit(self, commit: Commit) -> tuple[int, Counter[str]]:
-        """Compare the commit's lines and apply them; how many items, and outcomes of each kind."""
+    def commit(self, commit: Commit, *, payloads: bool) -> tuple[int, Counter[str]]:
+        """Compare the commit's lines and apply them, with its payloads if anybody compares them.
+
+        How many items, and outcomes of each kind.
+        """
         counts: Counter[str] = Counter()
         items = self._items(commit)
         number = {"items": 0, "outcomes": 0}
@@ -58,12 +61,13 @@ class Replay:
                     self._fault(file.path, "", f"{count} lines; commit {commit.n} says {file.count}")
         except Damaged as error:
             self._fault(commits.Commit.key(commit.n), "", str(error))
-        self._apply(commit, lines)
+        self._apply(commit, lines, payloads=payloads)
         return number["items"], counts
 
-    def _apply(self, commit: Commit, lines: list[OutcomeLine]) -> None:
+    def _apply(self, commit: Commit, lines: list[OutcomeLine], *, payloads: bool) -> None:
+        stored = commits.stored(self._store, commit) if payloads else ()
         try:
-            self._ledger.apply(commit.n, commit.segment, commit.at, lines, ())
+            self._ledger.apply(commit.n, commit.segment, commit.at, lines, stored)
         except (LedgerError, Damaged) as error:
             self._fault(Commit.key(commit.n), "", str(error))
 

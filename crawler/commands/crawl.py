@@ -10,12 +10,12 @@ import sys
 from scrapy.commands.crawl import Command as Crawl
 from scrapy.exceptions import UsageError
 
-from crawler import logs
+from crawler import logs, numbers
 from crawler.arguments import Arguments
 from crawler.ending import Ending, code_of
 from crawler.errors import CrawlerError, WrongUse
 from crawler.extensions.archivist import Archivist
-from crawler.housing import Housing, check_numbers
+from crawler.housing import Housing
 from crawler.wire.address import ConnectTo
 from crawler.wire.dial import Proxy
 
@@ -37,7 +37,7 @@ class Command(Crawl):
         try:
             Arguments.of(opts.spargs)
             Housing.of(self.settings).open_store()
-            check_numbers(self.settings)
+            numbers.check(self.settings)
             if args[0] not in self.crawler_process.spider_loader.list():
                 raise WrongUse(f"There is no spider {args[0]!r}: it is `scrapy crawl anapress`.")
             ConnectTo.parse(self.settings["CONNECT_TO"] or "")

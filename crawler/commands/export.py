@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import gzip
 import sys
 from collections.abc import Iterable
@@ -11,8 +12,10 @@ from pathlib import Path
 from crawler import archive, exclusions
 from crawler.command import ArchiveCommand
 from crawler.corpus import Corpus
-from crawler.errors import WrongUse
+from crawler.errors import ArchiveError, WrongUse
 from crawler.housing import Housing
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # another place may do; not another name
 
 
 class Command(ArchiveCommand):
@@ -30,6 +33,7 @@ class Command(ArchiveCommand):
         corpus = Corpus(store, exclusions.excluded(exclusions.read(store)))
         if args[0] == "-":
             sys.stdout.buffer.writelines(line + b"\n" for line in corpus)
+            sys.stdout.buffer.flush()  # else a disk that is full would only show after our last word
         else:
             count = _write(Path(args[0]), corpus)
             sys.stdout.write(f"{count} articles in {args[0]}\n")
@@ -50,7 +54,8 @@ def _write(target: Path, lines: Iterable[bytes]) -> int:
                 packed.close()
         part.rename(target)
     except OSError as error:
-        raise WrongUse(f"{target} can't be written: {error}") from error
+        kind = ArchiveError if error.errno in FULL else WrongUse
+        raise kind(f"{target} can't be written: {error}") from error
     finally:
         part.unlink(missing_ok=True)
     return count

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from crawler import archive, commits, exclusions, idlist, recovery
+from crawler import archive, commits, exclusions, idlist, recovery, view
 from crawler.command import ArchiveCommand
 from crawler.disk import Disk
 from crawler.errors import WrongUse
@@ -23,6 +23,8 @@ from crawler.items import ArticleId, Outcome
 from crawler.ledger import Ledger, open_ledger
 from crawler.spool import Spool
 from crawler.stores import Store
+
+TAKING_IDS = ("add", "exclude")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,8 @@ class Command(ArchiveCommand):
         }
         if not args or args[0] not in verbs:
             raise WrongUse(f"scrapy ids takes one of: {', '.join(verbs)}.")
+        if len(args) > 1 and args[0] not in TAKING_IDS:
+            raise WrongUse(f"scrapy ids {args[0]} takes no arguments, but got {' '.join(args[1:])!r}.")
         verbs[args[0]]()
 
 
@@ -76,15 +80,15 @@ def _add(housing: Housing, arguments: list[str]) -> None:
 def _given(verb: str, housing: Housing, arguments: list[str]) -> Sequence[ArticleId]:
     if not arguments:
         raise WrongUse(f"scrapy ids {verb} takes ids, article URLs, a file of them, or - for stdin.")
-    stdin, opened = sys.stdin.buffer, housing.open_object
+    stdin, opened = getattr(sys.stdin, "buffer", None), housing.open_object
     return idlist.distinct(id for text in arguments for id in idlist.read(text, stdin=stdin, opened=opened))
 
 
 def _status(housing: Housing) -> None:
-    archive.found(housing.open_store())
-    with desk(housing) as at:
-        counts = at.ledger.counts()
-        out = exclusions.excluded(exclusions.read(at.store))
+    store = housing.open_store()
+    with view.ledger(housing, store, archive.found(store)) as ledger:
+        counts = ledger.counts()
+    out = exclusions.excluded(exclusions.read(store))
     _say(f"known {counts.known} = settled {counts.settled} + left {counts.left}")
     for outcome, count in sorted(counts.outcomes.items()):
         _say(f"  {outcome} {count}")

@@ -6,12 +6,16 @@ import argparse
 import os
 import sys
 import time
+from contextlib import ExitStack
+from pathlib import Path
 
 from crawler import archive
 from crawler.audit import Findings, audit
 from crawler.command import ArchiveCommand, Progress
-from crawler.errors import WrongUse
+from crawler.errors import LedgerError, WrongUse
 from crawler.housing import Housing
+from crawler.ledger import Ledger, read_ledger
+from crawler.stores import Store
 
 
 class Command(ArchiveCommand):
@@ -31,13 +35,25 @@ class Command(ArchiveCommand):
         def progress(findings: Findings) -> None:
             tell(f"{findings.commits} commits, {findings.records} records")
 
-        findings = audit(store, progress, processes=os.cpu_count() or 1)
+        with ExitStack() as let_go:
+            if ledger := _own(housing, store):
+                let_go.callback(ledger.close)
+            findings = audit(store, progress, processes=os.cpu_count() or 1, ledger=ledger)
         for fault in findings.faults:
             sys.stdout.write(f"FAULT {fault}\n")
         for stray in findings.strays:
             sys.stdout.write(f"stray {stray}: no commit names it (harmless)\n")
         sys.stdout.write(_summary(findings, time.monotonic() - began) + "\n")
         self.exitcode = 1 if findings.faults else 0
+
+
+def _own(housing: Housing, store: Store) -> Ledger | None:
+    """The ledger that lies in the archive; another may be that of a copy which has gone on."""
+    file = Path(housing.ledger.removeprefix("sqlite://"))
+    try:
+        return read_ledger(housing.ledger) if Path(store.url) in file.parents else None
+    except (LedgerError, WrongUse):
+        return None  # it can be made anew, so it is no fault of the archive
 
 
 def _summary(findings: Findings, seconds: float) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import Counter, defaultdict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import suppress
 from functools import partial
 from typing import Any, Self
 
@@ -16,7 +17,7 @@ from twisted.python.failure import Failure
 
 from crawler.arguments import Arguments
 from crawler.ending import Ending
-from crawler.errors import ArchiveError, CrawlerError, StoreError, WriterDied, WrongUse
+from crawler.errors import ArchiveError, CrawlerError, StoreError, Stumbled, WriterDied, WrongUse
 from crawler.extensions.thread import Thread
 from crawler.extensions.uploads import Uploads
 from crawler.housing import Housing
@@ -49,12 +50,13 @@ class Archivist:
         self._news = asyncio.Event()  # a take came, ids were found, a segment went: leases() may look again
         self._events = 0
         self._chores: set[asyncio.Future[None]] = set()
+        self._parted = True  # False while the last steps of the archive are under way
         self._closing: asyncio.Future[None] | None = None  # no chore: close() runs inside it
         self._stop_by: float | None = None  # by the loop's clock
         self._began = utc_now()
         self.stopping = False  #: the run is ending: what did not come to its end is left to the next
         self.failure: CrawlerError | None = None
-        self.settled: Counter[str] = Counter()  #: takes of this run, by what they brought
+        self.settled: Counter[str] = Counter()  #: takes so far, by what they bring before the commit decides
         self.reasons: defaultdict[str, Counter[str]] = defaultdict(Counter)  #: and why, where no article
         self.bugs = 0  #: pages that our own code stumbled over
         self.ending: Ending | None = None
@@ -70,6 +72,11 @@ class Archivist:
         return archivist
 
     @property
+    def over(self) -> bool:
+        """Whether what does not come to its end is left to the next run: that is no take."""
+        return self.stopping or self.failure is not None
+
+    @property
     def open(self) -> bool:
         """Whether there is an archive to write to: only a crawl of leases opens one (not `scrapy shell`)."""
         return self._link is not None
@@ -77,7 +84,7 @@ class Archivist:
     @property
     def busy(self) -> bool:
         """Whether a step of the archive is under way that nobody waits for any more."""
-        return not self._uploads.idle
+        return not self._uploads.idle or not self._parted
 
     async def start(self, arguments: Arguments) -> None:
         """Read the ids, apply the log, commit what dead workers left, start the writer."""
@@ -136,23 +143,37 @@ class Archivist:
         self.stopping = True
         self._stop_by = asyncio.get_running_loop().time() + self.housing.stop_seconds
 
-    async def spider_failed(self, failure: Failure, response: Response) -> None:
+    def stumble(self, url: str, error: BaseException | None) -> None:
+        """End the crawl for an error that is nobody's but ours: nothing is settled by it."""
+        if isinstance(error, CrawlerError):
+            self.fail(error)
+            return
+        logger.critical("%s", url, exc_info=error)
+        self.fail(
+            Stumbled(
+                f"Our own code stumbled over {url}: {error!r}. The log has the traceback. Nothing is lost."
+            )
+        )
+
+    def spider_failed(self, failure: Failure, response: Response | Failure) -> None:
         """A page that our code can't read without an error fails alone; the run ends with exit 1."""
+        if not isinstance(response, Response):  # no page: it was an answer to a failure
+            self.stumble(response.request.url, failure.value)  # type: ignore[attr-defined]
+            return
         self.bugs += 1
         lease = response.request.cb_kwargs.get("lease") if response.request else None
         if lease is not None and lease.id in self._flying:
             result = Absent(outcome=Outcome.FAILED, reason=f"error:{type(failure.value).__name__}")
-            await self.settle(
-                Take(
-                    lease=lease,
-                    url=response.url,
-                    result=result,
-                    capture=None,
-                    captured_at=None,
-                    status=response.status,
-                    attempts=1,
-                )
+            take = Take(
+                lease=lease,
+                url=response.url,
+                result=result,
+                capture=None,
+                captured_at=None,
+                status=response.status,
+                attempts=1,
             )
+            self._chore(self._settled(take))  # a signal's handler is not waited for
 
     def item_failed(self, failure: Failure) -> None:
         """A take that could not be drafted ends the crawl: its id is left, and the next run takes it."""
@@ -171,7 +192,12 @@ class Archivist:
                 chore.cancel()
             self._count("takes", sum(self.settled.values()))
         if self._uploads.idle:
-            await self._committing.take(partial(self._part, reason, hurried=signalled))
+            self._parted = False
+            part = asyncio.ensure_future(
+                self._committing.take(partial(self._part, reason, hurried=signalled))
+            )
+            await asyncio.wait([part], timeout=self._seconds_left(hurried=signalled))
+            self._parted = part.done()
         self.ending = self._ended(reason)
         for thread in (self._leasing, self._committing, self._renewing):
             thread.end()
@@ -188,10 +214,7 @@ class Archivist:
             self._worker.move_out(away=away)
 
     async def _upload_rest(self, *, hurried: bool) -> None:
-        left = None
-        if hurried and self._stop_by is not None:
-            left = max(self._stop_by - asyncio.get_running_loop().time(), 1)
-        if not await self._uploads.done(left):
+        if not await self._uploads.done(self._seconds_left(hurried=hurried)):
             self.fail(
                 StoreError(
                     f"{self._uploads.waiting} bytes were not committed within STOP_SECONDS: "
@@ -199,9 +222,17 @@ class Archivist:
                 )
             )
 
+    def _seconds_left(self, *, hurried: bool) -> float | None:
+        """How long a step may take that somebody waits for; None: as long as it takes."""
+        if not hurried or self._stop_by is None:
+            return None
+        return max(self._stop_by - asyncio.get_running_loop().time(), 1)
+
     def _ended(self, reason: str) -> Ending:
         worker = self._worker
-        return Ending.of(reason, self.failure, self.settled, worker.left, worker.missed, self.bugs)
+        return Ending.of(
+            reason, self.failure, worker.took, worker.left, worker.missed, self.bugs, settled=worker.settled
+        )
 
     def _run(self, ending: Ending) -> Run:
         return Run(
@@ -210,8 +241,8 @@ class Archivist:
             end=utc_now(),
             exit_code=ending.code,
             reason=ending.sentence,
-            outcomes=dict(sorted(self.settled.items())),
-            reasons={outcome: dict(sorted(whys.items())) for outcome, whys in sorted(self.reasons.items())},
+            outcomes=self._worker.took.outcomes,
+            reasons=self._worker.took.reasons,
             left=self._worker.left,
             commits=tuple(self._worker.commits),
             versions=self._programs.versions,
@@ -231,6 +262,10 @@ class Archivist:
                 self._uploads.add(name, size)
             case Broken(message):
                 self.fail(WriterDied(message))
+
+    async def _settled(self, take: Take) -> None:
+        with suppress(ArchiveError):  # it ends the crawl; the id is left
+            await self.settle(take)
 
     async def _add(self, links: list[ArticleId]) -> None:
         await self._leasing.take(partial(self._worker.found, links))

@@ -34,7 +34,8 @@ class Watch:
     def from_crawler(cls, crawler: Crawler) -> Self:
         watch = cls(crawler)
         crawler.signals.connect(watch.opened, signals.spider_opened)
-        crawler.signals.connect(watch.closed, signals.spider_closed)
+        # the archivist ends the archive's work in spider_closed, which may take long: that is life too
+        crawler.signals.connect(watch.closed, signals.engine_stopped)
         return watch
 
     def opened(self) -> None:
@@ -55,20 +56,22 @@ class Watch:
                 self._look()
 
     def _look(self) -> None:
-        if self._ending():
+        ending = self._ending()
+        if ending:
             if not self._archivist.stopping:
                 self._stop()
             self._drop_queued()
-        elif time.monotonic() >= self._signed + SIGN_SECONDS:
+        if time.monotonic() >= self._signed + SIGN_SECONDS:
             self._signed = time.monotonic()
-            self._weigh()
             (self._housing.spool / SIGN).touch()
+            if not ending:
+                self._weigh()
 
     def _ending(self) -> bool:
-        """Whether the engine closes; Scrapy tells nobody before all is over."""
+        """Whether the engine closes, or has closed; Scrapy tells nobody before all is over."""
         engine = self._crawler.engine
         slot = engine._slot if engine is not None else None  # noqa: SLF001
-        return slot is not None and slot.closing is not None
+        return slot is None or slot.closing is not None
 
     def _stop(self) -> None:
         self._archivist.stop()

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -18,6 +18,9 @@ from crawler.errors import WrongUse
 from crawler.items import ArticleId, Lease, Outcome, Stored
 from crawler.lines import Original, OutcomeLine
 from crawler.validators import Validators
+
+if TYPE_CHECKING:
+    from crawler.ledger.sqlite import SqliteLedger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +112,9 @@ class Ledger(Follower, Protocol):
     def unlogged(self, ids: Iterable[ArticleId]) -> Iterator[ArticleId]:
         """Those of the ids that the log does not name, in their order."""
 
+    def done(self, ids: Iterable[ArticleId], *, captured_before: datetime | None = None) -> int:
+        """How many of these ids `lease` would never give: settled, and no articles captured before then."""
+
     def version(self, id: ArticleId, content_hash: str) -> int | None:
         """The version under which the id showed this text before."""
 
@@ -149,9 +155,17 @@ Fill = Callable[[Follower], object]
 
 def open_ledger(url: str, seed: Seed | None = None, fill: Fill | None = None) -> Ledger:
     """The ledger at url; if there is none yet it is made, of what the seed has and what the fill brings."""
-    scheme = urlsplit(url).scheme
-    if scheme == "sqlite":
+    return _kind(url).from_url(url, seed, fill)
+
+
+def read_ledger(url: str) -> Ledger | None:
+    """The ledger at url, of which nothing is changed; None if there is none that can be read so."""
+    return _kind(url).to_read(url)
+
+
+def _kind(url: str) -> type[SqliteLedger]:
+    if urlsplit(url).scheme == "sqlite":
         from crawler.ledger.sqlite import SqliteLedger
 
-        return SqliteLedger.from_url(url, seed, fill)
+        return SqliteLedger
     raise WrongUse(f"LEDGER_URL is {url!r}: this release knows sqlite:///FILE")

@@ -33,11 +33,13 @@ UNSEEN = (  # a file that has no name yet: a crash takes it away whole
 class Database:
     """One connection to the file; what SQLite reports is raised as LedgerError."""
 
-    def __init__(self, path: Path, pragmas: Iterable[str] = SHARED) -> None:
-        self.path = path
+    def __init__(self, path: Path, pragmas: Iterable[str] = SHARED, *, only_read: bool = False) -> None:
+        self.path, self._only_read = path, only_read
+        self.outdated = False  #: of an older format, which only somebody who may write brings to ours
         with self._named():
             self._connection = sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode=rw",  # never an empty file in place of a lost one
+                # rw: never an empty file in place of a lost one
+                f"{path.absolute().as_uri()}?{_reading(path) if only_read else 'mode=rw'}",
                 uri=True,
                 timeout=BUSY_SECONDS,
                 isolation_level=None,
@@ -100,7 +102,8 @@ class Database:
                 f"{self.path} was made by a newer program (format {version}, this one knows {FORMAT}): "
                 f"use that, or remove the file; {REBUILD}."
             )
-        if version < FORMAT:
+        self.outdated = version < FORMAT and self._only_read
+        if version < FORMAT and not self._only_read:
             self._upgrade()
         for pragma in pragmas:
             self.rows(f"PRAGMA {pragma}")
@@ -123,3 +126,8 @@ class Database:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
             advice = f": the ledger is damaged; {REBUILD}." if code in DAMAGED else ""
             raise LedgerError(f"{self.path}: {error}{advice}") from error
+
+
+def _reading(path: Path) -> str:
+    """How a file is opened beside which SQLite may make none: without a journal it is whole by itself."""
+    return "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "mode=ro&immutable=1"

@@ -99,6 +99,22 @@ INSERT INTO ids (id, todo, logged, found) SELECT id, 1, 0, ? FROM temp.added WHE
 ON CONFLICT DO NOTHING
 """
 
+# What a ledger has from the log alone: `found` is as it heard of an id first, `digest` young.
+FROM_LOG = {
+    "commits": "SELECT n, segment FROM {0}.commits",
+    "ids": """
+        SELECT id, todo, takes, outcome, reason, captured, version, versions, content_hash, etag, last_modified
+        FROM {0}.ids
+    """,
+    "texts": "SELECT id, content_hash, version FROM {0}.texts",
+    "first texts": """
+        SELECT content_hash, id, version FROM {0}.texts
+        WHERE number IN (SELECT min(number) FROM {0}.texts GROUP BY content_hash)
+    """,
+    "payloads": "SELECT n, sha256, length, start, bytes, record_id, url, date FROM {0}.payloads",
+}
+UNLIKE = "SELECT EXISTS ({0} EXCEPT {1}) OR EXISTS ({1} EXCEPT {0})"
+
 LOGGED_ONLY = """
 UPDATE ids SET holder = NULL WHERE holder IS NOT NULL;
 DELETE FROM workers;
@@ -179,4 +195,8 @@ SELECT (SELECT count(*) FROM ids INDEXED BY ids_todo WHERE todo = 1 AND holder I
      + (SELECT count(*) FROM ids INDEXED BY ids_held WHERE holder IS NOT NULL AND todo = 1)
 """
 COUNT_UNLOGGED = "SELECT count(*) FROM ids INDEXED BY ids_unlogged WHERE logged = 0"
+DONE = """
+SELECT count(*) FROM json_each(?) AS wanted CROSS JOIN ids ON ids.id = wanted.value
+WHERE todo = 0 AND NOT ifnull(captured < ?, 0)
+"""
 LOGGED = "SELECT id FROM ids WHERE logged = 1 AND id IN (SELECT value FROM json_each(?))"

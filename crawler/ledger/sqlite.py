@@ -43,27 +43,39 @@ class SqliteLedger(SqliteFollower):
         lease_seconds: float = LEASE_SECONDS,
         seed: Seed | None = None,
         fill: Fill | None = None,
+        only_read: bool = False,
     ) -> None:
-        making.ensure(path, seed, fill)
-        super().__init__(Database(path))
+        if not only_read:
+            making.ensure(path, seed, fill)
+        super().__init__(Database(path, only_read=only_read))
         self._clock = clock
         self._lease_seconds = lease_seconds
 
     @classmethod
     def from_url(cls, url: str, seed: Seed | None = None, fill: Fill | None = None) -> Self:
         """The ledger at `sqlite:///FILE`; FILE is taken as it is written, from the root."""
-        path = url.removeprefix(SCHEME)
-        if path == url or not path.startswith("/") or path.endswith("/"):
-            raise WrongUse(f"LEDGER_URL is {url!r}: give sqlite:///FILE with the file's whole path")
-        return cls(Path(path), seed=seed, fill=fill)
+        return cls(_path(url), seed=seed, fill=fill)
+
+    @classmethod
+    def to_read(cls, url: str) -> Self | None:
+        """The same, and nothing is written, not even beside it; None if there is none of this format."""
+        if not (path := _path(url)).exists():
+            return None
+        ledger = cls(path, only_read=True)
+        if ledger._db.outdated:
+            ledger.close()
+            return None
+        return ledger
 
     def close(self) -> None:
         self._db.close()
 
     def bind(self, archive: UUID) -> None:
-        with self._db.transaction() as db:
-            db.execute("UPDATE meta SET archive = ? WHERE archive IS NULL", (str(archive),))
-            (bound,) = self._db.row("SELECT archive FROM meta")
+        (bound,) = self._db.row("SELECT archive FROM meta")
+        if bound is None:
+            with self._db.transaction() as db:
+                db.execute("UPDATE meta SET archive = ? WHERE archive IS NULL", (str(archive),))
+                (bound,) = self._db.row("SELECT archive FROM meta")
         if bound != str(archive):
             raise WrongUse(
                 f"{self._db.path} is the ledger of archive {bound}, not of {archive}: "
@@ -138,6 +150,13 @@ class SqliteLedger(SqliteFollower):
             logged = {row[0] for row in self._db.rows(schema.LOGGED, json.dumps(chunk))}
             yield from (id for id in chunk if id not in logged)
 
+    def done(self, ids: Iterable[ArticleId], *, captured_before: datetime | None = None) -> int:
+        before = None if captured_before is None else milliseconds(captured_before)
+        given, count = iter(ids), 0
+        while chunk := list(islice(given, 1000)):
+            count += self._db.row(schema.DONE, json.dumps(chunk), before)[0]
+        return count
+
     def version(self, id: ArticleId, content_hash: str) -> int | None:
         row = self._db.row(schema.VERSION, id, pack_hash(content_hash))
         return row and int(row[0])
@@ -177,6 +196,18 @@ class SqliteLedger(SqliteFollower):
 
     def dump(self, file: Path) -> int:
         return self._db.copied(file, schema.LOGGED_ONLY, "SELECT coalesce(max(n), 0) FROM commits")
+
+    def unlike(self, file: Path) -> list[str]:
+        """What a dump does not say of the log as we do."""
+        self._db.rows("ATTACH ? AS other", str(file))
+        try:
+            return [name for name, told in schema.FROM_LOG.items() if self._differ(told)]
+        finally:
+            self._db.rows("DETACH other")
+
+    def _differ(self, told: str) -> bool:
+        unlike = schema.UNLIKE.format(told.format("main"), told.format("other"))
+        return bool(self._db.row(unlike)[0])
 
     def _pages(self, select: str, *values: object) -> Iterator[Any]:
         """Rows by id, which comes first in them, some at a time: others may write meanwhile."""
@@ -226,3 +257,10 @@ class SqliteLedger(SqliteFollower):
         for (number,) in self._db.rows(schema.DEAD, *self._alive()):
             self._db.rows(schema.END, number)
             self._db.rows("DELETE FROM workers WHERE number = ?", number)
+
+
+def _path(url: str) -> Path:
+    path = url.removeprefix(SCHEME)
+    if path == url or not path.startswith("/") or path.endswith("/"):
+        raise WrongUse(f"LEDGER_URL is {url!r}: give sqlite:///FILE with the file's whole path")
+    return Path(path)

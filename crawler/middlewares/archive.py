@@ -11,12 +11,14 @@ from scrapy.http import Response
 
 from crawler.errors import ArchiveError
 from crawler.extensions.archivist import Archivist
+from crawler.sources.reasons import absence_of
 
 
 class Archive:
     """Nearest the wire: no response goes on, and no failure is retried, whose exchange was not kept.
 
-    What can't be kept ends the crawl (the archivist sees to that) and gives no item.
+    What can't be kept ends the crawl (the archivist sees to that) and gives no item; nor does an error that
+    no download fails with: it is ours, and says nothing of the page.
     """
 
     def __init__(self, archivist: Archivist) -> None:
@@ -32,8 +34,11 @@ class Archive:
         await self._keep(request)
         return response
 
-    async def process_exception(self, request: Request, exception: Exception) -> None:  # noqa: ARG002
+    async def process_exception(self, request: Request, exception: Exception) -> None:
         await self._keep(request)
+        if absence_of(exception) is None:
+            self._archivist.stumble(request.url, exception)
+            raise IgnoreRequest(f"it is our own failure: {exception!r}") from exception
 
     async def _keep(self, request: Request) -> None:
         exchanges = request.meta.get("exchanges", [])

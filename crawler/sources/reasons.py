@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from scrapy.exceptions import (
     CannotResolveHostError,
+    DownloadCancelledError,
     DownloadConnectionRefusedError,
+    DownloadFailedError,
     DownloadTimeoutError,
     IgnoreRequest,
     ResponseDataLossError,
@@ -21,16 +23,21 @@ FAILED: tuple[tuple[type[Exception], str], ...] = (
     (CannotResolveHostError, "dns"),
     (DownloadConnectionRefusedError, "connect_failed"),
     (UnsupportedURLSchemeError, "scheme_refused"),
+    (DownloadFailedError, "download_failed"),
+    (DownloadCancelledError, "download_failed"),
 )
 
 
-def absence_of(error: BaseException | None) -> Absent:
-    """The outcome of a request that brought no response: refused by a rule of ours, or failed."""
+def absence_of(error: BaseException | None) -> Absent | None:
+    """The outcome of a request that brought no response: refused by a rule of ours, or failed.
+
+    None of any other error: that is no way in which downloads fail, but a bug or a disk of ours.
+    """
     if isinstance(error, IgnoreRequest):
         reason = "robots" if str(error) == ROBOTS else _reason(error) or "ignored"
         return Absent(outcome=Outcome.REFUSED, reason=reason)
-    named = next((name for kind, name in FAILED if isinstance(error, kind)), "download_failed")
-    return Absent(outcome=Outcome.FAILED, reason=_reason(error) or named)
+    named = next((name for kind, name in FAILED if isinstance(error, kind)), None)
+    return Absent(outcome=Outcome.FAILED, reason=_reason(error) or named) if named else None
 
 
 def _reason(error: BaseException | None) -> str | None:

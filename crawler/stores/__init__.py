@@ -45,7 +45,7 @@ def open_store(url: str, disk: Disk, access: S3Access | None = None) -> Store:
     if scheme == "file":
         from crawler.stores.local import LocalStore
 
-        return LocalStore(Path(url.removeprefix("file://")), disk)
+        return LocalStore(_folder(Path(url.removeprefix("file://"))), disk)
     if scheme == "s3":
         from crawler.stores.s3 import S3Store
 
@@ -53,3 +53,11 @@ def open_store(url: str, disk: Disk, access: S3Access | None = None) -> Store:
             raise WrongUse(f"{url} can't be opened: nobody said how S3 is reached.")
         return S3Store(url, access, disk)
     raise WrongUse(f"{url!r} is no place for an archive: give a folder, or s3://BUCKET/PREFIX.")
+
+
+def _folder(path: Path) -> Path:
+    """The path, if it is a folder or one can be made there."""
+    there = next(part for part in (path.absolute(), *path.absolute().parents) if part.exists())
+    if not there.is_dir():
+        raise WrongUse(f"{path} is no place for an archive: {there} is no folder.")
+    return path

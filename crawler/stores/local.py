@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -13,7 +14,9 @@ from crawler.disk import Disk, make_folder
 from crawler.errors import StoreError
 
 PART = ".part-"
-LEDGER = "ledger.db"  # the default ledger lives beside the files and is none of them
+LEDGER = "ledger.db"
+BESIDE = (LEDGER, *(f"{LEDGER}-{suffix}" for suffix in ("wal", "shm", "journal")))
+"""The default ledger lives beside the files and is none of them."""
 
 
 class LocalStore:
@@ -77,8 +80,8 @@ class LocalStore:
     def list(self, prefix: str = "") -> Iterator[tuple[str, int]]:
         found = ((path.relative_to(self.root).as_posix(), path) for path in self.root.rglob("*"))
         for key, path in sorted(found):
-            if key.startswith(prefix) and path.is_file() and not path.name.startswith(LEDGER):
-                yield key, path.stat().st_size
+            if key.startswith(prefix) and key not in BESIDE and (size := _size(path)) is not None:
+                yield key, size
 
     def remove(self, key: str) -> None:
         self._disk.remove(self.root / key)
@@ -99,3 +102,12 @@ class LocalStore:
             with file.open("rb") as source, self._disk.open(part) as copy:
                 shutil.copyfileobj(source, copy, 1 << 20)
                 self._disk.sync(copy)
+
+
+def _size(path: Path) -> int | None:
+    """Of whatever has a name, a link that leads nowhere too; None of a folder, or of what is gone by now."""
+    try:
+        status = path.stat() if path.exists() else path.lstat()
+    except FileNotFoundError:
+        return None
+    return None if stat.S_ISDIR(status.st_mode) else status.st_size

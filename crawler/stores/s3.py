@@ -109,12 +109,13 @@ class S3Store:
             raise StoreRefused(f"{self.url}: what is put there does not come back: use another store.")
         if [found for found, _ in self.list(key)] != [key]:
             raise StoreRefused(f"{self.url}: its listing does not show what was put: use another store.")
-        if self.create(key, b"two"):
+        overwritten = self.create(key, b"two")
+        self.remove(key)
+        if overwritten:
             raise StoreRefused(
                 f"{self.url}: the store ignores If-None-Match on PutObject, so two jobs could "
                 "overwrite each other's commits: use one that has conditional writes."
             )
-        self.remove(key)
 
     def _put(self, file: Path, key: str, digest: bytes, sha: str) -> None:
         def ask() -> Mapping[str, Any]:

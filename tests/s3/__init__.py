@@ -11,6 +11,7 @@ from tests.s3.faults import (
     delay,
     error,
     hang,
+    ignore_condition,
     lose_answer,
     slow,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "delay",
     "error",
     "hang",
+    "ignore_condition",
     "lose_answer",
     "running_proxy",
     "slow",

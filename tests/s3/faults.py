@@ -33,6 +33,7 @@ class Act:
     hang: bool = False  #: never answered, never passed on
     delay: float = 0  #: seconds before it is passed on
     rate: float = inf  #: body bytes a second, both ways
+    forget: bool = False  #: what is there is gone before a put with a condition: as if that were ignored
     flip: bool = False  #: one bit in the middle of the request's body
     request_bytes: float = inf  #: of its body reach the server, never all; then the connections are cut
     answer_bytes: float = inf  #: of head and body reach the client, never all; if below 0, all but so many
@@ -70,6 +71,11 @@ def slow(bytes_per_second: float) -> Act:
 def corrupt() -> Act:
     """What arrives is not what was sent; there is no error but the one that a checksum shows."""
     return Act(name="corrupt", flip=True)
+
+
+def ignore_condition() -> Act:
+    """A store that has no conditional writes and does not say so: it overwrites, and answers 200."""
+    return Act(name="ignore_condition", forget=True)
 
 
 def delay(seconds: float) -> Act:

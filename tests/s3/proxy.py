@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from math import inf
 from threading import Event, Thread
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from tests.s3.endpoint import Endpoint
 from tests.s3.faults import ERRORS, Act, Faults
@@ -129,12 +129,20 @@ class Proxy:
             return await _refuse(client, request, act.error)
         if act.request_bytes < inf and not request.length:
             raise Cut
+        if act.forget and "if-none-match" in request.headers:
+            await asyncio.to_thread(self._forget, target)
         host = urlsplit(self.upstream.url)
         with self._wire(*await asyncio.open_connection(host.hostname, host.port)) as server:
             answer = await _ask(client, server, request, act)
             self._answered(at, answer.status)
             await _answer(client, server, request, answer, act)
         return not (request.closes or answer.closes)
+
+    def _forget(self, target: str) -> None:
+        """The request is signed with its header, so this, and not the header, is what we take away."""
+        bucket, _, key = unquote(urlsplit(target).path).removeprefix("/").partition("/")
+        with closing(self.upstream.client()) as client:
+            client.delete_object(Bucket=bucket, Key=key)
 
     def _answered(self, at: int, status: int) -> None:
         self.requests[at] = replace(self.requests[at], status=status)

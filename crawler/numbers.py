@@ -1,0 +1,40 @@
+"""Settings that are numbers."""
+
+from __future__ import annotations
+
+from scrapy.settings import BaseSettings
+
+from crawler.errors import WrongUse
+
+LARGEST = 256 << 20  #: bytes of a body: `verify` holds a record in memory
+NUMBERS = (
+    *("HEAD_BYTES", "DECODED_BYTES", "PAGE_BYTES", "DOWNLOAD_MAXSIZE"),
+    *("CONCURRENT_REQUESTS", "CONCURRENT_REQUESTS_PER_DOMAIN"),
+)
+SECONDS = ("IDLE_SECONDS", "DOWNLOAD_TIMEOUT", "DOWNLOAD_DELAY", "RETRY_TIMES", "CLOSESPIDER_TIMEOUT")
+
+
+def check(settings: BaseSettings) -> None:
+    """WrongUse if a limit of the wire is no number: it would only show when every id had failed of it."""
+    for name in NUMBERS:
+        whole(settings, name)
+    for name in SECONDS:
+        try:
+            wrong = float(settings[name]) < 0
+        except (TypeError, ValueError):
+            wrong = True
+        if wrong:
+            raise WrongUse(f"{name} is {settings[name]!r}: give a number, 0 or more.")
+    if settings.getint("DOWNLOAD_MAXSIZE") > LARGEST:
+        raise WrongUse(f"DOWNLOAD_MAXSIZE is {settings['DOWNLOAD_MAXSIZE']!r}: the largest is {LARGEST}.")
+
+
+def whole(settings: BaseSettings, name: str, *, least: int = 1) -> int:
+    """The setting, a whole number of at least so much; WrongUse if it is none."""
+    try:
+        number = int(settings[name])
+    except (TypeError, ValueError):
+        number = least - 1
+    if number < least:
+        raise WrongUse(f"{name} is {settings[name]!r}: give a whole number, {least} or more.")
+    return number
