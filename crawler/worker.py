@@ -44,6 +44,7 @@ class Worker:
         self._open = ExitStack()  # what is to be let go of, in that order backwards
         self._wanted = Wanted()
         self._asked: Iterable[ArticleId] = ()
+        self._as_of = 0  # the newest commit when we began: a refresh takes what was captured by then
         self._snapshot = 0  # the newest commit that a snapshot of ours covers
         self.moved_in = False
         self.lock: Lock | None = None  #: of the archive, where it has one; renewed beside all else
@@ -80,14 +81,21 @@ class Worker:
         if self._wanted.ids is not None:
             add(self._wanted.ids, "list", self.spool, self._store, self._ledger, disk, self._clock)
             self._asked = iter(self._wanted.ids)
+        self._as_of = self._ledger.n()
 
     def lease(self) -> Sequence[Lease]:
         """The next batch; of the asked ids in their order, each asked for once."""
-        worker, before = self.spool.worker, self._wanted.captured_before
+        lease = partial(
+            self._desk.lease,
+            self.spool.worker,
+            BATCH,
+            captured_before=self._wanted.captured_before,
+            as_of=self._as_of,
+        )
         if self._wanted.ids is None:
-            return self._desk.lease(worker, BATCH, captured_before=before)
+            return lease()
         while chunk := list(islice(self._asked, BATCH)):
-            if batch := self._desk.lease(worker, BATCH, among=chunk, captured_before=before):
+            if batch := lease(among=chunk):
                 return batch
         return ()
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 APPLICATION = 0x414E4150  # "ANAP" in the file's header: whose database it is
-FORMAT = 2
+FORMAT = 3
 HEADER = f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT}; PRAGMA journal_mode = WAL;"
 
 # An id is `todo` (left) or settled; `holder` is the worker that has it on lease. `logged`: the log names it.
 # `captured` (unix ms) stands only with an article's outcomes: what a refresh may take.
+# `settled`: the commit that brought its last take; 0 if that was before we noted it.
 # `digest`: of the payload that the validators were given with.
 # Partial indexes are short where little is left, and an index over a constant is in the order of the key.
 SCHEMA = """
@@ -30,6 +31,7 @@ CREATE TABLE ids (
     outcome TEXT NOT NULL DEFAULT 'known',
     reason TEXT,
     captured INTEGER,
+    settled INTEGER NOT NULL DEFAULT 0,
     version INTEGER,
     versions INTEGER NOT NULL DEFAULT 0,
     content_hash BLOB,
@@ -42,7 +44,8 @@ CREATE INDEX ids_todo ON ids (todo) WHERE todo = 1 AND holder IS NULL;
 CREATE INDEX ids_held ON ids (holder) WHERE holder IS NOT NULL;
 CREATE INDEX ids_unlogged ON ids (logged) WHERE logged = 0;
 CREATE INDEX ids_settled ON ids (outcome) WHERE todo = 0;
-CREATE INDEX ids_captured ON ids (captured) WHERE todo = 0 AND holder IS NULL AND captured IS NOT NULL;
+CREATE INDEX ids_captured ON ids (captured, settled)
+    WHERE todo = 0 AND holder IS NULL AND captured IS NOT NULL;
 
 CREATE TABLE texts (id INTEGER, content_hash BLOB, version INTEGER NOT NULL, PRIMARY KEY (id, content_hash))
     WITHOUT ROWID;
@@ -71,7 +74,15 @@ UPGRADES = {
     1: (
         "ALTER TABLE ids ADD COLUMN digest TEXT",
         "UPDATE payloads SET digest = labelled(digest) WHERE typeof(digest) = 'blob'",
-    )
+    ),
+    2: (
+        "ALTER TABLE ids ADD COLUMN settled INTEGER NOT NULL DEFAULT 0",
+        "DROP INDEX ids_captured",
+        (
+            "CREATE INDEX ids_captured ON ids (captured, settled)"
+            " WHERE todo = 0 AND holder IS NULL AND captured IS NOT NULL"
+        ),
+    ),
 }
 
 ADD = """
@@ -92,14 +103,14 @@ ON CONFLICT DO UPDATE SET logged = 1, todo = todo OR (:requeued AND takes = :tak
 
 # Outcomes without a text leave version and content_hash as they were, so a return of the text is `unchanged`.
 SETTLE = """
-INSERT INTO ids (id, todo, logged, found, takes, outcome, reason, captured,
+INSERT INTO ids (id, todo, logged, found, takes, outcome, reason, captured, settled,
                  version, versions, content_hash, etag, last_modified, digest)
-VALUES (:id, 0, 1, :found, :take, :outcome, :reason, :captured,
+VALUES (:id, 0, 1, :found, :take, :outcome, :reason, :captured, :n,
         :version, coalesce(:version, 0), :content_hash, :etag, :last_modified, :digest)
 ON CONFLICT DO UPDATE SET
     todo = 0, logged = 1, holder = NULL,
     takes = excluded.takes, outcome = excluded.outcome, reason = excluded.reason,
-    captured = excluded.captured,
+    captured = excluded.captured, settled = excluded.settled,
     version = CASE WHEN excluded.content_hash IS NULL THEN version ELSE excluded.version END,
     versions = max(versions, excluded.versions),
     content_hash = coalesce(excluded.content_hash, content_hash),
@@ -129,19 +140,19 @@ WHERE ids.id = ? AND url = ? AND etag IS ? AND last_modified IS ? ORDER BY numbe
 _LEASE = "SELECT ids.id, takes, found, etag, last_modified FROM "
 LEASE_LEFT = f"{_LEASE} ids INDEXED BY ids_todo WHERE todo = 1 AND holder IS NULL ORDER BY id LIMIT ?"
 LEASE_OLD = f"""
-{_LEASE} ids INDEXED BY ids_captured WHERE todo = 0 AND holder IS NULL AND captured < ?
+{_LEASE} ids INDEXED BY ids_captured WHERE todo = 0 AND holder IS NULL AND captured < ? AND settled <= ?
 ORDER BY captured LIMIT ?
 """
 LEASE_AMONG = f"""
 {_LEASE} json_each(?) AS wanted CROSS JOIN ids ON ids.id = wanted.value
-WHERE holder IS NULL AND (todo = 1 OR captured < ?) ORDER BY ids.id LIMIT ?
+WHERE holder IS NULL AND (todo = 1 OR captured < ? AND settled <= ?) ORDER BY ids.id LIMIT ?
 """
 HOLD = "UPDATE ids SET holder = ? WHERE id = ?"
 
 SEEN = (
     "INSERT INTO workers (worker, seen) VALUES (?, ?) ON CONFLICT (worker) DO UPDATE SET seen = excluded.seen"
 )
-# Both ends: after the clock was put back, a worker seen in the future may be long dead.
+# Both ends: a clock that runs since the machine's start has begun anew, and a worker seen later is dead.
 DEAD = "SELECT number FROM workers WHERE seen NOT BETWEEN ? AND ?"
 LEASED = """
 SELECT count(*) FROM workers JOIN ids INDEXED BY ids_held ON holder = number WHERE seen BETWEEN ? AND ?
