@@ -34,8 +34,8 @@ def utc_now() -> datetime:
 class Worker:
     """Moves into an archive, leases from it, commits to it, and moves out again.
 
-    Leasing (lease, found, renew) has a connection to the ledger of its own, so that it may be done in
-    another thread than the rest.
+    Leasing (lease, found, renew, release) has a connection to the ledger of its own, so that it may be done
+    in another thread than the rest.
     """
 
     def __init__(self, housing: Housing, clock: Clock = utc_now) -> None:
@@ -107,6 +107,11 @@ class Worker:
         """Say that we live."""
         self._desk.renew(self.spool.worker)
 
+    def release(self) -> None:
+        """Give back what was leased and not taken: the last step of the thread that leases."""
+        if self.moved_in:
+            self._desk.release(self.spool.worker)
+
     def commit(self, segment: str) -> Commit:
         """Commit a sealed segment; its copy in the spool goes."""
         done = commits.commit(
@@ -120,7 +125,6 @@ class Worker:
 
     def finish(self, *, hurried: bool) -> None:
         """Count what is left, and leave a snapshot of what we did unless somebody waits for our end."""
-        self._ledger.release(self.spool.worker)
         self.left = self._ledger.counts().left
         asked = self._wanted.ids
         self.missed = (

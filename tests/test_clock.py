@@ -17,6 +17,7 @@ import pytest
 
 from tests import test_s3_crawl as s3_crawl
 from tests.clock import Clock
+from tests.crash.crawl import wait_for_writers
 from tests.crash.judge import judge
 from tests.crawling import CHECKOUT, SCRAPY, House
 from tests.s3 import Endpoint
@@ -249,6 +250,7 @@ def trial(rng: Random, house: House) -> None:
                 if rng.random() < 0.3:
                     crawl.kill()
             assert {crawl.wait(60) for crawl in pair} <= {0, 3, -9}, (house.folder / "said").read_text()
+        wait_for_writers(house.folder / "spool")
     assert house.crawl(None, "-adiscover=none").code == 0
     sound(house)
     with crawling(house, "-arefresh=0", clock=clocks[0], **SMALL) as crawl:

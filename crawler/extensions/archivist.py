@@ -92,7 +92,7 @@ class Archivist:
 
     async def leases(self) -> AsyncIterator[Lease]:
         """One lease after the other, as there is room for it; ends when nothing is left to be leased."""
-        while self.failure is None:
+        while self.failure is None and not self.stopping:
             events = self._events
             try:
                 batch = await self._leasing.ask(self._worker.lease)
@@ -162,7 +162,7 @@ class Archivist:
 
     async def close(self, reason: str) -> None:
         """Seal, commit and let go, whatever ended the crawl; after a signal within STOP_SECONDS."""
-        signalled = reason == "shutdown"
+        signalled, self.stopping = reason == "shutdown", True
         if self._link is not None:
             if (died := await self._link.close()) is not None:
                 self.fail(died)
@@ -171,6 +171,7 @@ class Archivist:
                 chore.cancel()
             self._count("takes", sum(self.settled.values()))
         if self._uploads.idle:
+            await self._leasing.take(self._worker.release)  # behind a lease that may be under way
             await self._committing.take(partial(self._part, reason, hurried=signalled))
         self.ending = self._ended(reason)
         for thread in (self._leasing, self._committing, self._renewing):
