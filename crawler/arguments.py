@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Self
 
 from crawler import idlist
@@ -18,6 +18,7 @@ PLAIN = {"source": "live", "render": "plain", "requisites": "0"}
 """Arguments whose other values are not built yet."""
 DISCOVER = ("none", "links")
 NAMES = ("ids", "discover", "refresh", *PLAIN)
+EVER = datetime.max.replace(tzinfo=UTC)  #: `refresh=0` is all, also what a clock that was ahead has dated
 OLDEST = timedelta(days=36_500)
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -60,7 +61,12 @@ class Arguments:
         stdin = getattr(sys.stdin, "buffer", None)
         given = None if self.ids is None else idlist.read(self.ids, stdin=stdin, opened=opened)
         ids = None if given is None else idlist.distinct(given)
-        return Wanted(ids=ids, captured_before=None if self.refresh is None else now - self.refresh)
+        return Wanted(ids=ids, captured_before=self._captured_before(now))
+
+    def _captured_before(self, now: datetime) -> datetime | None:
+        if self.refresh is None:
+            return None
+        return now - self.refresh if self.refresh else EVER
 
 
 def _age(text: str | None) -> timedelta | None:

@@ -34,8 +34,8 @@ def utc_now() -> datetime:
 class Worker:
     """Moves into an archive, leases from it, commits to it, and moves out again.
 
-    Leasing (lease, found, renew) has a connection to the ledger of its own, so that it may be done in
-    another thread than the rest.
+    Leasing (lease, found, renew, release) has a connection to the ledger of its own, so that it may be done
+    in another thread than the rest.
     """
 
     def __init__(self, housing: Housing, clock: Clock = utc_now) -> None:
@@ -44,6 +44,7 @@ class Worker:
         self._open = ExitStack()  # what is to be let go of, in that order backwards
         self._wanted = Wanted()
         self._asked: Iterable[ArticleId] = ()
+        self._as_of = 0  # the newest commit when we began: a refresh takes what was captured by then
         self._snapshot = 0  # the newest commit that a snapshot of ours covers
         self.moved_in = False
         self.lock: Lock | None = None  #: of the archive, where it has one; renewed beside all else
@@ -84,14 +85,21 @@ class Worker:
             self._asked = iter(self._wanted.ids)
             before = self._wanted.captured_before
             self.settled = self._ledger.done(self._wanted.ids, captured_before=before)
+        self._as_of = self._ledger.n()
 
     def lease(self) -> Sequence[Lease]:
         """The next batch; of the asked ids in their order, each asked for once."""
-        worker, before = self.spool.worker, self._wanted.captured_before
+        lease = partial(
+            self._desk.lease,
+            self.spool.worker,
+            BATCH,
+            captured_before=self._wanted.captured_before,
+            as_of=self._as_of,
+        )
         if self._wanted.ids is None:
-            return self._desk.lease(worker, BATCH, captured_before=before)
+            return lease()
         while chunk := list(islice(self._asked, BATCH)):
-            if batch := self._desk.lease(worker, BATCH, among=chunk, captured_before=before):
+            if batch := lease(among=chunk):
                 return batch
         return ()
 
@@ -102,6 +110,11 @@ class Worker:
     def renew(self) -> None:
         """Say that we live."""
         self._desk.renew(self.spool.worker)
+
+    def release(self) -> None:
+        """Give back what was leased and not taken: the last step of the thread that leases."""
+        if self.moved_in:
+            self._desk.release(self.spool.worker)
 
     def commit(self, segment: str) -> Commit:
         """Commit a sealed segment; its copy in the spool goes."""
@@ -117,7 +130,6 @@ class Worker:
 
     def finish(self, *, hurried: bool) -> None:
         """Count what is left, and leave a snapshot of what we did unless somebody waits for our end."""
-        self._ledger.release(self.spool.worker)
         self.left = self._ledger.counts().left
         asked = self._wanted.ids
         self.missed = self.left if asked is None else len(asked) - self._ledger.done(asked)

@@ -143,7 +143,7 @@ def changed(house: House, sentence: str) -> None:
         ("ids", "DELETE FROM ids WHERE id = (SELECT max(id) FROM ids)"),
         ("ids", "INSERT INTO ids (id, todo, logged) VALUES (99, 1, 1)"),
         ("texts", "UPDATE texts SET version = 9"),
-        ("firsts", "UPDATE firsts SET id = 9"),
+        ("texts", "UPDATE texts SET id = 9 WHERE number = 1"),
         ("payloads", "UPDATE payloads SET start = start + 1 WHERE number = 1"),
         ("commits", "UPDATE commits SET segment = 'x' WHERE n = 1"),
     ],

@@ -177,7 +177,7 @@ class World:
         return f"{self._serial:08x}"
 
     def ledger(self) -> SqliteLedger:
-        ledger = SqliteLedger(self.ledger_file, clock=self.clock, lease_seconds=40)
+        ledger = SqliteLedger(self.ledger_file, clock=lambda: self.clock().timestamp(), lease_seconds=40)
         ledger._db.rows("PRAGMA synchronous = OFF")
         return ledger
 

@@ -17,6 +17,7 @@ from random import Random
 
 import pytest
 
+from tests.crash.crawl import wait_for_writers
 from tests.s3 import PASSING, Endpoint, Fault, Proxy, error, running_proxy
 from tests.site import SEED_ID, Site, id_of, running_site
 from tests.test_s3_crawl import Job, sound
@@ -103,7 +104,7 @@ def end(evil: str, job: Job, proxy: Proxy, rng: Random, ids: list[int]) -> bool:
             codes = (0, 2, 6)  # 2: before anything was fetched
         if not over:
             assert _code(crawl) in codes, f"{evil}: {crawl.returncode}: {crawl.stderr.read()}"
-    writers_gone(job)
+    wait_for_writers(job.home / "disk")
     return not over
 
 
@@ -113,12 +114,3 @@ def _code(crawl: subprocess.Popen[str]) -> int:
     except subprocess.TimeoutExpired:
         crawl.kill()
         raise
-
-
-def writers_gone(job: Job) -> None:
-    """Until no writer holds a spool: it may outlive its crawl by a checkpoint."""
-    import fcntl
-
-    for lock in (job.home / "disk").glob("*/lock"):
-        with lock.open("r+") as held:
-            fcntl.flock(held, fcntl.LOCK_EX)

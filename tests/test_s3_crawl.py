@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import inf
@@ -52,15 +53,28 @@ class Job:
         }
         return [f"-s{name}={value}" for name, value in {**QUICK, **ours, **changed}.items()]
 
-    def crawl(self, ids: list[int] | str = IDS, *, disk: str = "disk", **changed: object) -> Ran:
-        return scrapy(*self._crawl(ids, disk, **changed))
+    def crawl(
+        self,
+        ids: list[int] | str = IDS,
+        *,
+        disk: str = "disk",
+        environment: Mapping[str, str] | None = None,
+        **changed: object,
+    ) -> Ran:
+        return scrapy(*self._crawl(ids, disk, **changed), environment=environment)
 
     def start(
-        self, ids: list[int] | str = IDS, *, disk: str = "disk", **changed: object
+        self,
+        ids: list[int] | str = IDS,
+        *,
+        disk: str = "disk",
+        environment: Mapping[str, str] | None = None,
+        **changed: object,
     ) -> subprocess.Popen[str]:
-        """The same, running; its words are in `said`."""
+        """The same, running; its words are in `stderr`."""
         command = [str(SCRAPY), *self._crawl(ids, disk, **changed)]
-        return subprocess.Popen(command, cwd=CHECKOUT, stdout=-1, stderr=-1, text=True)
+        env = {**os.environ, **(environment or {})}
+        return subprocess.Popen(command, cwd=CHECKOUT, env=env, stdout=-1, stderr=-1, text=True)
 
     def run(self, *arguments: str, disk: str = "disk", **changed: object) -> Ran:
         return scrapy(*arguments, *self.settings(disk, **changed))

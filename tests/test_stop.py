@@ -8,10 +8,12 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from crawler.ledger import open_ledger
 from tests.crawling import CHECKOUT, SCRAPY, House, Ran
 from tests.raw import Answer, Raw, raw_server
 from tests.site import Site, id_of, running_site
@@ -171,3 +173,14 @@ def test_a_running_crawl_shows_that_it_lives(house: House) -> None:
     began = time.time()
     house.crawl(IDS[:2], "-adiscover=none", DOWNLOAD_DELAY=0.5)
     assert (house.folder / "spool" / "alive").stat().st_mtime >= began - 1
+
+
+def test_a_run_that_ends_early_gives_back_what_it_leased_though_it_was_about_to_lease_more(
+    house: House,
+) -> None:
+    slow = {"SEGMENT_BYTES": 20_000, "DOWNLOAD_DELAY": 0.1, "CONCURRENT_REQUESTS_PER_DOMAIN": 1}
+    house.scrapy("ids", "add", ",".join(map(str, IDS)))
+    for _ in range(4):  # of runs that did not, a third held some, or crashed
+        assert house.crawl(None, "-adiscover=none", CLOSESPIDER_ITEMCOUNT=4, **slow).code == 3
+        with closing(open_ledger(f"sqlite://{house.archive.folder}/ledger.db")) as ledger:
+            assert ledger.counts().leased == 0

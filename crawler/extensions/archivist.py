@@ -99,7 +99,7 @@ class Archivist:
 
     async def leases(self) -> AsyncIterator[Lease]:
         """One lease after the other, as there is room for it; ends when nothing is left to be leased."""
-        while self.failure is None:
+        while self.failure is None and not self.stopping:
             events = self._events
             try:
                 batch = await self._leasing.ask(self._worker.lease)
@@ -183,7 +183,7 @@ class Archivist:
 
     async def close(self, reason: str) -> None:
         """Seal, commit and let go, whatever ended the crawl; after a signal within STOP_SECONDS."""
-        signalled = reason == "shutdown"
+        signalled, self.stopping = reason == "shutdown", True
         if self._link is not None:
             if (died := await self._link.close()) is not None:
                 self.fail(died)
@@ -193,14 +193,16 @@ class Archivist:
             self._count("takes", sum(self.settled.values()))
         if self._uploads.idle:
             self._parted = False
-            part = asyncio.ensure_future(
-                self._committing.take(partial(self._part, reason, hurried=signalled))
-            )
+            part = asyncio.ensure_future(self._let_go(reason, hurried=signalled))
             await asyncio.wait([part], timeout=self._seconds_left(hurried=signalled))
             self._parted = part.done()
         self.ending = self._ended(reason)
         for thread in (self._leasing, self._committing, self._renewing):
             thread.end()
+
+    async def _let_go(self, reason: str, *, hurried: bool) -> None:
+        await self._leasing.take(self._worker.release)  # behind a lease that may be under way
+        await self._committing.take(partial(self._part, reason, hurried=hurried))
 
     def _part(self, reason: str, *, hurried: bool) -> None:
         """The last steps of the archive. With a store that is away, none that needs it."""

@@ -6,6 +6,7 @@ for ids that were found since the last commit (`unlogged`), and those lie in the
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -87,11 +88,13 @@ class Ledger(Follower, Protocol):
         *,
         among: Collection[ArticleId] | None = None,
         captured_before: datetime | None = None,
+        as_of: int = sys.maxsize,
     ) -> Sequence[Lease]:
         """Up to count ids that are left and not leased, now leased by worker; of `among` only, if given.
 
-        With `captured_before`, also articles (article, changed, unchanged, duplicate) captured before then.
-        Leases of a worker not heard of (lease, renew) for LEASE_SECONDS count as ended.
+        With `captured_before`, also articles (article, changed, unchanged, duplicate) captured before then
+        whose take commit `as_of` or an earlier one brought: a run takes none twice, whatever its clock says.
+        Leases of a worker not heard of (lease, renew) for LEASE_SECONDS, by no wall clock, count as ended.
         A lease has validators only where `validated` finds what a 304 to them would speak of.
         """
 

@@ -32,20 +32,20 @@ class SqliteFollower:
             if n > applied + 1:
                 raise LedgerError(f"{self._db.path} has {applied} commits and can't take in commit {n} next")
             db.execute("INSERT INTO commits (n, segment) VALUES (?, ?)", (n, segment))
-            for sentences, rows in _batches(outcomes, at):
+            for sentences, rows in _batches(outcomes, n, at):
                 for sentence in sentences:
                     db.executemany(sentence, rows)
             db.executemany(schema.PAYLOAD, (payload_row(n, segment, record) for record in stored))
 
 
 def _batches(
-    outcomes: Iterable[OutcomeLine], at: str
+    outcomes: Iterable[OutcomeLine], n: int, at: str
 ) -> Iterator[tuple[Sequence[str], list[dict[str, Any]]]]:
     """The lines in their order, those that want the same sentences together: a call a line is dear."""
     lines = iter(outcomes)
     while some := list(islice(lines, 1000)):
         for sentences, group in groupby(some, lambda line: _sentences(line.outcome)):
-            yield sentences, [values(line, at) for line in group]
+            yield sentences, [values(line, n, at) for line in group]
 
 
 def _sentences(outcome: Outcome) -> tuple[str, ...]:

@@ -14,8 +14,8 @@ READ = (Outcome.ARTICLE, Outcome.CHANGED, Outcome.UNCHANGED, Outcome.DUPLICATE) 
 N1 = "n1:sha256:"
 
 
-def values(line: OutcomeLine, at: str) -> dict[str, Any]:
-    """What the sentences of an outcome line are told."""
+def values(line: OutcomeLine, n: int, at: str) -> dict[str, Any]:
+    """What the sentences of an outcome line of commit n are told."""
     captured = milliseconds(_moment(line.captured_at or at)) if line.outcome in READ else None
     validated = line.record if line.etag or line.last_modified else None
     return {
@@ -26,6 +26,7 @@ def values(line: OutcomeLine, at: str) -> dict[str, Any]:
         "outcome": line.outcome,
         "reason": line.reason,
         "captured": captured,
+        "n": n,
         "version": line.version,
         "content_hash": line.content_hash and pack_hash(line.content_hash),
         "etag": line.etag,

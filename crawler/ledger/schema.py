@@ -8,6 +8,7 @@ HEADER = f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT}
 
 # An id is `todo` (left) or settled; `holder` is the worker that has it on lease. `logged`: the log names it.
 # `captured` (unix ms) stands only with an article's outcomes: what a refresh may take.
+# `settled`: the commit that brought its last take; 0 if that was before we noted it.
 # `digest`: of the payload that the validators were given with.
 # `texts` stand in commit order: the first with a hash brought that text. A return to one stands there again.
 TABLES = """
@@ -27,6 +28,7 @@ CREATE TABLE ids (
     outcome TEXT NOT NULL DEFAULT 'known',
     reason TEXT,
     captured INTEGER,
+    settled INTEGER NOT NULL DEFAULT 0,
     version INTEGER,
     versions INTEGER NOT NULL DEFAULT 0,
     content_hash BLOB,
@@ -65,7 +67,7 @@ CREATE INDEX IF NOT EXISTS ids_todo ON ids (todo) WHERE todo = 1 AND holder IS N
 CREATE INDEX IF NOT EXISTS ids_held ON ids (holder) WHERE holder IS NOT NULL;
 CREATE INDEX IF NOT EXISTS ids_unlogged ON ids (logged) WHERE logged = 0;
 CREATE INDEX IF NOT EXISTS ids_settled ON ids (outcome) WHERE todo = 0;
-CREATE INDEX IF NOT EXISTS ids_captured ON ids (captured)
+CREATE INDEX IF NOT EXISTS ids_captured ON ids (captured, settled)
     WHERE todo = 0 AND holder IS NULL AND captured IS NOT NULL;
 CREATE INDEX IF NOT EXISTS texts_id ON texts (id);
 CREATE INDEX IF NOT EXISTS texts_content_hash ON texts (content_hash);
@@ -91,6 +93,12 @@ UPGRADES = {
         "DROP TABLE firsts",
         "CREATE INDEX texts_id ON texts (id)",
         "CREATE INDEX texts_content_hash ON texts (content_hash)",
+        "ALTER TABLE ids ADD COLUMN settled INTEGER NOT NULL DEFAULT 0",
+        "DROP INDEX ids_captured",
+        (
+            "CREATE INDEX ids_captured ON ids (captured, settled)"
+            " WHERE todo = 0 AND holder IS NULL AND captured IS NOT NULL"
+        ),
     ),
 }
 
@@ -103,13 +111,14 @@ ON CONFLICT DO NOTHING
 FROM_LOG = {
     "commits": "SELECT n, segment FROM {0}.commits",
     "ids": """
-        SELECT id, todo, takes, outcome, reason, captured, version, versions, content_hash, etag, last_modified
+        SELECT id, todo, takes, outcome, reason, captured, version, versions, content_hash, etag,
+            last_modified
         FROM {0}.ids
     """,
-    "texts": "SELECT id, content_hash, version FROM {0}.texts",
-    "first texts": """
-        SELECT content_hash, id, version FROM {0}.texts
-        WHERE number IN (SELECT min(number) FROM {0}.texts GROUP BY content_hash)
+    "texts": """
+        SELECT id, content_hash, version,
+            number IN (SELECT min(number) FROM {0}.texts GROUP BY content_hash)
+        FROM {0}.texts
     """,
     "payloads": "SELECT n, sha256, length, start, bytes, record_id, url, date FROM {0}.payloads",
 }
@@ -128,14 +137,14 @@ ON CONFLICT DO UPDATE SET logged = 1, todo = todo OR (:requeued AND takes = :tak
 
 # Outcomes without a text leave version and content_hash as they were, so a return of the text is `unchanged`.
 SETTLE = """
-INSERT INTO ids (id, todo, logged, found, takes, outcome, reason, captured,
+INSERT INTO ids (id, todo, logged, found, takes, outcome, reason, captured, settled,
                  version, versions, content_hash, etag, last_modified, digest)
-VALUES (:id, 0, 1, :found, :take, :outcome, :reason, :captured,
+VALUES (:id, 0, 1, :found, :take, :outcome, :reason, :captured, :n,
         :version, coalesce(:version, 0), :content_hash, :etag, :last_modified, :digest)
 ON CONFLICT DO UPDATE SET
     todo = 0, logged = 1, holder = NULL,
     takes = excluded.takes, outcome = excluded.outcome, reason = excluded.reason,
-    captured = excluded.captured,
+    captured = excluded.captured, settled = excluded.settled,
     version = CASE WHEN excluded.content_hash IS NULL THEN version ELSE excluded.version END,
     versions = max(versions, excluded.versions),
     content_hash = coalesce(excluded.content_hash, content_hash),
@@ -160,19 +169,19 @@ WHERE ids.id = ? AND url = ? AND etag IS ? AND last_modified IS ? ORDER BY numbe
 _LEASE = "SELECT ids.id, takes, found, etag, last_modified FROM "
 LEASE_LEFT = f"{_LEASE} ids INDEXED BY ids_todo WHERE todo = 1 AND holder IS NULL ORDER BY id LIMIT ?"
 LEASE_OLD = f"""
-{_LEASE} ids INDEXED BY ids_captured WHERE todo = 0 AND holder IS NULL AND captured < ?
+{_LEASE} ids INDEXED BY ids_captured WHERE todo = 0 AND holder IS NULL AND captured < ? AND settled <= ?
 ORDER BY captured LIMIT ?
 """
 LEASE_AMONG = f"""
 {_LEASE} json_each(?) AS wanted CROSS JOIN ids ON ids.id = wanted.value
-WHERE holder IS NULL AND (todo = 1 OR captured < ?) ORDER BY ids.id LIMIT ?
+WHERE holder IS NULL AND (todo = 1 OR captured < ? AND settled <= ?) ORDER BY ids.id LIMIT ?
 """
 HOLD = "UPDATE ids SET holder = ? WHERE id = ?"
 
 SEEN = (
     "INSERT INTO workers (worker, seen) VALUES (?, ?) ON CONFLICT (worker) DO UPDATE SET seen = excluded.seen"
 )
-# Both ends: after the clock was put back, a worker seen in the future may be long dead.
+# Both ends: a clock that runs since the machine's start has begun anew, and a worker seen later is dead.
 DEAD = "SELECT number FROM workers WHERE seen NOT BETWEEN ? AND ?"
 LEASED = """
 SELECT count(*) FROM workers JOIN ids INDEXED BY ids_held ON holder = number WHERE seen BETWEEN ? AND ?

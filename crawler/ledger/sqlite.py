@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, Self
@@ -25,10 +27,6 @@ PAGE = 10_000  # ids read at a time
 SCHEME = "sqlite://"
 
 
-def utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 class SqliteLedger(SqliteFollower):
     """A ledger in a file, for all processes of one machine; an object serves one thread at a time.
 
@@ -39,7 +37,7 @@ class SqliteLedger(SqliteFollower):
         self,
         path: Path,
         *,
-        clock: Callable[[], datetime] = utc_now,
+        clock: Callable[[], float] = time.monotonic,
         lease_seconds: float = LEASE_SECONDS,
         seed: Seed | None = None,
         fill: Fill | None = None,
@@ -48,7 +46,7 @@ class SqliteLedger(SqliteFollower):
         if not only_read:
             making.ensure(path, seed, fill)
         super().__init__(Database(path, only_read=only_read))
-        self._clock = clock
+        self._clock = clock  # one for all processes of a machine, whatever becomes of its wall clock
         self._lease_seconds = lease_seconds
 
     @classmethod
@@ -101,12 +99,13 @@ class SqliteLedger(SqliteFollower):
         *,
         among: Collection[ArticleId] | None = None,
         captured_before: datetime | None = None,
+        as_of: int = sys.maxsize,
     ) -> Sequence[Lease]:
         before = None if captured_before is None else milliseconds(captured_before)
         with self._db.transaction() as db:
             self._seen(worker)
             self._end_leases_of_dead_workers()
-            rows = self._free(among, max(count, 0), before)  # a negative LIMIT is none
+            rows = self._free(among, max(count, 0), before, as_of)  # a negative LIMIT is none
             number = self._number(worker)
             db.executemany(schema.HOLD, ((number, row[0]) for row in rows))
         return [self._leased(*row) for row in rows]
@@ -216,20 +215,24 @@ class SqliteLedger(SqliteFollower):
             yield from rows
             last = rows[-1][0]
 
-    def _free(self, among: Iterable[ArticleId] | None, count: int, before: int | None) -> list[Any]:
+    def _free(
+        self, among: Iterable[ArticleId] | None, count: int, before: int | None, as_of: int
+    ) -> list[Any]:
         """Up to count rows of ids that nobody holds."""
         if among is not None:
-            return self._free_among(among, count, before)
+            return self._free_among(among, count, before, as_of)
         rows = self._db.rows(schema.LEASE_LEFT, count)
         if before is not None and len(rows) < count:
-            rows += self._db.rows(schema.LEASE_OLD, before, count - len(rows))
+            rows += self._db.rows(schema.LEASE_OLD, before, as_of, count - len(rows))
         return rows
 
-    def _free_among(self, among: Iterable[ArticleId], count: int, before: int | None) -> list[Any]:
+    def _free_among(
+        self, among: Iterable[ArticleId], count: int, before: int | None, as_of: int
+    ) -> list[Any]:
         wanted = iter(among)
         rows: dict[int, Any] = {}
         while len(rows) < count and (some := list(islice(wanted, 1000))):
-            found = self._db.rows(schema.LEASE_AMONG, json.dumps(some), before, count - len(rows))
+            found = self._db.rows(schema.LEASE_AMONG, json.dumps(some), before, as_of, count - len(rows))
             rows.update((row[0], row) for row in found)
         return list(rows.values())
 
@@ -246,11 +249,11 @@ class SqliteLedger(SqliteFollower):
         return row and int(row[0])
 
     def _seen(self, worker: str) -> None:
-        self._db.rows(schema.SEEN, worker, self._clock().timestamp())
+        self._db.rows(schema.SEEN, worker, self._clock())
 
     def _alive(self) -> tuple[float, float]:
         """Between which moments a worker must have been seen for its leases to hold."""
-        now = self._clock().timestamp()
+        now = self._clock()
         return now - self._lease_seconds, now + self._lease_seconds
 
     def _end_leases_of_dead_workers(self) -> None:

@@ -58,14 +58,7 @@ class Home:
         return sorted(path.name for path in self.spool.glob("*/anapress-*"))
 
     def wait_for_writers(self) -> None:
-        """Until nobody holds a spool: a writer that lost its crawl still makes its last checkpoint."""
-        for lock in self.spool.glob("*/lock"):
-            try:
-                descriptor = os.open(lock, os.O_RDWR)
-            except FileNotFoundError:
-                continue
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            os.close(descriptor)
+        wait_for_writers(self.spool)
 
 
 class Crawl:
@@ -153,6 +146,17 @@ class Crawl:
             os.kill(process, 9)
         if role in ("crawl", "both"):
             self._process.kill()
+
+
+def wait_for_writers(spool: Path) -> None:
+    """Until nobody holds a spool: a writer that lost its crawl still makes its last checkpoint."""
+    for lock in spool.glob("*/lock"):
+        try:
+            descriptor = os.open(lock, os.O_RDWR)
+        except FileNotFoundError:
+            continue
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        os.close(descriptor)
 
 
 def verify(home: Home) -> tuple[int, str]:
