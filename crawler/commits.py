@@ -140,10 +140,11 @@ def log(store: Store, start: int = 1) -> Iterator[Commit]:
 def follow(store: Store, ledger: Follower) -> int:
     """Bring the ledger to the newest commit; its number."""
     applied = ledger.n()
-    if applied and read(store, applied) is None:
+    newest = read(store, applied) if applied else None
+    if applied and (newest is None or ledger.segment(newest.segment) is None):
         raise LedgerError(
-            f"the ledger has {applied} commits, the archive has fewer: is it an older copy? "
-            "`scrapy ids rebuild` makes the ledger anew from the archive."
+            f"the ledger has {applied} commits, the archive has {'others' if newest else 'fewer'}: is it an "
+            "older copy? `scrapy ids rebuild` makes the ledger anew from the archive."
         )
     for commit in log(store, applied + 1):
         store.keep(Commit.key(commit.n))  # whatever rests on it must not outlive it

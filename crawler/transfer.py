@@ -92,6 +92,7 @@ class _Transfer:
         self._folder, self._file = folder, folder / "passing"
         self._verify, self._progress = verify, progress
         self._sizes: dict[str, int] = {}  # of what the target had at first
+        self._runs: list[str] = []
         self._wanting: list[int] = []  # commits that are there, with files that are not
         self.moved = Moved()
 
@@ -126,6 +127,8 @@ class _Transfer:
 
     def commits(self) -> None:
         """Mend what is wanting, then go on to the source's newest commit."""
+        # Listed before: a run must not come that tells of a commit which does not.
+        self._runs = [key for key, _ in self._source.list(runs.FOLDER) if runs.is_key(key)]
         for n in chain(self._wanting, count(self.moved.commits + 1)):
             if (data := _object(self._source, Commit.key(n))) is None:
                 return
@@ -134,10 +137,8 @@ class _Transfer:
 
     def rest(self) -> None:
         """The runs' summaries, a snapshot, and what was excluded meanwhile."""
-        kept = [key for key, _ in self._source.list(runs.FOLDER) if key.count("/") == 1]
         usable = (n for n in snapshots.numbers(self._source) if n <= self.moved.commits)  # else it is ahead
-        kept += [snapshots.key(n) for n in list(usable)[:1]]
-        for key in kept:
+        for key in (*self._runs, *(snapshots.key(n) for n in list(usable)[:1])):
             if key not in self._sizes and self._fetch(key) is not None:
                 self._put(key)
         self.exclusions()

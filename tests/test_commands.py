@@ -232,6 +232,19 @@ def test_a_ledger_that_is_ahead_of_its_archive_is_named(house: House) -> None:
     assert (ran.code, "older copy" in ran.said, "Traceback" in ran.said) == (6, True, False)
 
 
+def test_a_ledger_of_another_history_of_its_archive_is_named(house: House) -> None:
+    """The newest commit was lost, and somebody has gone on without it."""
+    old = ledger(house).read_bytes()
+    (house.archive.folder / "commits" / "0000000005.json").unlink()
+    assert house.scrapy("ids", "rebuild").code == 0
+    assert house.scrapy("ids", "add", "8").code == 0
+    lose_ledger(house)
+    ledger(house).write_bytes(old)
+    for words in (["ids", "status"], ["ids", "add", "9"]):
+        ran = house.scrapy(*words)
+        assert (ran.code, "the archive has others" in ran.said) == (6, True), ran.said
+
+
 # The corpus
 
 

@@ -294,6 +294,21 @@ def test_a_dead_copys_folder_in_the_spool_goes_with_the_next_one(house: House, t
     assert not list((house.folder / "spool").iterdir())
 
 
+def test_a_run_that_ends_while_a_copy_is_under_way_comes_with_the_next(house: House, target: Path) -> None:
+    """Its commits may have come too late: a summary alone would tell of what the copy lacks."""
+    key = "runs/20261123094654-12345678.json"
+
+    class Crawled(Disk):
+        def reached(self, step: str) -> None:
+            if step == "transfer/create":
+                (house.archive.folder / key).write_bytes(b"{}")
+
+    move(house.archive.folder, target, Crawled())
+    assert not (target / key).exists()
+    move(house.archive.folder, target)
+    assert (target / key).exists()
+
+
 # What is not as its commit says
 
 
