@@ -57,6 +57,9 @@ class Follower(Protocol):
     def n(self) -> int:
         """The newest commit that is applied."""
 
+    def segment(self, name: str) -> int | None:
+        """The number of the commit that names this segment."""
+
     def apply(
         self, n: int, segment: str, at: str, outcomes: Iterable[OutcomeLine], stored: Iterable[Stored]
     ) -> None:
@@ -133,9 +136,6 @@ class Ledger(Follower, Protocol):
         It is the first under the article's own URL that holds, whole, the payload they were given with: that
         of the id's last take. Another id's record with the same bytes is none: replay looks by the URL.
         """
-
-    def segment(self, name: str) -> int | None:
-        """The number of the commit that names this segment."""
 
     def counts(self) -> Counts: ...
 

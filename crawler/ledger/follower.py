@@ -23,6 +23,10 @@ class SqliteFollower:
     def n(self) -> int:
         return int(self._db.row("SELECT coalesce(max(n), 0) FROM commits")[0])
 
+    def segment(self, name: str) -> int | None:
+        row = self._db.row("SELECT n FROM commits WHERE segment = ? ORDER BY n LIMIT 1", name)
+        return row and int(row[0])
+
     def apply(
         self, n: int, segment: str, at: str, outcomes: Iterable[OutcomeLine], stored: Iterable[Stored]
     ) -> None:

@@ -172,10 +172,6 @@ class SqliteLedger(SqliteFollower):
         row = (id, url_of(id), held.etag, held.last_modified)
         return stored_of(self._db.row(schema.VALIDATED, *row))
 
-    def segment(self, name: str) -> int | None:
-        row = self._db.row("SELECT n FROM commits WHERE segment = ? ORDER BY n LIMIT 1", name)
-        return row and int(row[0])
-
     def counts(self) -> Counts:
         with self._db.transaction("DEFERRED"):  # one state of the file for all of it
             outcomes = {Outcome(outcome): count for outcome, count in self._db.rows(schema.COUNT_SETTLED)}
