@@ -7,7 +7,9 @@ import sys
 import time
 
 from scrapy.commands import ScrapyCommand
+from scrapy.utils.conf import arglist_to_dict
 
+from crawler import given
 from crawler.ending import code_of
 from crawler.errors import CrawlerError, StoreRefused, WrongUse
 from crawler.housing import Housing
@@ -19,6 +21,14 @@ class ArchiveCommand(ScrapyCommand):
     requires_project = True
     requires_crawler_process = False
     default_settings = {"LOG_ENABLED": False}  # noqa: RUF012 -- Scrapy's own declaration
+
+    def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
+        super().process_options(args, opts)
+        try:
+            given.check(arglist_to_dict(opts.set))
+        except WrongUse as error:
+            self._wrong(error)
+            sys.exit(self.exitcode)
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         assert self.settings is not None
