@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from contextlib import suppress
 
 from scrapy.commands import ScrapyCommand
 from scrapy.utils.conf import arglist_to_dict
@@ -23,12 +24,13 @@ class ArchiveCommand(ScrapyCommand):
     default_settings = {"LOG_ENABLED": False}  # noqa: RUF012 -- Scrapy's own declaration
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
-        super().process_options(args, opts)
         try:
-            given.check(arglist_to_dict(opts.set))
+            with suppress(ValueError):  # no NAME=VALUE: Scrapy says that itself
+                given.check(arglist_to_dict(opts.set))
         except WrongUse as error:
             self._wrong(error)
             sys.exit(self.exitcode)
+        super().process_options(args, opts)
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         assert self.settings is not None

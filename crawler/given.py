@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 
 from scrapy.settings import BaseSettings, default_settings
+from scrapy.utils.misc import load_object
 
 from crawler import settings as ours
 from crawler.errors import WrongUse
@@ -20,6 +22,7 @@ PLAYWRIGHT = (
 UNDECLARED = {"CONCURRENT_REQUESTS_PER_IP", "META_COPY_WARN_SKIP_KEYS"}
 """What Scrapy reads, and has no default for."""
 LEVELS = ", ".join(logging.getLevelNamesMapping())
+DOTTED = re.compile(r"[a-z_]+(\.\w+)+")  #: a default that is an object's place
 KINDS: tuple[tuple[type, str, str], ...] = (  # a bool is an int, too
     (bool, "getbool", "0 or 1"),
     (int, "getfloat", "a number"),
@@ -61,6 +64,8 @@ def _check_value(where: str, name: str, value: str) -> None:
     for kind, getter, wanted in KINDS:
         if isinstance(default, kind) and not _reads(name, value, getter):
             raise WrongUse(f"{where} is {value!r}: give {wanted}.")
+    if isinstance(default, str) and DOTTED.fullmatch(default) and "." in value and not _loads(value):
+        raise WrongUse(f"{where} is {value!r}: give something that can be imported, as {default}.")
     if name == "LOG_LEVEL" and not _is_level(value):
         raise WrongUse(f"{where} is {value!r}: give one of {LEVELS}.")
 
@@ -73,5 +78,13 @@ def _reads(name: str, value: str, getter: str) -> bool:
     return True
 
 
+def _loads(value: str) -> bool:
+    try:
+        load_object(value)
+    except (ImportError, NameError, ValueError):
+        return False
+    return True
+
+
 def _is_level(value: str) -> bool:
-    return value.isdigit() or value in logging.getLevelNamesMapping()
+    return value in logging.getLevelNamesMapping()

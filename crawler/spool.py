@@ -22,7 +22,7 @@ from typing import Self
 from uuid import UUID
 
 from crawler.disk import Disk, make_folder
-from crawler.errors import SpoolError
+from crawler.errors import SpoolError, WrongUse
 
 LOCK, CARD = "lock", "spool.json"
 logger = logging.getLogger(__name__)
@@ -65,6 +65,8 @@ class Spool:
                 disk.write(file, json.dumps({"archive": str(archive), "worker": worker}).encode())
                 disk.sync(file)
             disk.sync_folder(folder)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise WrongUse(f"{root} is, or lies in, a file: SPOOL_DIR names a folder.") from error
         except OSError as error:
             raise SpoolError(f"no spool can be made in {root}: {error}") from error
         return cls(folder, lock, disk)

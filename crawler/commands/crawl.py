@@ -8,12 +8,14 @@ import os
 import shlex
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import NoReturn
 
 from scrapy.commands import ScrapyHelpFormatter
 from scrapy.commands.crawl import Command as Crawl
 from scrapy.exceptions import UsageError
-from scrapy.settings import SETTINGS_PRIORITIES
+from scrapy.settings import SETTINGS_PRIORITIES, Settings
 from scrapy.utils.conf import arglist_to_dict
 
 from crawler import given, logs, numbers
@@ -54,33 +56,37 @@ class Command(Crawl):
         parser.epilog = HEADING
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
+        with suppress(ValueError):  # no NAME=VALUE: Scrapy says that itself
+            options = arglist_to_dict(opts.set)
+            try:
+                self._strange = given.check(options)
+                Arguments.of(arglist_to_dict(opts.spargs))
+            except WrongUse as error:
+                self._refuse(error, options)
         super().process_options(args, opts)
-        assert self.settings is not None
-        mistake: WrongUse | None = None
-        try:
-            self._strange = given.check(arglist_to_dict(opts.set))
-        except WrongUse as error:
-            mistake = error
-            self.settings.set("LOG_LEVEL", "INFO", priority="cmdline")  # it may be the mistake
         if self._json:
-            logs.install(self.settings)
-        if mistake is not None:
-            self._end(Ending(code_of(mistake), str(mistake)))
-            sys.exit(self.exitcode)
+            logs.install(self._settings)
+
+    def _refuse(self, mistake: WrongUse, options: Mapping[str, str]) -> NoReturn:
+        """End before anything begins: nobody wants to read how it would have been set."""
+        self._settings.setdict({"LOG_JSON": options.get("LOG_JSON", self._settings["LOG_JSON"])}, "cmdline")
+        if self._json:
+            self._settings.set("LOG_LEVEL", "INFO", "cmdline")  # it may be the mistake
+            logs.install(self._settings)
+        self._end(Ending(code_of(mistake), str(mistake)))
+        sys.exit(self.exitcode)
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         if len(args) != 1:
             raise UsageError
-        assert self.settings is not None
         assert self.crawler_process is not None
         try:
-            Arguments.of(opts.spargs)
-            Housing.of(self.settings).open_store()
-            numbers.check(self.settings)
+            Housing.of(self._settings).open_store()
+            numbers.check(self._settings)
             if args[0] not in self.crawler_process.spider_loader.list():
                 raise WrongUse(f"There is no spider {args[0]!r}: it is `scrapy crawl anapress`.")
-            ConnectTo.parse(self.settings["CONNECT_TO"] or "")
-            if proxy := self.settings["WIRE_PROXY"]:
+            ConnectTo.parse(self._settings["CONNECT_TO"] or "")
+            if proxy := self._settings["WIRE_PROXY"]:
                 Proxy.parse(proxy)
         except CrawlerError as error:
             self._end(Ending(code_of(error), str(error)))
@@ -90,7 +96,9 @@ class Command(Crawl):
         crawler = self._create_crawler(args[0])
         self.crawler_process.crawl(crawler, **opts.spargs)
         self.crawler_process.start()
-        archivist = crawler.get_extension(Archivist) if crawler.extensions else None
+        archivist = None
+        with suppress(RuntimeError):  # it did not come as far as its extensions
+            archivist = crawler.get_extension(Archivist)
         if archivist is not None and archivist.run is not None and not self._json:
             sys.stderr.write(summary(archivist.run, archivist.made, archivist.examples, self._where()))
         stopped = archivist is not None and archivist.stopping
@@ -101,15 +109,18 @@ class Command(Crawl):
 
     def _where(self) -> str:
         """What the next command needs behind it to find the same archive."""
-        assert self.settings is not None
         behind = SETTINGS_PRIORITIES["cmdline"]
-        given = (name for name in PLACES if self.settings.getpriority(name) == behind)
-        return "".join(f" -s {name}={shlex.quote(self.settings[name])}" for name in given)
+        given = (name for name in PLACES if self._settings.getpriority(name) == behind)
+        return "".join(f" -s {name}={shlex.quote(self._settings[name])}" for name in given)
+
+    @property
+    def _settings(self) -> Settings:
+        assert self.settings is not None
+        return self.settings
 
     @property
     def _json(self) -> bool:
-        assert self.settings is not None
-        return str(self.settings["LOG_JSON"]) in ("1", "True", "true")  # also where it is mistyped
+        return str(self._settings["LOG_JSON"]) in ("1", "True", "true")  # also where it is mistyped
 
     def _end(self, ending: Ending) -> None:
         if self._json:
