@@ -17,7 +17,6 @@ from crawler.ledger import Counts
 from crawler.lock import Holder
 from crawler.runs import Run
 from crawler.spool import Lodging, Spool
-from crawler.stores import Store
 from crawler.wording import counts, number, size, span
 
 
