@@ -110,8 +110,8 @@ class Command(Crawl):
     def _where(self) -> str:
         """What the next command needs behind it to find the same archive."""
         behind = SETTINGS_PRIORITIES["cmdline"]
-        given = (name for name in PLACES if self._settings.getpriority(name) == behind)
-        return "".join(f" -s {name}={shlex.quote(self._settings[name])}" for name in given)
+        places = (name for name in PLACES if self._settings.getpriority(name) == behind)
+        return "".join(f" -s {name}={shlex.quote(self._settings[name])}" for name in places)
 
     @property
     def _settings(self) -> Settings:
