@@ -18,6 +18,11 @@ from crawler.stores import Store
 FOLDER = "runs/"
 
 
+def kind_of(reason: str) -> str:
+    """A reason without its particulars, of which there may be as many as ids: `redirected_to`, `error`."""
+    return reason.partition(":")[0]
+
+
 @dataclass(frozen=True, slots=True)
 class Tally:
     """A run's takes as its commits decided them: how many of each outcome and reason."""

@@ -20,9 +20,8 @@ from threading import Thread
 Size = tuple[int, int]  #: columns and rows
 STDOUT, STDERR = 1, 2
 ERASE = "\r\x1b[J"  # all below, too
-CONTROL = re.compile(
-    rb"\x1b(?!\[[0-9;]*m)|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f]"
-)  # colors apart, they move the cursor
+# what would move the cursor; colors may pass
+CONTROL = re.compile(rb"\x1b(?!\[[0-9;]*m)|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f]")
 REST = 0.04  #: seconds between two drawings: a log may bring a thousand lines a second
 
 
@@ -44,6 +43,11 @@ class Screen:
         self._thread.start()
         atexit.register(self.close)  # whatever happens: what was written comes out
 
+    @staticmethod
+    def possible() -> bool:
+        """Whether stderr leads to a terminal, now."""
+        return os.isatty(STDERR)
+
     @property
     def size(self) -> Size:
         """How large the terminal is now."""
@@ -64,7 +68,8 @@ class Screen:
             return
         self._open = False
         for stream in (sys.stdout, sys.stderr):
-            stream.flush()
+            with suppress(OSError, ValueError):  # whoever read it has left
+                stream.flush()
         for fd, real in self._held.items():
             os.dup2(real, fd)
             os.close(real)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from crawler.commits import File
 from crawler.items import ArticleId, Outcome
-from crawler.runs import Run
+from crawler.runs import Run, kind_of
 from crawler.wording import number, size, span
 
 REASONS = 5  #: of an outcome, that are told
@@ -14,7 +15,7 @@ KINDS = {"warc": "WARC", "items": "item line", "outcomes": "outcome line"}
 READ = (Outcome.ARTICLE, Outcome.CHANGED, Outcome.UNCHANGED, Outcome.DUPLICATE)
 
 Examples = Mapping[tuple[str, str], Collection[ArticleId]]
-"""Some ids of each outcome and reason."""
+"""Some ids of each outcome and kind of reason."""
 
 
 def summary(run: Run, files: Sequence[File], examples: Examples, where: str = "") -> str:
@@ -32,11 +33,18 @@ def _taken(run: Run) -> str:
 def _outcomes(run: Run, examples: Examples) -> Iterator[str]:
     for outcome, count in sorted(run.outcomes.items(), key=lambda pair: -pair[1]):
         yield f"  {count:>9,} {outcome}"
-        reasons = sorted(run.reasons.get(outcome, {}).items(), key=lambda pair: -pair[1])
+        reasons = _kinds(run.reasons.get(outcome, {})).most_common()
         for reason, times in reasons[:REASONS]:
             yield f"  {times:>18,} {reason}{_such_as(examples.get((outcome, reason), ()), times)}"
         if rest := reasons[REASONS:]:
             yield f"  {sum(times for _, times in rest):>18,} for {len(rest)} other reasons"
+
+
+def _kinds(reasons: Mapping[str, int]) -> Counter[str]:
+    kinds: Counter[str] = Counter()
+    for reason, times in reasons.items():
+        kinds[kind_of(reason)] += times
+    return kinds
 
 
 def _such_as(ids: Collection[ArticleId], times: int) -> str:

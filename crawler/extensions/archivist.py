@@ -25,7 +25,7 @@ from crawler.extensions.uploads import Uploads
 from crawler.housing import Housing
 from crawler.items import Absent, ArticleId, Exchange, Lease, Outcome, Take
 from crawler.programs import Programs
-from crawler.runs import Run
+from crawler.runs import Run, kind_of
 from crawler.worker import Worker, utc_now
 from crawler.writer.frames import Broken, Checkpointed, Committed, Report, SealedSegment
 from crawler.writer.link import Link, start_writer
@@ -346,7 +346,7 @@ class Archivist:
         outcome = "article" if take.result else "unchanged"
         if isinstance(take.result, Absent):
             outcome = take.result.outcome.value
-            reason = take.result.reason
+            reason = kind_of(take.result.reason)
             self.reasons[outcome][reason] += 1
             ids = self.examples.pop((outcome, reason), None) or deque(maxlen=EXAMPLES)
             ids.append(take.lease.id)

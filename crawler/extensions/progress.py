@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -35,7 +34,7 @@ class Progress:
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
         settings = crawler.settings
-        panel = sys.stderr.isatty() and settings.getbool("PANEL") and not settings.getbool("LOG_JSON")
+        panel = Screen.possible() and settings.getbool("PANEL") and not settings.getbool("LOG_JSON")
         every = settings.getfloat("LOGSTATS_INTERVAL")
         progress = cls(crawler, every=every, panel=panel, color=settings.getbool("LOG_COLOR"))
         crawler.signals.connect(progress.opened, signals.spider_opened)
@@ -47,6 +46,7 @@ class Progress:
         assert archivist is not None, "settings.EXTENSIONS names the archivist"
         self._archivist = archivist
         self._task = asyncio.ensure_future(self._run())
+        self._task.add_done_callback(_loud)
 
     def stopped(self) -> None:
         """After the archive's last step."""
@@ -72,7 +72,10 @@ class Progress:
     def _show(self, figures: Figures) -> None:
         from crawler import panel  # rich is slow to import
 
-        self._screen = self._screen or Screen()
+        if self._screen is None:
+            if not Screen.possible():
+                return  # another crawl of this process has it
+            self._screen = Screen()
         columns, rows = size = self._screen.size
         # one column and one row less: a full one would scroll
         self._screen.show(size, panel.lines(figures, columns - 1, rows - 1, color=self._color))
@@ -122,6 +125,11 @@ class Progress:
             for name, slot in slots.items()
         ]
         return sorted(hosts, key=lambda host: -(host.flying + host.waiting))
+
+
+def _loud(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.error("Progress is told no more; the crawl goes on", exc_info=error)
 
 
 def _sizes(folder: Path | None) -> Counter[str]:
