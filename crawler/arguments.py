@@ -13,11 +13,22 @@ from crawler import idlist
 from crawler.errors import WrongUse
 from crawler.idlist import Opened
 from crawler.items import ArticleId
+from crawler.spelling import nearest
 
 PLAIN = {"source": "live", "render": "plain", "requisites": "0"}
 """Arguments whose other values are not built yet."""
 DISCOVER = ("none", "links")
-NAMES = ("ids", "discover", "refresh", *PLAIN)
+ABOUT = {
+    "ids=IDS": "only these: a comma list of ids and article URLs; a file (one a line, # comments, .gz too); "
+    "an s3:// object; - for stdin. Ids settled already are left. Without it: all that is left to do",
+    "discover=links": "(default) article links on captured pages become known ids; none: they don't",
+    "refresh=7d": "take articles again that were captured longer ago (s, m, h, d, w; 0: all)",
+    "source=live": "where pages are fetched from: the site itself, the only source so far",
+    "render=plain": "how: plain HTTP, the only way so far",
+    "requisites=0": "pictures, styles and scripts of a page: none, so far",
+}
+"""Each argument, as the prompt and docs/CRAWL.md tell it."""
+NAMES = tuple(form.partition("=")[0] for form in ABOUT)
 EVER = datetime.max.replace(tzinfo=UTC)  #: `refresh=0` is all, also what a clock that was ahead has dated
 OLDEST = timedelta(days=36_500)
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -46,7 +57,7 @@ class Arguments:
             if name.startswith("_"):
                 continue  # a scheduler's own: scrapyd tells each job its name with `-a _job=…`
             if name not in NAMES:
-                raise WrongUse(f"-a {name}=… is not known; there are {', '.join(sorted(NAMES))}.")
+                raise WrongUse(_unknown(name))
             if name in PLAIN and value != PLAIN[name]:
                 raise WrongUse(f"-a {name}={value} is not built yet; this release does {name}={PLAIN[name]}.")
         discover = given.get("discover", "links")
@@ -67,6 +78,12 @@ class Arguments:
         if self.refresh is None:
             return None
         return now - self.refresh if self.refresh else EVER
+
+
+def _unknown(name: str) -> str:
+    meant = nearest(name, NAMES, close=0.6)  # no name of another's stands here
+    guess = f": did you mean -a {meant}=…?" if meant else "."
+    return f"-a {name}=… is not known{guess} There are {', '.join(sorted(NAMES))}."
 
 
 def _age(text: str | None) -> timedelta | None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from contextlib import suppress
 
 from scrapy.commands import ScrapyCommand
+from scrapy.utils.conf import arglist_to_dict
 
+from crawler import given
 from crawler.ending import code_of
 from crawler.errors import CrawlerError, StoreRefused, WrongUse
 from crawler.housing import Housing
@@ -19,6 +22,15 @@ class ArchiveCommand(ScrapyCommand):
     requires_project = True
     requires_crawler_process = False
     default_settings = {"LOG_ENABLED": False}  # noqa: RUF012 -- Scrapy's own declaration
+
+    def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
+        try:
+            with suppress(ValueError):  # no NAME=VALUE: Scrapy says that itself
+                given.check(arglist_to_dict(opts.set))
+        except WrongUse as error:
+            self._wrong(error)
+            sys.exit(self.exitcode)
+        super().process_options(args, opts)
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         assert self.settings is not None

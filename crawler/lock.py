@@ -71,7 +71,7 @@ class Lock:
     def take(self) -> None:
         """Hold the archive from now on; ArchiveHeld if somebody else does."""
         while not self._store.create(KEY, _bytes(self._holder)):
-            if (found := _read(self._store)) is None:
+            if (found := holder(self._store)) is None:
                 continue  # it was just let go
             if not self._dead(found.worker):
                 self._watch(found)
@@ -84,7 +84,7 @@ class Lock:
 
     def release(self) -> None:
         """Let go of it, unless it is somebody else's by now."""
-        if (found := _read(self._store)) is not None and found.worker == self._holder.worker:
+        if (found := holder(self._store)) is not None and found.worker == self._holder.worker:
             self._store.remove(KEY)
 
     def _watch(self, found: Holder) -> None:
@@ -92,7 +92,7 @@ class Lock:
         end = self._monotonic() + found.seconds
         while self._monotonic() < end:
             self._sleep(found.seconds / LOOKS)
-            now = _read(self._store)
+            now = holder(self._store)
             if now is None:
                 return
             if now != found:
@@ -108,7 +108,8 @@ def _bytes(holder: Holder) -> bytes:
     return canonical(asdict(holder)).encode() + b"\n"
 
 
-def _read(store: Store) -> Holder | None:
+def holder(store: Store) -> Holder | None:
+    """Who holds the archive, or is dead and did; None if nobody does."""
     if (stream := store.read(KEY)) is None:
         return None
     with closing(stream):

@@ -6,7 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
@@ -16,6 +16,11 @@ from crawler.lines import OutcomeLine, canonical
 from crawler.stores import Store
 
 FOLDER = "runs/"
+
+
+def kind_of(reason: str) -> str:
+    """A reason without its particulars, of which there may be as many as ids: `redirected_to`, `error`."""
+    return reason.partition(":")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +99,15 @@ def read(store: Store, key: str) -> Run | None:
     if not told or run.key != key:
         raise Damaged(f"{key}: it is no summary of this run")
     return run
+
+
+def newest(store: Store, keys: Iterable[str]) -> Run | None:
+    """The last of these keys' summaries that can be read."""
+    for key in sorted(filter(is_key, keys), reverse=True):
+        with suppress(Damaged):
+            if (run := read(store, key)) is not None:
+                return run
+    return None
 
 
 def keep(run: Run, store: Store) -> None:

@@ -2,7 +2,6 @@
 
 import os
 from pathlib import Path
-from typing import Any
 
 BOT_NAME = "anapress"
 SPIDER_MODULES = ["spiders"]
@@ -23,6 +22,7 @@ SEGMENT_BYTES = 1_000_000_000
 SEGMENT_SECONDS = ""  # empty: a day in a folder, 15 minutes in S3
 STOP_SECONDS = 25  # how long a SIGTERM may take; Docker kills after 10, Kubernetes after 30 by default
 LOCK_SECONDS = 60  # without a sign, after which a job that holds an archive in S3 counts as dead; 0: no lock
+PANEL = os.environ.get("TERM", "dumb") != "dumb"  # of progress, where stderr is a terminal
 LOG_JSON = False  # logs, and the last line, as JSON lines
 S3_ADDRESSING = "auto"  # auto, path or virtual; many servers that are not AWS want path
 S3_STORAGE_CLASS = ""  # of warcs/ only
@@ -59,7 +59,8 @@ ROBOTSTXT_OBEY = True  # default False
 CONCURRENT_REQUESTS_PER_DOMAIN = 1  # default 8: one small newsroom's server
 DOWNLOAD_DELAY = 0.5  # default 0
 RETRY_TIMES = 4  # default 2: the site answers 503 for a while at night
-RETRY_GIVE_UP_LOG_LEVEL = "INFO"  # default ERROR: an id that failed is an outcome
+RETRY_GIVE_UP_LOG_COLOR = not os.environ.get("NO_COLOR")  # default True; of the panel, too
+LOG_LEVEL = "INFO"  # default ERROR: an id that failed is an outcome
 DEFAULT_REQUEST_HEADERS = {
     "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
     "Accept-Language": "ar,en;q=0.5",  # default en
@@ -85,7 +86,12 @@ SPIDER_MIDDLEWARES = {
     "scrapy.spidermiddlewares.depth.DepthMiddleware": None,
     "scrapy.spidermiddlewares.urllength.UrlLengthMiddleware": None,
 }
-EXTENSIONS = {"crawler.extensions.archivist.Archivist": 0, "crawler.extensions.watch.Watch": 10}
+EXTENSIONS = {
+    "crawler.extensions.archivist.Archivist": 0,
+    "crawler.extensions.watch.Watch": 10,
+    "crawler.extensions.progress.Progress": 20,
+    "scrapy.extensions.logstats.LogStats": None,  # Progress tells of ids; LOGSTATS_INTERVAL is how often
+}
 ITEM_PIPELINES = {"pipelines.validate.Validate": 100, "pipelines.draft.Draft": 900}
 DUPEFILTER_CLASS = (
     "scrapy.dupefilters.BaseDupeFilter"  # default keeps all requests in memory; leases are unique
@@ -96,16 +102,19 @@ CONCURRENT_ITEMS = 1  # default 100: starts as many tasks a response
 WARN_ON_GENERATOR_RETURN_VALUE = False  # default True: parses a callback's source at every request
 REMOTE_CONTROL_ENABLED = False  # default True: a local port that runs code
 TELNETCONSOLE_ENABLED = False  # default True
+LOG_COLOR = not os.environ.get("NO_COLOR")  # default True; of the panel, too
 LOG_LEVEL = "INFO"  # default DEBUG
 DEFAULT_DROPITEM_LOG_LEVEL = "DEBUG"  # default WARNING: an absent article is an outcome, not a mishap
 FEED_EXPORT_ENCODING = "utf-8"  # default escapes Arabic
 
 # --- the environment: ANAPRESS_NAME sets NAME ---
-_PREFIX = "ANAPRESS_"
+defaults = {name: value for name, value in globals().items() if name.isupper()}  #: what stands above
 
 
-def _environment() -> dict[str, Any]:
-    return {name[len(_PREFIX) :]: value for name, value in os.environ.items() if name.startswith(_PREFIX)}
+def environment() -> dict[str, str]:
+    """The settings that the environment gives, by their names."""
+    given = ((name.partition("ANAPRESS_"), value) for name, value in os.environ.items())
+    return {name: value for (before, prefix, name), value in given if prefix and not before}
 
 
-globals().update(_environment())
+globals().update(environment())

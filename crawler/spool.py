@@ -15,15 +15,30 @@ import logging
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 from uuid import UUID
 
 from crawler.disk import Disk, make_folder
-from crawler.errors import SpoolError
+from crawler.errors import SpoolError, WrongUse
 
 LOCK, CARD = "lock", "spool.json"
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lodging:
+    """A worker's folder as others see it, who only look."""
+
+    worker: str
+    archive: str | None
+    since: datetime
+    living: bool  #: the worker, or its writer
+    segments: int
+    takes: int  #: that wait to be committed
+    bytes: int
 
 
 class Spool:
@@ -50,6 +65,8 @@ class Spool:
                 disk.write(file, json.dumps({"archive": str(archive), "worker": worker}).encode())
                 disk.sync(file)
             disk.sync_folder(folder)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise WrongUse(f"{root} is, or lies in, a file: SPOOL_DIR names a folder.") from error
         except OSError as error:
             raise SpoolError(f"no spool can be made in {root}: {error}") from error
         return cls(folder, lock, disk)
@@ -79,6 +96,12 @@ class Spool:
         os.close(lock)
         return True
 
+    @staticmethod
+    def lodgings(root: Path) -> list[Lodging]:
+        """The spools that are there."""
+        cards = sorted(root.glob(f"*/{CARD}"))
+        return [lodging for card in cards if (lodging := _lodging(card)) is not None]
+
     def segments(self) -> list[str]:
         """Names of the segments that lie here, oldest first."""
         names = {path.name.split(".")[0] for path in self.folder.glob("anapress-*.*")}
@@ -101,10 +124,44 @@ class Spool:
         os.close(self.lock)
 
     def _archive(self) -> str | None:
+        return _owner(self.folder / CARD)
+
+
+def _owner(card: Path) -> str | None:
+    try:
+        return str(json.loads(card.read_bytes())["archive"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # killed before its card was whole: nothing was fetched yet
+
+
+def _lodging(card: Path) -> Lodging | None:
+    try:
+        return Lodging(
+            worker=card.parent.name,
+            archive=_owner(card),
+            since=datetime.fromtimestamp(card.stat().st_mtime, UTC),
+            living=_held(card.parent),
+            segments=len({path.name.split(".")[0] for path in card.parent.glob("anapress-*.*")}),
+            takes=sum(_takes(journal) for journal in card.parent.glob("*.journal")),
+            bytes=sum(path.stat().st_size for path in card.parent.iterdir()),
+        )
+    except FileNotFoundError:
+        return None  # it has just gone
+
+
+def _held(folder: Path) -> bool:
+    """Whether somebody has the lock. Tried for a moment: at worst a start leaves this spool to the next."""
+    with (folder / LOCK).open("rb") as file:
         try:
-            return str(json.loads((self.folder / CARD).read_bytes())["archive"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return None  # killed before its card was whole: nothing was fetched yet
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def _takes(journal: Path) -> int:
+    with journal.open("rb") as lines:
+        return sum(line.startswith(b'{"draft"') for line in lines)
 
 
 def _locked(folder: Path) -> int | None:

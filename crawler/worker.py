@@ -11,7 +11,7 @@ from itertools import islice
 
 from crawler import archive, commits, runs, snapshots
 from crawler.arguments import Arguments, Wanted
-from crawler.commits import Commit
+from crawler.commits import Commit, File
 from crawler.errors import StoreRefused, WrongUse
 from crawler.housing import Housing
 from crawler.items import ArticleId, Lease
@@ -51,6 +51,8 @@ class Worker:
         self.commits: list[int] = []  #: the numbers of those that we made
         self.took = Tally()  #: what they say
         self.settled = 0  #: asked-for ids that were settled already, and are not to be taken again
+        self.made: list[File] = []  #: and their files
+        self.due = 0  #: ids that this run has or had to take, as far as it is known yet
         self.left = 0
         self.missed = 0  #: asked-for ids that are still left: somebody else holds them, or we ended early
 
@@ -78,13 +80,14 @@ class Worker:
         self._snapshot = max(snapshots.numbers(self._store), default=0)
         self._desk: Ledger = self._open_ledger()
         recover(housing.spool, home.id, self._store, self._ledger, disk, self._clock)
-        if self._wanted.ids is None and not self._ledger.counts().known:
-            raise WrongUse(NO_IDS)
-        if self._wanted.ids is not None:
+        if self._wanted.ids is None:
+            self._count_due()
+        else:
             add(self._wanted.ids, "list", self.spool, self._store, self._ledger, disk, self._clock)
             self._asked = iter(self._wanted.ids)
             before = self._wanted.captured_before
             self.settled = self._ledger.done(self._wanted.ids, captured_before=before)
+            self.due = len(self._wanted.ids) - self.settled
         self._as_of = self._ledger.n()
 
     def lease(self) -> Sequence[Lease]:
@@ -105,7 +108,9 @@ class Worker:
 
     def found(self, links: Iterable[ArticleId]) -> None:
         """Make ids that pages link to leasable; their segment brings them into the log."""
-        self._desk.add(links, "link")
+        new = self._desk.add(links, "link")
+        if self._wanted.ids is None:
+            self.due += new
 
     def renew(self) -> None:
         """Say that we live."""
@@ -122,6 +127,7 @@ class Worker:
             sealed(self.spool, segment, self._disk), self._store, self._ledger, self._disk, self._clock
         )
         self.commits.append(done.n)
+        self.made += done.files
         self._disk.reached("commit/clean")
         self.spool.drop(segment)
         self.took = self.took.plus(commits.outcomes(self._store, done))
@@ -145,6 +151,12 @@ class Worker:
         with self._open:
             if self.lock is not None and not away:
                 self.lock.release()
+
+    def _count_due(self) -> None:
+        counts, before = self._ledger.counts(), self._wanted.captured_before
+        if not counts.known:
+            raise WrongUse(NO_IDS)
+        self.due = counts.left + (self._ledger.aged(before) if before else 0)
 
     def _take_lock(self) -> None:
         if not self._housing.remote or not self._housing.lock_seconds:

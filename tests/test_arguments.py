@@ -89,7 +89,9 @@ def test_what_is_not_built_yet_is_refused_with_a_sentence(given) -> None:
 
 
 def test_a_name_that_we_do_not_know_is_refused_with_those_that_we_do() -> None:
-    with pytest.raises(WrongUse, match=r"-a idz=… is not known; there are .*\bids\b"):
+    with pytest.raises(
+        WrongUse, match=r"-a idz=… is not known: did you mean -a ids=…\? There are .*\brefresh\b"
+    ):
         Arguments.of({"idz": "1"})
 
 

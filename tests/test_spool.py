@@ -10,7 +10,7 @@ import pytest
 
 from crawler import archive, commits
 from crawler.disk import Disk
-from crawler.errors import SpoolError
+from crawler.errors import SpoolError, WrongUse
 from crawler.ledger.sqlite import SqliteLedger
 from crawler.recovery import recover
 from crawler.spool import Spool
@@ -94,10 +94,16 @@ def test_a_folder_that_is_no_spool_is_left_alone(tmp_path) -> None:
     assert abandoned(tmp_path / "none") == []
 
 
-def test_a_place_where_no_spool_can_be_made_is_a_spool_error(tmp_path) -> None:
-    (tmp_path / "file").write_bytes(b"")
+def test_a_place_where_no_spool_can_be_made_is_a_spool_error() -> None:
     with pytest.raises(SpoolError, match="no spool can be made"):
-        claim(tmp_path / "file")
+        claim(Path("/proc/none"))
+
+
+@pytest.mark.parametrize("place", ["file", "file/within"])
+def test_a_file_where_the_spool_should_be_is_wrong_use(tmp_path, place) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(WrongUse, match="SPOOL_DIR names a folder"):
+        claim(tmp_path / place)
 
 
 def test_segments_are_named_oldest_first(tmp_path) -> None:

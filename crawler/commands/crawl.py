@@ -5,60 +5,125 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import shlex
 import sys
+import textwrap
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import NoReturn
 
+from scrapy.commands import ScrapyHelpFormatter
 from scrapy.commands.crawl import Command as Crawl
 from scrapy.exceptions import UsageError
+from scrapy.settings import SETTINGS_PRIORITIES, Settings
+from scrapy.utils.conf import arglist_to_dict
 
-from crawler import logs, numbers
-from crawler.arguments import Arguments
+from crawler import given, logs, numbers
+from crawler.arguments import ABOUT, Arguments
 from crawler.ending import Ending, code_of
 from crawler.errors import CrawlerError, WrongUse
 from crawler.extensions.archivist import Archivist
 from crawler.housing import Housing
+from crawler.summary import summary
 from crawler.wire.address import ConnectTo
 from crawler.wire.dial import Proxy
 
 logger = logging.getLogger("anapress")
+HEADING = "Arguments Of anapress"
+PLACES = ("ARCHIVE_URL", "LEDGER_URL")
+COLUMN = 24  #: where argparse begins what it says of an option
+
+
+class Help(ScrapyHelpFormatter):
+    """Scrapy's own, in which our table of arguments keeps its lines."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        if not text.startswith(HEADING):
+            return super()._fill_text(text, width, indent)
+        lines = (
+            textwrap.fill(f"  -a {form:<{COLUMN - 6}} {told}", width, subsequent_indent=COLUMN * " ")
+            for form, told in ABOUT.items()
+        )
+        return "\n".join((HEADING, "=" * len(HEADING), *lines))
 
 
 class Command(Crawl):
+    _strange: Sequence[str] = ()  # settings that nobody reads, as far as we know
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        super().add_options(parser)
+        parser.formatter_class = Help
+        parser.epilog = HEADING
+
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
+        with suppress(ValueError):  # no NAME=VALUE: Scrapy says that itself
+            options = arglist_to_dict(opts.set)
+            try:
+                self._strange = given.check(options)
+                Arguments.of(arglist_to_dict(opts.spargs))
+            except WrongUse as error:
+                self._refuse(error, options)
         super().process_options(args, opts)
-        assert self.settings is not None
-        if self.settings.getbool("LOG_JSON"):
-            logs.install(self.settings)
+        if self._json:
+            logs.install(self._settings)
+
+    def _refuse(self, mistake: WrongUse, options: Mapping[str, str]) -> NoReturn:
+        """End before anything begins: nobody wants to read how it would have been set."""
+        self._settings.setdict({"LOG_JSON": options.get("LOG_JSON", self._settings["LOG_JSON"])}, "cmdline")
+        if self._json:
+            self._settings.set("LOG_LEVEL", "INFO", "cmdline")  # it may be the mistake
+            logs.install(self._settings)
+        self._end(Ending(code_of(mistake), str(mistake)))
+        sys.exit(self.exitcode)
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         if len(args) != 1:
             raise UsageError
-        assert self.settings is not None
         assert self.crawler_process is not None
         try:
-            Arguments.of(opts.spargs)
-            Housing.of(self.settings).open_store()
-            numbers.check(self.settings)
+            Housing.of(self._settings).open_store()
+            numbers.check(self._settings)
             if args[0] not in self.crawler_process.spider_loader.list():
                 raise WrongUse(f"There is no spider {args[0]!r}: it is `scrapy crawl anapress`.")
-            ConnectTo.parse(self.settings["CONNECT_TO"] or "")
-            if proxy := self.settings["WIRE_PROXY"]:
+            ConnectTo.parse(self._settings["CONNECT_TO"] or "")
+            if proxy := self._settings["WIRE_PROXY"]:
                 Proxy.parse(proxy)
         except CrawlerError as error:
             self._end(Ending(code_of(error), str(error)))
             return
+        for name in self._strange:
+            logger.warning("%s sets nothing that Scrapy or this program reads", name)
         crawler = self._create_crawler(args[0])
         self.crawler_process.crawl(crawler, **opts.spargs)
         self.crawler_process.start()
-        archivist = crawler.get_extension(Archivist) if crawler.extensions else None
+        archivist = None
+        with suppress(RuntimeError):  # it did not come as far as its extensions
+            archivist = crawler.get_extension(Archivist)
+        if archivist is not None and archivist.run is not None and not self._json:
+            sys.stderr.write(summary(archivist.run, archivist.made, archivist.examples, self._where()))
         stopped = archivist is not None and archivist.stopping
         self._end((archivist and archivist.ending) or Ending.unfinished(stopped=stopped))
         if archivist is not None and archivist.busy:
             logging.shutdown()
             os._exit(self.exitcode)  # else Python would wait for an upload that nobody waits for any more
 
-    def _end(self, ending: Ending) -> None:
+    def _where(self) -> str:
+        """What the next command needs behind it to find the same archive."""
+        behind = SETTINGS_PRIORITIES["cmdline"]
+        places = (name for name in PLACES if self._settings.getpriority(name) == behind)
+        return "".join(f" -s {name}={shlex.quote(self._settings[name])}" for name in places)
+
+    @property
+    def _settings(self) -> Settings:
         assert self.settings is not None
-        if self.settings.getbool("LOG_JSON"):
+        return self.settings
+
+    @property
+    def _json(self) -> bool:
+        return str(self._settings["LOG_JSON"]) in ("1", "True", "true")  # also where it is mistyped
+
+    def _end(self, ending: Ending) -> None:
+        if self._json:
             logger.log(
                 logging.INFO if ending.code in (0, 3) else logging.ERROR,
                 ending.sentence,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter, defaultdict, deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Any, Self
 
 from scrapy import signals
@@ -16,6 +17,7 @@ from scrapy.http import Response
 from twisted.python.failure import Failure
 
 from crawler.arguments import Arguments
+from crawler.commits import File
 from crawler.ending import Ending
 from crawler.errors import ArchiveError, CrawlerError, StoreError, Stumbled, WriterDied, WrongUse
 from crawler.extensions.thread import Thread
@@ -23,13 +25,14 @@ from crawler.extensions.uploads import Uploads
 from crawler.housing import Housing
 from crawler.items import Absent, ArticleId, Exchange, Lease, Outcome, Take
 from crawler.programs import Programs
-from crawler.runs import Run
+from crawler.runs import Run, kind_of
 from crawler.worker import Worker, utc_now
 from crawler.writer.frames import Broken, Checkpointed, Committed, Report, SealedSegment
 from crawler.writer.link import Link, start_writer
 
 logger = logging.getLogger(__name__)
 RENEW_SECONDS = 60
+EXAMPLES = 3  #: ids of a reason that are told
 
 
 class Archivist:
@@ -58,6 +61,10 @@ class Archivist:
         self.failure: CrawlerError | None = None
         self.settled: Counter[str] = Counter()  #: takes so far, by what they bring before the commit decides
         self.reasons: defaultdict[str, Counter[str]] = defaultdict(Counter)  #: and why, where no article
+        self.examples: dict[tuple[str, str], deque[ArticleId]] = {}  #: the last ids of each; the latest last
+        self.received = 0  #: bytes of responses
+        self.begun = False  #: a crawl of leases, and not `scrapy shell`
+        self.run: Run | None = None  #: as it was in the end
         self.bugs = 0  #: pages that our own code stumbled over
         self.ending: Ending | None = None
 
@@ -82,12 +89,33 @@ class Archivist:
         return self._link is not None
 
     @property
+    def left(self) -> int:
+        """Ids that this run has yet to take, as far as it is known."""
+        return max(self._worker.due - sum(self.settled.values()), 0)
+
+    @property
+    def spool(self) -> Path | None:
+        """The folder of what is not committed yet."""
+        return self._worker.spool.folder if self._worker.moved_in else None
+
+    @property
+    def made(self) -> Sequence[File]:
+        """The files of this run's commits so far."""
+        return self._worker.made
+
+    @property
+    def waiting(self) -> int:
+        """Bytes of sealed segments that are not committed yet."""
+        return self._uploads.waiting
+
+    @property
     def busy(self) -> bool:
         """Whether a step of the archive is under way that nobody waits for any more."""
         return not self._uploads.idle or not self._parted
 
     async def start(self, arguments: Arguments) -> None:
         """Read the ids, apply the log, commit what dead workers left, start the writer."""
+        self.begun = True
         if not await self._committing.take(partial(self._worker.move_in, arguments)):
             return
         plan = self.housing.plan(self._worker.spool.folder, self._programs.about)
@@ -118,6 +146,7 @@ class Archivist:
 
     async def record(self, exchange: Exchange) -> None:
         """Hand an exchange to the writer; ArchiveError if it can't be kept."""
+        self.received += _bytes(exchange)
         await self._send(exchange)
 
     async def settle(self, take: Take) -> None:
@@ -197,6 +226,7 @@ class Archivist:
             await asyncio.wait([part], timeout=self._seconds_left(hurried=signalled))
             self._parted = part.done()
         self.ending = self._ended(reason)
+        self.run = self._run(self.ending) if self._worker.moved_in else None
         for thread in (self._leasing, self._committing, self._renewing):
             thread.end()
 
@@ -318,10 +348,19 @@ class Archivist:
         outcome = "article" if take.result else "unchanged"
         if isinstance(take.result, Absent):
             outcome = take.result.outcome.value
-            self.reasons[outcome][take.result.reason] += 1
+            reason = kind_of(take.result.reason)
+            self.reasons[outcome][reason] += 1
+            ids = self.examples.pop((outcome, reason), None) or deque(maxlen=EXAMPLES)
+            ids.append(take.lease.id)
+            self.examples[outcome, reason] = ids
         self.settled[outcome] += 1
         self._count(f"takes/{outcome}")
 
     def _count(self, stat: str, by: int = 1) -> None:
         if self._crawler.stats is not None:
             self._crawler.stats.inc_value(stat, by)
+
+
+def _bytes(exchange: Exchange) -> int:
+    body = exchange.body.stat().st_size if isinstance(exchange.body, Path) else len(exchange.body)
+    return len(exchange.head) + body

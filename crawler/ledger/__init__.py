@@ -139,6 +139,9 @@ class Ledger(Follower, Protocol):
 
     def counts(self) -> Counts: ...
 
+    def aged(self, captured_before: datetime) -> int:
+        """How many articles `lease` gives beyond those left, with that `captured_before`."""
+
     def settled(self, outcome: Outcome, reason: str | None = None) -> Iterator[tuple[ArticleId, int]]:
         """Ids (and their takes) whose last outcome is this one, by id; a reason narrows it to its prefix."""
 

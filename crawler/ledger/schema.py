@@ -172,6 +172,9 @@ LEASE_OLD = f"""
 {_LEASE} ids INDEXED BY ids_captured WHERE todo = 0 AND holder IS NULL AND captured < ? AND settled <= ?
 ORDER BY captured LIMIT ?
 """
+COUNT_OLD = """
+SELECT count(*) FROM ids INDEXED BY ids_captured WHERE todo = 0 AND holder IS NULL AND captured < ?
+"""
 LEASE_AMONG = f"""
 {_LEASE} json_each(?) AS wanted CROSS JOIN ids ON ids.id = wanted.value
 WHERE holder IS NULL AND (todo = 1 OR captured < ? AND settled <= ?) ORDER BY ids.id LIMIT ?

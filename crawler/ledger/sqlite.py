@@ -181,6 +181,9 @@ class SqliteLedger(SqliteFollower):
         known = left + sum(outcomes.values())
         return Counts(known=known, left=left, leased=leased, unlogged=unlogged, outcomes=outcomes)
 
+    def aged(self, captured_before: datetime) -> int:
+        return int(self._db.row(schema.COUNT_OLD, milliseconds(captured_before))[0])
+
     def settled(self, outcome: Outcome, reason: str | None = None) -> Iterator[tuple[ArticleId, int]]:
         for id, takes in self._pages(schema.SETTLED, outcome, reason or ""):
             yield ArticleId(id), takes

@@ -1,0 +1,90 @@
+"""The settings that a user gave, behind -s and in the environment: what is mistyped there is told at once."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+
+from scrapy.settings import BaseSettings, default_settings
+from scrapy.utils.misc import load_object
+
+from crawler import settings as ours
+from crawler.errors import WrongUse
+from crawler.spelling import nearest
+
+PLAYWRIGHT = (
+    *("ABORT_REQUEST", "BROWSER_PROVIDER", "BROWSER_TYPE", "CDP_KWARGS", "CDP_URL", "CONNECT_KWARGS"),
+    *("CONNECT_URL", "CONTEXTS", "DEFAULT_NAVIGATION_TIMEOUT", "DOWNLOAD_TIMEOUT", "LAUNCH_OPTIONS"),
+    *("MAX_CONTEXTS", "MAX_PAGES_PER_CONTEXT", "PROCESS_REQUEST_HEADERS", "RESTART_DISCONNECTED_BROWSER"),
+)
+"""What scrapy-playwright reads, as PLAYWRIGHT_<that>: it declares none of them."""
+UNDECLARED = {"CONCURRENT_REQUESTS_PER_IP", "META_COPY_WARN_SKIP_KEYS"}
+"""What Scrapy reads, and has no default for."""
+LEVELS = ", ".join(logging.getLevelNamesMapping())
+DOTTED = re.compile(r"[a-z_]+(\.\w+)+")  #: a default that is an object's place
+KINDS: tuple[tuple[type, str, str], ...] = (  # a bool is an int, too
+    (bool, "getbool", "0 or 1"),
+    (int, "getfloat", "a number"),
+    (float, "getfloat", "a number"),
+    (list, "getlist", "a comma list, or a list in JSON"),
+    (dict, "getdict", "an object in JSON"),
+)
+
+
+def known() -> set[str]:
+    """The names of all settings that Scrapy, this program or scrapy-playwright reads."""
+    theirs = {name for name in vars(default_settings) if name.isupper()}
+    return theirs | ours.defaults.keys() | UNDECLARED | {f"PLAYWRIGHT_{name}" for name in PLAYWRIGHT}
+
+
+def check(options: Mapping[str, str]) -> list[str]:
+    """WrongUse if a name behind -s or in the environment is nearly a known one, or a value can't be.
+
+    What is near nothing is given back, as it was given: somebody's own extension may read it.
+    """
+    told = {f"-s {name}": (name, value) for name, value in options.items()}
+    told |= {f"ANAPRESS_{name}": (name, value) for name, value in ours.environment().items()}
+    names = known()
+    strange = []
+    for where, (name, value) in told.items():
+        if name in names:
+            _check_value(where, name, value)
+        elif meant := nearest(name, names):
+            right = where.removesuffix(name) + meant
+            raise WrongUse(f"{where} is not known: did you mean {right}?")
+        else:
+            strange.append(where)
+    return strange
+
+
+def _check_value(where: str, name: str, value: str) -> None:
+    """A value is of its default's kind."""
+    default = getattr(default_settings, name, ours.defaults.get(name))
+    for kind, getter, wanted in KINDS:
+        if isinstance(default, kind) and not _reads(name, value, getter):
+            raise WrongUse(f"{where} is {value!r}: give {wanted}.")
+    if isinstance(default, str) and DOTTED.fullmatch(default) and "." in value and not _loads(value):
+        raise WrongUse(f"{where} is {value!r}: give something that can be imported, as {default}.")
+    if name == "LOG_LEVEL" and not _is_level(value):
+        raise WrongUse(f"{where} is {value!r}: give one of {LEVELS}.")
+
+
+def _reads(name: str, value: str, getter: str) -> bool:
+    try:
+        getattr(BaseSettings({name: value}), getter)(name)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _loads(value: str) -> bool:
+    try:
+        load_object(value)
+    except (ImportError, NameError, ValueError):
+        return False
+    return True
+
+
+def _is_level(value: str) -> bool:
+    return value in logging.getLevelNamesMapping()

@@ -1,0 +1,72 @@
+"""What a run leaves on the terminal: what became of the ids, what was made, what to do next."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from crawler.commits import File
+from crawler.items import ArticleId, Outcome
+from crawler.runs import Run, kind_of
+from crawler.wording import number, size, span
+
+REASONS = 5  #: of an outcome, that are told
+KINDS = {"warc": "WARC", "items": "item line", "outcomes": "outcome line"}
+READ = (Outcome.ARTICLE, Outcome.CHANGED, Outcome.UNCHANGED, Outcome.DUPLICATE)
+
+Examples = Mapping[tuple[str, str], Collection[ArticleId]]
+"""Some ids of each outcome and kind of reason."""
+
+
+def summary(run: Run, files: Sequence[File], examples: Examples, where: str = "") -> str:
+    """Lines, or nothing of a run that took nothing. `where` stands behind the commands that it names."""
+    if not run.outcomes:
+        return ""
+    lines = [_taken(run), *_outcomes(run, examples), *_files(run, files), *_next(run, where)]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _taken(run: Run) -> str:
+    return f"{number(sum(run.outcomes.values()), 'take')} in {span((run.end - run.start).total_seconds())}"
+
+
+def _outcomes(run: Run, examples: Examples) -> Iterator[str]:
+    for outcome, count in sorted(run.outcomes.items(), key=lambda pair: -pair[1]):
+        yield f"  {count:>9,} {outcome}"
+        reasons = _kinds(run.reasons.get(outcome, {})).most_common()
+        for reason, times in reasons[:REASONS]:
+            yield f"  {times:>18,} {reason}{_such_as(examples.get((outcome, reason), ()), times)}"
+        if rest := reasons[REASONS:]:
+            yield f"  {sum(times for _, times in rest):>18,} for {len(rest)} other reasons"
+
+
+def _kinds(reasons: Mapping[str, int]) -> Counter[str]:
+    kinds: Counter[str] = Counter()
+    for reason, times in reasons.items():
+        kinds[kind_of(reason)] += times
+    return kinds
+
+
+def _such_as(ids: Collection[ArticleId], times: int) -> str:
+    if not ids:
+        return ""
+    return (": " if len(ids) == times else ", such as ") + ", ".join(map(str, ids))
+
+
+def _files(run: Run, files: Sequence[File]) -> Iterator[str]:
+    parts = [number(len(run.commits), "commit")]
+    for kind, name in KINDS.items():
+        of_kind = [file for file in files if file.kind == kind]
+        count = len(of_kind) if kind == "warc" else sum(file.count for file in of_kind)
+        parts.append(number(count, name))
+    yield f"made      {', '.join(parts)}; {size(sum(file.bytes for file in files))}"
+
+
+def _next(run: Run, where: str) -> Iterator[str]:
+    if run.outcomes.get(Outcome.FAILED):
+        yield f"again     scrapy ids requeue --outcome failed{where}"
+    if run.left or run.outcomes.get(Outcome.FAILED):
+        yield f"go on     scrapy crawl anapress{where}"
+    yield f"prove     scrapy verify{where}"
+    if any(run.outcomes.get(outcome) for outcome in READ):
+        yield f"export    scrapy export articles.jsonl{where}"
