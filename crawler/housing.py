@@ -13,6 +13,7 @@ from crawler import snapshots
 from crawler.disk import Disk, open_disk
 from crawler.errors import WrongUse
 from crawler.ledger import Ledger, open_ledger
+from crawler.remake import DECODED_BYTES
 from crawler.stores import Store, open_store
 from crawler.stores.access import S3Access
 from crawler.stores.local import LEDGER
@@ -107,12 +108,23 @@ class Housing:
         )
 
 
-LARGEST = 256 << 20  #: bytes of a body: `verify` holds a record in memory
+LARGEST = {
+    "DOWNLOAD_MAXSIZE": 256 << 20,  # bytes: `verify` holds a record in memory
+    "DECODED_BYTES": DECODED_BYTES,  # what `verify` can make again
+}
 NUMBERS = (
-    *("HEAD_BYTES", "DECODED_BYTES", "PAGE_BYTES", "DOWNLOAD_MAXSIZE"),
+    *("HEAD_BYTES", "HEAD_LINES", "PAGE_BYTES", "DECODED_RATIO", "PAGE_TAGS", *LARGEST),
     *("CONCURRENT_REQUESTS", "CONCURRENT_REQUESTS_PER_DOMAIN"),
 )
-SECONDS = ("IDLE_SECONDS", "DOWNLOAD_TIMEOUT", "DOWNLOAD_DELAY", "RETRY_TIMES", "CLOSESPIDER_TIMEOUT")
+SECONDS = (
+    "CONNECT_SECONDS",
+    "IDLE_SECONDS",
+    "REDIRECT_MAX_TIMES",
+    "DOWNLOAD_TIMEOUT",
+    "DOWNLOAD_DELAY",
+    "RETRY_TIMES",
+    "CLOSESPIDER_TIMEOUT",
+)
 
 
 def check_numbers(settings: BaseSettings) -> None:
@@ -126,8 +138,9 @@ def check_numbers(settings: BaseSettings) -> None:
             wrong = True
         if wrong:
             raise WrongUse(f"{name} is {settings[name]!r}: give a number, 0 or more.")
-    if settings.getint("DOWNLOAD_MAXSIZE") > LARGEST:
-        raise WrongUse(f"DOWNLOAD_MAXSIZE is {settings['DOWNLOAD_MAXSIZE']!r}: the largest is {LARGEST}.")
+    for name, largest in LARGEST.items():
+        if settings.getint(name) > largest:
+            raise WrongUse(f"{name} is {settings[name]!r}: the largest is {largest}.")
 
 
 SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")

@@ -53,8 +53,9 @@ class Anapress(scrapy.Spider):
         archivist = self.crawler.get_extension(Archivist)
         assert archivist is not None, "settings.EXTENSIONS names the archivist"
         await archivist.start(self._arguments)
+        hops = self.settings.getint("REDIRECT_MAX_TIMES")
         async for lease in archivist.leases():
-            flow = live(lease.id, held=Validators(lease.etag, lease.last_modified))
+            flow = live(lease.id, held=Validators(lease.etag, lease.last_modified), hops=hops)
             yield self._asked(next(flow), flow, lease)
 
     def parse(self, response: Response, **_: Any) -> Iterator[Article | dict[str, str]]:

@@ -113,20 +113,61 @@ def test_the_body_is_decoded_and_the_exchange_is_not(download, body, coding):
 @pytest.mark.parametrize(
     ("body", "coding", "flag"),
     [
-        (HTML, "br", "undecodable:unknown_coding"),
-        (gzip.compress(HTML)[:-9], "gzip", "undecodable:truncated"),
-        (gzip.compress(HTML)[:-8] + b"12345678", "gzip", "undecodable:corrupt"),
-        (gzip.compress(bytes(100_000)), "gzip", "undecodable:bomb"),
-        (bytes(60_000), "identity", "large"),
+        (HTML, "br", "unread:unknown_coding"),
+        (gzip.compress(bytes(10 << 20)), "gzip", "unread:bomb"),
+        (b"<" * 101, "identity", "unread:too_many_tags"),
+        (gzip.compress(bytes(100_000)), "gzip", "unread:bomb"),
+        (bytes(60_000), "identity", "unread:large"),
     ],
 )
 def test_a_body_that_is_not_read_is_empty_and_flagged_yet_kept(download, body, coding, flag):
     request = Request("http://odd.test/")
     response = download(
-        saying(body, f"Content-Encoding: {coding}"), request, DECODED_BYTES=50_000, PAGE_BYTES=50_000
+        saying(body, f"Content-Encoding: {coding}"),
+        request,
+        DECODED_BYTES=50_000,
+        PAGE_BYTES=50_000,
+        PAGE_TAGS=100,
     )
     assert (response.body, response.flags) == (b"", [flag])
     assert request.meta["exchanges"][0].body == body
+
+
+@pytest.mark.parametrize(("size", "flags"), [(1 << 20, []), (8 << 20, ["unread:bomb"])])
+def test_a_ratio_is_judged_of_more_than_a_mebibyte(download, size, flags):
+    body = gzip.compress(bytes(size))
+    response = download(saying(body, "Content-Encoding: gzip"), DECODED_RATIO=100)
+    assert (len(response.body), response.flags) == (0 if flags else size, flags)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (gzip.compress(HTML)[:-9], "truncated"),
+        (gzip.compress(HTML)[:-8] + b"12345678", "corrupt"),
+    ],
+)
+def test_a_page_whose_coding_broke_off_is_retried_and_kept(download, body, reason):
+    request = Request("http://odd.test/")
+    with pytest.raises(ResponseDataLossError) as caught:
+        download(saying(body, "Content-Encoding: gzip"), request)
+    assert isinstance(caught.value, RetryMiddleware(Settings()).exceptions_to_retry)
+    assert caught.value.reason == reason
+    assert request.meta["exchanges"][0].body == body
+
+
+def test_what_is_no_page_may_be_coded_as_it_likes(download):
+    response = download(saying(b"\x1f\x8bcut", "Content-Encoding: gzip", status="404 Not Found"))
+    assert (response.status, response.body) == (404, b"")
+
+
+def test_the_setting_names_the_resolver(run, handler_of):
+    error, _ = failing(run, handler_of(RESOLVE=inward), "http://odd.test/")
+    assert error.reason == "ssrf_blocked"
+
+
+async def inward(host: str, port: int) -> list[str]:
+    return ["10.0.0.1"]
 
 
 def test_a_large_body_lies_in_the_spool(download, tmp_path):
