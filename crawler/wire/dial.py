@@ -24,6 +24,7 @@ from crawler.wire.failure import (
     ProxyFailed,
     TimedOut,
     TlsFailed,
+    Unproven,
 )
 from crawler.wire.limits import Limits
 from crawler.wire.request import Headers, Target, netloc, request_head
@@ -199,6 +200,8 @@ class Dialer:
                 server_hostname=name,
                 ssl_handshake_timeout=self._limits.connect_seconds,
             )
+        except ssl.SSLCertVerificationError as error:
+            raise Unproven(f"{name}: {error}") from error
         except (OSError, ValueError) as error:  # a name that TLS can't carry is a ValueError
             raise TlsFailed(f"{name}: {error}") from error
         if transport is None:
