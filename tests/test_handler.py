@@ -23,6 +23,7 @@ from scrapy.exceptions import (
 )
 from scrapy.http import HtmlResponse, JsonResponse, Response, TextResponse
 from scrapy.settings import Settings
+from scrapy.statscollectors import MemoryStatsCollector
 
 from crawler.errors import WrongUse
 from crawler.items import End, Exchange
@@ -51,7 +52,9 @@ def handler_of(tmp_path):
         mine = {"SPOOL_DIR": str(tmp_path)}
         if server:
             mine["CONNECT_TO"] = f"::127.0.0.1:{server.port}"
-        return WireHandler.from_crawler(Crawler(Spider, {**mine, **settings}))
+        crawler = Crawler(Spider, {**mine, **settings})
+        crawler.stats = MemoryStatsCollector(crawler)
+        return WireHandler.from_crawler(crawler)
 
     return made
 
@@ -324,7 +327,7 @@ def test_tls_is_verified_and_the_certificate_handed_over(run, handler_of, monkey
 
     async def ask() -> Response:
         async with raw_server({"/": saying(b"ok")}, tls) as server:
-            with pytest.raises(DownloadFailedError) as caught:
+            with pytest.raises(DownloadCancelledError) as caught:  # a certificate does not get better
                 await handler_of(server).download_request(Request("https://odd.test/"))
             assert caught.value.__cause__.reason == "tls_error"
             monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 import tempfile
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
@@ -24,6 +26,7 @@ from scrapy.exceptions import (
 )
 from scrapy.http import Headers, Response
 from scrapy.responsetypes import responsetypes
+from scrapy.statscollectors import StatsCollector
 from scrapy.utils.misc import load_object
 
 from crawler.errors import Undecodable
@@ -42,8 +45,11 @@ from crawler.wire.failure import (
     NameUnresolved,
     TimedOut,
     TooLarge,
+    Unproven,
 )
 from crawler.wire.limits import MIB, Limits, PageLimits
+
+logger = logging.getLogger(__name__)
 
 # Every message frames itself here: Scrapy's own Content-Length would stand twice, and the proxy's
 # password is the dialer's alone.
@@ -82,6 +88,7 @@ _IN_SCRAPY: dict[type[Failure], type[Exception]] = {
     EmptyReply: DownloadFailedError,
     TooLarge: DownloadCancelledError,
     HeadTooLarge: DownloadCancelledError,
+    Unproven: DownloadCancelledError,
 }
 
 
@@ -95,10 +102,11 @@ class WireHandler:
 
     lazy = True
 
-    def __init__(self, client: Client, *, timeout: float, limits: PageLimits) -> None:
+    def __init__(self, client: Client, *, timeout: float, limits: PageLimits, stats: StatsCollector) -> None:
         self._client = client
         self._timeout = timeout
         self._limits = limits
+        self._stats = stats
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -128,7 +136,8 @@ class WireHandler:
             decoded_ratio=settings.getint("DECODED_RATIO", 200),
             tags=settings.getint("PAGE_TAGS", 50_000),
         )
-        handler = cls(client, timeout=settings.getfloat("DOWNLOAD_TIMEOUT"), limits=page)
+        timeout = settings.getfloat("DOWNLOAD_TIMEOUT")
+        handler = cls(client, timeout=timeout, limits=page, stats=crawler.stats)
         crawler.signals.connect(handler.cut, CUT)
         return handler
 
@@ -149,7 +158,11 @@ class WireHandler:
         finally:
             request.meta["download_latency"] = monotonic() - began
         exchanges.extend(received.exchanges)
-        return self._response(request, received)
+        response = self._response(request, received)
+        false = received.head.get(b"Content-Encoding") and response.body is received.payload
+        if oddities := (*received.oddities, *(("false_coding",) if false else ())):
+            self._note(request.url, oddities)
+        return response
 
     def cut(self) -> None:
         self._client.cut()
@@ -178,7 +191,7 @@ class WireHandler:
         )
 
     def _body(self, received: Received) -> tuple[bytes, list[str]]:
-        """The decoded body, or nothing and why."""
+        """The decoded body, or nothing and why not."""
         if (payload := received.payload) is None:
             return b"", ["unread:large"]
         coding = b",".join(received.head.all(b"Content-Encoding")).decode("latin-1")
@@ -189,6 +202,12 @@ class WireHandler:
                 raise Garbled(error) from error
             return b"", [f"unread:{error}"]
         return (body, []) if body.count(b"<") <= self._limits.tags else (b"", ["unread:too_many_tags"])
+
+    def _note(self, url: str, oddities: Sequence[str]) -> None:
+        """What the archive holds as it came, and a person may want to look at."""
+        for oddity in oddities:
+            logger.debug("%s: %s", url, oddity)
+            self._stats.inc_value(f"wire/odd/{oddity}")
 
 
 def _headers(request: Request) -> list[tuple[bytes, bytes]]:
