@@ -50,7 +50,7 @@ def live(id: ArticleId, url: str | None = None, *, held: Validators | None = Non
 def _inward(location: str) -> Absent | None:
     """The refusal of a redirect into a network that we do not visit, if its address says so."""
     try:
-        host = urlsplit(location.strip()).hostname or ""
+        host = urlsplit(location.encode("latin-1").decode("utf-8", "replace").strip()).hostname or ""
     except ValueError:  # no URL
         return None
     return Absent(outcome=Outcome.REFUSED, reason="ssrf_blocked") if is_inward(host) else None

@@ -66,7 +66,7 @@ def is_inward(host: str) -> bool:
 
     A name says nothing: where it leads shows when it is dialled.
     """
-    host = normalize("NFKC", unquote(host)).strip("[]").rstrip(".").lower()
+    host = normalize("NFKC", unquote(host)).replace("\u3002", ".").strip("[]").rstrip(".").lower()
     if host == "localhost" or host.endswith(".localhost"):
         return True
     return (address := _spelled(host)) is not None and not is_public(address)
