@@ -47,6 +47,7 @@ class Crawled:
     items: dict[int, dict[str, Any]]
     takes: dict[int, list[dict[str, Any]]]
     run: dict[str, Any]  #: the run's summary
+    peak: int  #: MiB of memory that the crawl's process had at most
 
     def of(self, case: Case, *types: str) -> list[Record]:
         """The case's records of these types, in their order."""
@@ -68,9 +69,10 @@ def crawled(tmp_path_factory: pytest.TempPathFactory) -> Crawled:
     records: dict[str, list[Record]] = {}
     for record in archive.records():
         records.setdefault(record.headers.get("WARC-Target-URI", ""), []).append(record)
+    peak = int((folder / "edge.log").read_text().rpartition("peak ")[2])
     (summary,) = (folder / "archive" / "runs").glob("*.json")
     return Crawled(
-        ran, hosts, archive, records, archive.items(), archive.takes(), json.loads(summary.read_bytes())
+        ran, hosts, archive, records, archive.items(), archive.takes(), json.loads(summary.read_bytes()), peak
     )
 
 
@@ -107,7 +109,7 @@ def _is_kept(kept: Kept, sent: bytes, record: Record) -> bool:
         return sent.startswith(block) and block.endswith(b"\r\n\r\n")
     if record.headers.get("WARC-Truncated", "") != kept.value.partition("`")[2].rstrip("`"):
         return False
-    if kept in (Kept.WHOLE, Kept.DISCONNECT):
+    if kept in (Kept.WHOLE, Kept.HOP, Kept.DISCONNECT):
         return sent == block
     return sent.startswith(block) and b"\r\n\r\n" in block
 
@@ -201,6 +203,14 @@ def test_the_summary_counts_every_reason(crawled: Crawled) -> None:
 def test_nothing_that_comes_is_a_bug_of_ours(crawled: Crawled) -> None:
     assert "Traceback" not in crawled.ran.said
     assert not [line for line in crawled.ran.said.splitlines() if " ERROR: " in line or " CRITICAL: " in line]
+
+
+@pytest.mark.fault(14)
+@pytest.mark.fault(21)
+@pytest.mark.fault(22)
+@pytest.mark.fault(25)
+def test_no_case_takes_the_crawl_more_memory_than_a_few_large_pages(crawled: Crawled) -> None:
+    assert crawled.peak < 400
 
 
 # What others say

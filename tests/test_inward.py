@@ -21,7 +21,7 @@ from tests.crawling import Archive, Ran, scrapy
 from tests.faults.addresses import ENCODED, NAMES, PLAIN, URLS, WRAPPED
 from tests.faults.case import Article
 from tests.faults.serving import serving
-from tests.raw import Answer
+from tests.raw import Answer, raw_server
 from tests.test_faults import SETTINGS
 
 FIRST = 5001
@@ -181,18 +181,37 @@ def test_the_client_connects_to_none_of_them(url: str, tmp_path: Path) -> None:
             raise OSError("the wall of the tests")
 
         asyncio.get_running_loop().create_connection = create_connection  # type: ignore[method-assign, assignment]
-        client = Client(
-            clock=lambda: datetime.now(UTC),
-            new_id=uuid4,
-            tls=ssl.create_default_context(),
-            spool_dir=tmp_path,
-            resolve=literal_or_known,
-        )
         with pytest.raises((fails.AddressRefused, fails.BadRequest, fails.NameUnresolved)):
-            await client.fetch("GET", url)
+            await client(tmp_path).fetch("GET", url)
 
     asyncio.run(ask())
     assert not led
+
+
+@pytest.mark.fault(50)
+def test_an_address_of_this_machine_itself_is_left_before_a_byte_is_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which of them are public nobody knows before the connect."""
+    monkeypatch.setattr("crawler.wire.dial.is_public", lambda _: True)
+
+    async def ask() -> None:
+        async with raw_server({}) as server:
+            with pytest.raises(fails.AddressRefused):
+                await client(tmp_path).fetch("GET", f"http://127.0.0.1:{server.port}/")
+            assert not server.log
+
+    asyncio.run(ask())
+
+
+def client(folder: Path) -> Client:
+    return Client(
+        clock=lambda: datetime.now(UTC),
+        new_id=uuid4,
+        tls=ssl.create_default_context(),
+        spool_dir=folder,
+        resolve=literal_or_known,
+    )
 
 
 @pytest.mark.fault(51)

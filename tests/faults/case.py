@@ -17,8 +17,8 @@ class Kept(Enum):
 
     WHOLE = "whole"
     MESSAGE = "the message"  # without what came behind it
+    HOP = "the redirect"  # whole; where it leads, nothing was asked
     REQUEST = "the request only"  # there was no whole head
-    NOTHING = "nothing"  # nothing was asked
     DISCONNECT = "cut, `disconnect`"
     LENGTH = "cut, `length`"
     TIME = "cut, `time`"

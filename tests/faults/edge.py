@@ -6,7 +6,9 @@ process is led to, and lets none through but those of this machine's own port th
 
 from __future__ import annotations
 
+import atexit
 import os
+import resource
 import sys
 from itertools import count
 from pathlib import Path
@@ -47,5 +49,11 @@ def _wall(event: str, arguments: tuple[Any, ...]) -> None:
         _write(f"getaddrinfo {arguments[0]}")
 
 
-if LOG in os.environ and PORTS in os.environ:
+def _tell_peak() -> None:
+    _write(f"peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10}")
+
+
+if LOG in os.environ:
+    atexit.register(_tell_peak)
+if PORTS in os.environ:
     sys.addaudithook(_wall)

@@ -15,7 +15,7 @@ def at(place: str) -> Callable[[Article], list[Answer]]:
 
 def once(number: int, comes: str, place: str, becomes: str) -> Case:
     """Nothing is asked there, however often it is tried."""
-    return Case(number, comes, at(place), becomes, asked=1, attempts=TRIES)
+    return Case(number, comes, at(place), becomes, Kept.HOP, attempts=TRIES)
 
 
 NETWORK = (
@@ -29,12 +29,22 @@ NETWORK = (
         Kept.REQUEST,
         TRIES,
     ),
-    Case(48, "an expired certificate", at("https://anapress.net"), "failed tls_error", attempts=1),
+    Case(48, "an expired certificate", at("https://anapress.net"), "failed tls_error", Kept.HOP, attempts=1),
     Case(
-        48, "a certificate that nobody signed", at("https://www.anapress.net"), "failed tls_error", attempts=1
+        48,
+        "a certificate that nobody signed",
+        at("https://www.anapress.net"),
+        "failed tls_error",
+        Kept.HOP,
+        attempts=1,
     ),
     Case(
-        48, "a certificate for another name", at("https://www.anapress.net."), "failed tls_error", attempts=1
+        48,
+        "a certificate for another name",
+        at("https://www.anapress.net."),
+        "failed tls_error",
+        Kept.HOP,
+        attempts=1,
     ),
     once(48, "a handshake that hangs", "https://anapress.net.", "failed tls_error"),
     Case(49, "a name with a dead and a live address", at("http://www.anapress.net"), asked=2, attempts=1),
