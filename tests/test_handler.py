@@ -118,7 +118,6 @@ def test_the_body_is_decoded_and_the_exchange_is_not(download, body, coding):
     [
         (HTML, "br", "unread:unknown_coding"),
         (gzip.compress(bytes(10 << 20)), "gzip", "unread:bomb"),
-        (b"<" * 101, "identity", "unread:too_many_tags"),
         (gzip.compress(bytes(100_000)), "gzip", "unread:bomb"),
         (bytes(60_000), "identity", "unread:large"),
     ],
@@ -130,7 +129,6 @@ def test_a_body_that_is_not_read_is_empty_and_flagged_yet_kept(download, body, c
         request,
         DECODED_BYTES=50_000,
         PAGE_BYTES=50_000,
-        PAGE_TAGS=100,
     )
     assert (response.body, response.flags) == (b"", [flag])
     assert request.meta["exchanges"][0].body == body

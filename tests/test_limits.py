@@ -64,7 +64,7 @@ LIMITS: dict[str, tuple[object, Above, Above, str]] = {
         "bomb",
     ),
     "DECODED_RATIO": (300, page(1_000_000, zipped=True), page(1_400_000, zipped=True), "bomb"),
-    "PAGE_TAGS": (100, page(tags=70), page(tags=100), "too_many_tags"),
+    "PAGE_TAGS": (100, page(tags=70), page(tags=100), "layout_unknown:too_many_tags"),
     "REDIRECT_MAX_TIMES": (2, hops(2), hops(3), "redirect_loop"),
     "IDLE_SECONDS": (3, slow(0.2, 3), slow(0, 3, "hang"), "idle"),
     "DOWNLOAD_TIMEOUT": (6, slow(0.2, 3), slow(0.5, 40), "timeout"),

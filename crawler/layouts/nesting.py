@@ -35,6 +35,12 @@ def refuse_monsters(text: str) -> None:
             raise LayoutUnknown("too_many_options")
 
 
+def refuse_crowds(text: str, tags: int) -> None:
+    """Raises LayoutUnknown for markup of more tags than these."""
+    if text.count("<") > tags:
+        raise LayoutUnknown("too_many_tags")
+
+
 def _too_deep(text: str) -> bool:
     open_tags: Counter[str] = Counter()
     depth = 0

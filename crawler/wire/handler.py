@@ -134,7 +134,6 @@ class WireHandler:
         page = PageLimits(
             decoded_bytes=settings.getint("DECODED_BYTES", 16 * MIB),
             decoded_ratio=settings.getint("DECODED_RATIO", 200),
-            tags=settings.getint("PAGE_TAGS", 50_000),
         )
         timeout = settings.getfloat("DOWNLOAD_TIMEOUT")
         handler = cls(client, timeout=timeout, limits=page, stats=crawler.stats)
@@ -196,12 +195,11 @@ class WireHandler:
             return b"", ["unread:large"]
         coding = b",".join(received.head.all(b"Content-Encoding")).decode("latin-1")
         try:
-            body = decode(payload, coding, limit=self._limits.decoded(len(payload)))
+            return decode(payload, coding, limit=self._limits.decoded(len(payload))), []
         except Undecodable as error:
             if received.head.status == 200 and str(error) in _BROKEN_OFF:
                 raise Garbled(error) from error
             return b"", [f"unread:{error}"]
-        return (body, []) if body.count(b"<") <= self._limits.tags else (b"", ["unread:too_many_tags"])
 
     def _note(self, url: str, oddities: Sequence[str]) -> None:
         """What the archive holds as it came, and a person may want to look at."""

@@ -27,7 +27,6 @@ class PageLimits:
 
     decoded_bytes: int = 16 * MIB
     decoded_ratio: int = 200  #: times its size on the wire, from the first MiB on
-    tags: int = 50_000
 
     def decoded(self, size: int) -> int:
         """To how many bytes a body of this size may be decoded."""

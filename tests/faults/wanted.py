@@ -21,7 +21,7 @@ DIFFERS = {
     20: "Not decoded: we offer gzip only, and most WARC tools read nothing else. The body stays as it came.",
     21: "The size that it would have had is not told: we stop at the limit and never know it.",
     26: "The limit is work, not time: tags, depth, attributes, options. A limit in seconds would hang on the machine, "
-    "and `verify` could not come to the same result. So the reason is `too_many_tags` or `layout_unknown:…`.",
+    "and `verify` could not come to the same result. So the reason is `layout_unknown:too_many_tags` and the like.",
     27: "Sitemaps are not read yet. At an article's URL they are no article, and nothing in them is unpacked beyond "
     "the limits.",
     28: "No parser of ours knows a DTD, so nothing is refused by name; in XHTML the entity stays as it is written.",
