@@ -374,6 +374,7 @@ def test_a_crawl_with_failed_ids_exits_4_and_says_how_to_take_them_again(crawled
         ["-arefresh=999999w"],
         ["-aids=1", "-sCONNECT_TO=anapress.net"],
         ["-aids=1", "-sWIRE_PROXY=ftp://127.0.0.1"],
+        ["-aids=1", "-sRESOLVE=nobody.knows"],
     ],
     ids=" ".join,
 )

@@ -163,7 +163,7 @@ def test_what_is_no_page_may_be_coded_as_it_likes(download):
 
 
 def test_the_setting_names_the_resolver(run, handler_of):
-    error, _ = failing(run, handler_of(RESOLVE=inward), "http://odd.test/")
+    error, _ = failing(run, handler_of(RESOLVE="tests.test_handler.inward"), "http://odd.test/")
     assert error.reason == "ssrf_blocked"
 
 
@@ -312,7 +312,10 @@ def test_the_setting_names_the_proxy(run, handler_of):
     assert run(ask()) == [b"GET http://203.0.114.1/ HTTP/1.1\r\nHost: 203.0.114.1\r\n\r\n"]
 
 
-@pytest.mark.parametrize("setting", [{"CONNECT_TO": "nowhere"}, {"WIRE_PROXY": "socks5://127.0.0.1:1"}])
+@pytest.mark.parametrize(
+    "setting",
+    [{"CONNECT_TO": "nowhere"}, {"WIRE_PROXY": "socks5://127.0.0.1:1"}, {"RESOLVE": "nobody.knows"}],
+)
 def test_a_setting_that_can_not_be_read_is_the_users_mistake(handler_of, setting):
     with pytest.raises(WrongUse):
         handler_of(**setting)

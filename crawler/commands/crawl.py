@@ -17,7 +17,7 @@ from crawler.errors import CrawlerError, WrongUse
 from crawler.extensions.archivist import Archivist
 from crawler.housing import Housing, check_numbers
 from crawler.wire.address import ConnectTo
-from crawler.wire.dial import Proxy
+from crawler.wire.dial import Proxy, open_resolver
 
 logger = logging.getLogger("anapress")
 
@@ -43,6 +43,7 @@ class Command(Crawl):
             ConnectTo.parse(self.settings["CONNECT_TO"] or "")
             if proxy := self.settings["WIRE_PROXY"]:
                 Proxy.parse(proxy)
+            open_resolver(self.settings["RESOLVE"])
         except CrawlerError as error:
             self._end(Ending(code_of(error), str(error)))
             return

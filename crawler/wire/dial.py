@@ -9,6 +9,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Self, cast
@@ -37,6 +38,16 @@ async def system_resolve(host: str, port: int) -> list[str]:
     """The host's addresses as this machine's resolver gives them, each once."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+def open_resolver(dotted: str) -> Resolve:
+    """The resolver that the setting RESOLVE names, as `package.module.function`."""
+    module, _, name = dotted.rpartition(".")
+    try:
+        resolve: Resolve = getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise WrongUse(f"RESOLVE is {dotted!r}, which can't be loaded: {error}") from error
+    return resolve
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,13 +27,12 @@ from scrapy.exceptions import (
 from scrapy.http import Headers, Response
 from scrapy.responsetypes import responsetypes
 from scrapy.statscollectors import StatsCollector
-from scrapy.utils.misc import load_object
 
 from crawler.errors import Undecodable
 from crawler.wire.address import ConnectTo
 from crawler.wire.client import Client, Received
 from crawler.wire.coding import decode
-from crawler.wire.dial import system_resolve
+from crawler.wire.dial import open_resolver
 from crawler.wire.failure import (
     AddressRefused,
     BadRequest,
@@ -128,7 +127,7 @@ class WireHandler:
             spool_dir=Path(settings.get("SPOOL_DIR") or tempfile.gettempdir()) / "bodies",
             connect_to=ConnectTo.parse(settings.get("CONNECT_TO") or ""),
             proxy=settings.get("WIRE_PROXY") or "",
-            resolve=load_object(settings.get("RESOLVE") or system_resolve),
+            resolve=open_resolver(settings.get("RESOLVE") or "crawler.wire.dial.system_resolve"),
             limits=limits,
         )
         page = PageLimits(
@@ -158,9 +157,9 @@ class WireHandler:
             request.meta["download_latency"] = monotonic() - began
         exchanges.extend(received.exchanges)
         response = self._response(request, received)
-        false = received.head.get(b"Content-Encoding") and response.body is received.payload
-        if oddities := (*received.oddities, *(("false_coding",) if false else ())):
-            self._note(request.url, oddities)
+        self._note(request.url, received.oddities)
+        if response.body and response.body is received.payload and received.head.get(b"Content-Encoding"):
+            self._note(request.url, ("false_coding",))
         return response
 
     def cut(self) -> None:
