@@ -38,9 +38,12 @@ bench: $(READY)  ## beside bare Scrapy, scrapy-webarchive and wget; verify; the 
 	$(PY) -m bench.ledger
 	$(PY) -m bench.start
 
+robustness: $(READY)  ## write docs/ROBUSTNESS.md anew, from the tests
+	@$(PY) -m tools.robustness
+
 lock:  ## make both locks anew from pyproject.toml: what a crawl needs, and that with what the tests need
 	.venv/bin/pip install -q uv
 	$(LOCK) -o requirements.lock
 	$(LOCK) --group dev -c requirements.lock -o requirements-dev.lock
 
-.PHONY: help setup demo test check crash ceph bench lock
+.PHONY: help setup demo test check crash ceph bench robustness lock

@@ -5,13 +5,20 @@ from __future__ import annotations
 from scrapy.settings import BaseSettings
 
 from crawler.errors import WrongUse
+from crawler.remake import DECODED_BYTES
 
-LARGEST = 256 << 20  #: bytes of a body: `verify` holds a record in memory
+LARGEST = {
+    "DOWNLOAD_MAXSIZE": 256 << 20,  # bytes: `verify` holds a record in memory
+    "DECODED_BYTES": DECODED_BYTES,  # what `verify` can make again
+}
 NUMBERS = (
-    *("HEAD_BYTES", "DECODED_BYTES", "PAGE_BYTES", "DOWNLOAD_MAXSIZE"),
+    *("HEAD_BYTES", "HEAD_LINES", "PAGE_BYTES", "DECODED_RATIO", "PAGE_TAGS", *LARGEST),
     *("CONCURRENT_REQUESTS", "CONCURRENT_REQUESTS_PER_DOMAIN"),
 )
-SECONDS = ("IDLE_SECONDS", "DOWNLOAD_TIMEOUT", "DOWNLOAD_DELAY", "RETRY_TIMES", "CLOSESPIDER_TIMEOUT")
+SECONDS = (
+    *("IDLE_SECONDS", "DOWNLOAD_TIMEOUT", "DOWNLOAD_DELAY", "RETRY_TIMES", "CLOSESPIDER_TIMEOUT"),
+    *("CONNECT_SECONDS", "REDIRECT_MAX_TIMES"),
+)
 
 
 def check(settings: BaseSettings) -> None:
@@ -25,8 +32,9 @@ def check(settings: BaseSettings) -> None:
             wrong = True
         if wrong:
             raise WrongUse(f"{name} is {settings[name]!r}: give a number, 0 or more.")
-    if settings.getint("DOWNLOAD_MAXSIZE") > LARGEST:
-        raise WrongUse(f"DOWNLOAD_MAXSIZE is {settings['DOWNLOAD_MAXSIZE']!r}: the largest is {LARGEST}.")
+    for name, largest in LARGEST.items():
+        if settings.getint(name) > largest:
+            raise WrongUse(f"{name} is {settings[name]!r}: the largest is {largest}.")
 
 
 def whole(settings: BaseSettings, name: str, *, least: int = 1) -> int:

@@ -33,9 +33,14 @@ S3_SECONDS = 60  # without a byte from the store
 S3_PART_BYTES = 16 << 20  # larger files go up in parts of this size
 WIRE_PROXY = ""  # http://[user:password@]host:port; an environment's http_proxy is ignored
 HEAD_BYTES = 256 << 10  # of a response's head
+HEAD_LINES = 1000  # of it; a thousand headers say nothing that ten don't
+CONNECT_SECONDS = 15  # for one address, and for a TLS handshake
 IDLE_SECONDS = 60  # without a byte
-DECODED_BYTES = 64 << 20  # of a body once decompressed
 PAGE_BYTES = 16 << 20  # a larger body is archived, not read
+DECODED_BYTES = 16 << 20  # of a body once decompressed; beyond it is archived, not read
+DECODED_RATIO = 200  # times its compressed size, of all beyond the first MiB: pages reach 20, bombs 1000
+PAGE_TAGS = 50_000  # of a page; what has more is archived, not read, for parsing it might take minutes
+RESOLVE = "crawler.wire.dial.system_resolve"  # the tests put names of their own here
 DISK = "crawler.disk.Disk"  # the crash tests put a failing one here
 
 # --- the wire ---
@@ -68,6 +73,7 @@ DEFAULT_REQUEST_HEADERS = {
 }
 COOKIES_ENABLED = False  # default True: a capture must not depend on those before it
 REDIRECT_ENABLED = False  # default True: the source follows, for a redirect tells what became of an id
+REDIRECT_MAX_TIMES = 10  # default 20; so many hops of one article are a loop
 METAREFRESH_ENABLED = False  # default True: what a page says is data
 COMPRESSION_ENABLED = False  # default True: the wire handler decodes, as `verify` will
 HTTPPROXY_ENABLED = False  # default True: it takes http_proxy from the environment

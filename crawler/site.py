@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from html import unescape
+from itertools import islice
 from string import punctuation
 from urllib.parse import quote, unquote_to_bytes, urldefrag, urljoin, urlsplit
 
@@ -21,11 +22,13 @@ _REST = r"(?:[?#][^\x00-\x20\x7f]*)?"
 _BARE = re.compile(r"([1-9][0-9]{0,18})")
 _ARTICLE = re.compile(rf"{_ORIGIN}{_PATH}{_REST}")
 
-_BASE = re.compile(rb"""<base\b[^>]*?\bhref\s*=\s*["']?([^"'\s>]+)""", re.IGNORECASE)
+_BASE = re.compile(rb"""<base\b[^<>]*?\bhref\s*=\s*["']?([^"'\s>]+)""", re.IGNORECASE)
 _HREF = re.compile(rb"""href\s*=\s*(?:"\s*([^"<>]*)|'\s*([^'<>]*)|([^\s"'<>]+))""")
 _WHOLE_LINK = re.compile(rf"(?:{_ORIGIN}|//{_HOST}){_PATH}{_REST}\s*".encode())
 _LOCAL_LINK = re.compile(rf"{_PATH}{_REST}\s*".encode())
 _NEVER = re.compile(rb"[^0-9]*\Z|(?i:#|mailto:|tel:|javascript:|data:)")  # no id, or no page
+
+_MOST_LINKS = 20_000  # of one page; each costs some microseconds
 
 _HOMES = re.compile(r"/?|/(?:index|default|home)(?:\.[a-z]{3,5})?/?", re.IGNORECASE)
 
@@ -57,7 +60,7 @@ def links(body: bytes, base_url: str) -> tuple[ArticleId, ...]:
     ours = re.match(_ORIGIN + r"(?![^/?#])", base) is not None
     lower = body.lower()  # a pattern that begins with letters of one case is found ten times as fast
     spans = (found.span(found.lastindex or 0) for found in _HREF.finditer(lower))
-    values = dict.fromkeys(body[start:end] for start, end in spans)
+    values = dict.fromkeys(body[start:end] for start, end in islice(spans, _MOST_LINKS))
     found = (_linked(value, base, ours=ours) for value in values)
     return tuple(dict.fromkeys(one for one in found if one is not None))
 

@@ -30,13 +30,18 @@ class Anapress(scrapy.Spider):
     name = "anapress"
     allowed_domains = ("anapress.net",)  # so that `scrapy parse URL` finds us
 
-    def __init__(self, arguments: Arguments, **kwargs: Any) -> None:
+    def __init__(self, arguments: Arguments, *, hops: int, tags: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._arguments = arguments
+        self._arguments, self._hops, self._tags = arguments, hops, tags
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *_: Any, **kwargs: Any) -> Self:
-        spider = cls(Arguments.of(kwargs))
+        limits = crawler.settings
+        spider = cls(
+            Arguments.of(kwargs),
+            hops=limits.getint("REDIRECT_MAX_TIMES"),
+            tags=limits.getint("PAGE_TAGS"),
+        )
         spider._set_crawler(crawler)
         return spider
 
@@ -55,7 +60,7 @@ class Anapress(scrapy.Spider):
         assert archivist is not None, "settings.EXTENSIONS names the archivist"
         await archivist.start(self._arguments)
         async for lease in archivist.leases():
-            flow = live(lease.id, held=Validators(lease.etag, lease.last_modified))
+            flow = live(lease.id, held=Validators(lease.etag, lease.last_modified), hops=self._hops)
             yield self._asked(next(flow), flow, lease)
 
     def parse(self, response: Response, **_: Any) -> Iterator[Article | dict[str, str]]:
@@ -92,7 +97,9 @@ class Anapress(scrapy.Spider):
         )
 
     def _take(self, lease: Lease, brought: Brought, last: Response | scrapy.Request) -> Take:
-        page, result = (brought[0], read(*brought)) if isinstance(brought, tuple) else (None, brought)
+        page, result = (
+            (brought[0], read(*brought, tags=self._tags)) if isinstance(brought, tuple) else (None, brought)
+        )
         status = last.status if isinstance(last, Response) else None
         capture = capture_of(last)
         response = capture if capture and capture.head else None

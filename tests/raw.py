@@ -7,7 +7,7 @@ import contextlib
 import socket
 import ssl
 import struct
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,10 +23,11 @@ class Logged:
 
 @dataclass
 class Answer:
-    """The pieces to send, and what to do then: keep, close, reset or hang."""
+    """The pieces to send, a pause after each, and what to do then: keep, close, reset or hang."""
 
-    pieces: list[bytes]
+    pieces: Sequence[bytes]
     then: str = "keep"
+    pause: float = 0
 
 
 Serve = Callable[["Peer"], Coroutine[Any, Any, None]]
@@ -60,12 +61,12 @@ class Peer:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.transport.abort()
 
-    async def answer(self, answers: dict[str, Answer]) -> None:
+    async def answer(self, answer_of: Callable[[bytes], Answer]) -> None:
         while logged := await self.request():
-            answer = answers[logged.request.split(b" ")[1].decode()]
+            answer = answer_of(logged.request)
             for piece in answer.pieces:
                 await self.send(piece, logged)
-                await asyncio.sleep(0)
+                await asyncio.sleep(answer.pause)
             if answer.then == "close":
                 return
             if answer.then == "reset":
@@ -82,6 +83,10 @@ class Raw:
     connections: int = 0
 
 
+def path_of(request: bytes) -> str:
+    return request.split(b" ")[1].decode()
+
+
 @asynccontextmanager
 async def raw_server(
     serve: Serve | dict[str, Answer], tls: ssl.SSLContext | None = None
@@ -93,7 +98,11 @@ async def raw_server(
         raw.connections += 1
         peer = Peer(reader, writer, raw.log)
         with contextlib.suppress(ConnectionError, asyncio.CancelledError):
-            await (peer.answer(serve) if isinstance(serve, dict) else serve(peer))
+            await (
+                peer.answer(lambda request: serve[path_of(request)])
+                if isinstance(serve, dict)
+                else serve(peer)
+            )
         writer.transport.close()
 
     server = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=tls)
@@ -102,3 +111,30 @@ async def raw_server(
         yield raw
     finally:
         server.close()
+
+
+PLAIN = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+
+
+def proxy_to(port: int, refuse: bytes = b"") -> Serve:
+    """A proxy that leads every tunnel to one port, and answers what is not a tunnel itself."""
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+        writer.close()
+
+    async def serve(peer: Peer) -> None:
+        while logged := await peer.request():
+            if not logged.request.startswith(b"CONNECT "):
+                await peer.send(refuse or PLAIN, logged)
+                continue
+            await peer.send(refuse or b"HTTP/1.0 200 Connection established\r\nVia: x\r\n\r\n", logged)
+            if refuse:
+                return
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            await asyncio.gather(pump(peer.reader, writer), pump(reader, peer.writer), return_exceptions=True)
+            return
+
+    return serve

@@ -20,7 +20,7 @@ from crawler.wire import failure as fails
 from crawler.wire.address import ConnectTo
 from crawler.wire.client import Client, Received
 from crawler.wire.limits import Limits
-from tests.raw import Answer, Logged, Peer, Raw, raw_server
+from tests.raw import Answer, Logged, Peer, Raw, proxy_to, raw_server
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
@@ -662,30 +662,6 @@ def test_a_handshake_that_hangs_ends_with_the_time(run, client_of):
 
 
 # --- proxies ---
-
-
-def proxy_to(port: int, refuse: bytes = b""):
-    """A proxy that leads every tunnel to one port, and answers what is not a tunnel itself."""
-
-    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(65536):
-            writer.write(data)
-            await writer.drain()
-        writer.close()
-
-    async def serve(peer: Peer) -> None:
-        while logged := await peer.request():
-            if not logged.request.startswith(b"CONNECT "):
-                await peer.send(refuse or OK, logged)
-                continue
-            await peer.send(refuse or b"HTTP/1.0 200 Connection established\r\nVia: x\r\n\r\n", logged)
-            if refuse:
-                return
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            await asyncio.gather(pump(peer.reader, writer), pump(reader, peer.writer), return_exceptions=True)
-            return
-
-    return serve
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])

@@ -389,9 +389,13 @@ def test_a_crawl_with_failed_ids_exits_4_and_says_how_to_take_them_again(crawled
         ["-aids=1", "-sHEAD_BYTES=abc"],
         ["-aids=1", "-sIDLE_SECONDS=-1"],
         ["-aids=1", "-sDOWNLOAD_MAXSIZE=999999999999"],
+        ["-aids=1", "-sDECODED_BYTES=999999999999"],
+        ["-aids=1", "-sPAGE_TAGS=0"],
+        ["-aids=1", "-sREDIRECT_MAX_TIMES=few"],
         ["-arefresh=999999w"],
         ["-aids=1", "-sCONNECT_TO=anapress.net"],
         ["-aids=1", "-sWIRE_PROXY=ftp://127.0.0.1"],
+        ["-aids=1", "-sRESOLVE=nobody.knows"],
     ],
     ids=" ".join,
 )

@@ -23,6 +23,7 @@ from scrapy.exceptions import (
 )
 from scrapy.http import HtmlResponse, JsonResponse, Response, TextResponse
 from scrapy.settings import Settings
+from scrapy.statscollectors import MemoryStatsCollector
 
 from crawler.errors import WrongUse
 from crawler.items import End, Exchange
@@ -51,7 +52,9 @@ def handler_of(tmp_path):
         mine = {"SPOOL_DIR": str(tmp_path)}
         if server:
             mine["CONNECT_TO"] = f"::127.0.0.1:{server.port}"
-        return WireHandler.from_crawler(Crawler(Spider, {**mine, **settings}))
+        crawler = Crawler(Spider, {**mine, **settings})
+        crawler.stats = MemoryStatsCollector(crawler)
+        return WireHandler.from_crawler(crawler)
 
     return made
 
@@ -113,20 +116,59 @@ def test_the_body_is_decoded_and_the_exchange_is_not(download, body, coding):
 @pytest.mark.parametrize(
     ("body", "coding", "flag"),
     [
-        (HTML, "br", "undecodable:unknown_coding"),
-        (gzip.compress(HTML)[:-9], "gzip", "undecodable:truncated"),
-        (gzip.compress(HTML)[:-8] + b"12345678", "gzip", "undecodable:corrupt"),
-        (gzip.compress(bytes(100_000)), "gzip", "undecodable:bomb"),
-        (bytes(60_000), "identity", "large"),
+        (HTML, "br", "unread:unknown_coding"),
+        (gzip.compress(bytes(10 << 20)), "gzip", "unread:bomb"),
+        (gzip.compress(bytes(100_000)), "gzip", "unread:bomb"),
+        (bytes(60_000), "identity", "unread:large"),
     ],
 )
 def test_a_body_that_is_not_read_is_empty_and_flagged_yet_kept(download, body, coding, flag):
     request = Request("http://odd.test/")
     response = download(
-        saying(body, f"Content-Encoding: {coding}"), request, DECODED_BYTES=50_000, PAGE_BYTES=50_000
+        saying(body, f"Content-Encoding: {coding}"),
+        request,
+        DECODED_BYTES=50_000,
+        PAGE_BYTES=50_000,
     )
     assert (response.body, response.flags) == (b"", [flag])
     assert request.meta["exchanges"][0].body == body
+
+
+@pytest.mark.parametrize(("size", "flags"), [(1 << 20, []), (8 << 20, ["unread:bomb"])])
+def test_a_ratio_is_judged_of_more_than_a_mebibyte(download, size, flags):
+    body = gzip.compress(bytes(size))
+    response = download(saying(body, "Content-Encoding: gzip"), DECODED_RATIO=100)
+    assert (len(response.body), response.flags) == (0 if flags else size, flags)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (gzip.compress(HTML)[:-9], "truncated"),
+        (gzip.compress(HTML)[:-8] + b"12345678", "corrupt"),
+    ],
+)
+def test_a_page_whose_coding_broke_off_is_retried_and_kept(download, body, reason):
+    request = Request("http://odd.test/")
+    with pytest.raises(ResponseDataLossError) as caught:
+        download(saying(body, "Content-Encoding: gzip"), request)
+    assert isinstance(caught.value, RetryMiddleware(Settings()).exceptions_to_retry)
+    assert caught.value.reason == reason
+    assert request.meta["exchanges"][0].body == body
+
+
+def test_what_is_no_page_may_be_coded_as_it_likes(download):
+    response = download(saying(b"\x1f\x8bcut", "Content-Encoding: gzip", status="404 Not Found"))
+    assert (response.status, response.body) == (404, b"")
+
+
+def test_the_setting_names_the_resolver(run, handler_of):
+    error, _ = failing(run, handler_of(RESOLVE="tests.test_handler.inward"), "http://odd.test/")
+    assert error.reason == "ssrf_blocked"
+
+
+async def inward(host: str, port: int) -> list[str]:
+    return ["10.0.0.1"]
 
 
 def test_a_large_body_lies_in_the_spool(download, tmp_path):
@@ -270,7 +312,10 @@ def test_the_setting_names_the_proxy(run, handler_of):
     assert run(ask()) == [b"GET http://203.0.114.1/ HTTP/1.1\r\nHost: 203.0.114.1\r\n\r\n"]
 
 
-@pytest.mark.parametrize("setting", [{"CONNECT_TO": "nowhere"}, {"WIRE_PROXY": "socks5://127.0.0.1:1"}])
+@pytest.mark.parametrize(
+    "setting",
+    [{"CONNECT_TO": "nowhere"}, {"WIRE_PROXY": "socks5://127.0.0.1:1"}, {"RESOLVE": "nobody.knows"}],
+)
 def test_a_setting_that_can_not_be_read_is_the_users_mistake(handler_of, setting):
     with pytest.raises(WrongUse):
         handler_of(**setting)
@@ -283,7 +328,7 @@ def test_tls_is_verified_and_the_certificate_handed_over(run, handler_of, monkey
 
     async def ask() -> Response:
         async with raw_server({"/": saying(b"ok")}, tls) as server:
-            with pytest.raises(DownloadFailedError) as caught:
+            with pytest.raises(DownloadCancelledError) as caught:  # a certificate does not get better
                 await handler_of(server).download_request(Request("https://odd.test/"))
             assert caught.value.__cause__.reason == "tls_error"
             monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))

@@ -368,12 +368,26 @@ def test_a_page_of_nothing_but_open_tags_ends_in_time(tags):
         f"<title>{'|' * 500_000}</title>",
         "<script>" * 100_000,
         f"<p>{'1' * 500_000} مشاهدة",
+        "<select>" + "<option>x" * 40_000,
+        "<h1>" * 400 + f"{'anapress.net | ' * 400_000}{TEASER}",
+        f"<meta property=og:title content='{'x|' * 1_000_000}'>{P(TEASER)}",
+        f"<meta property=og:title content='{'anapress.net|' * 100_000}'>{P(TEASER)}",
+        "".join(f"<meta property=og:image content=/i{at}.jpg>" for at in range(20_000))
+        + "".join(f"<img src=/j{at}.jpg>" for at in range(20_000))
+        + P(TEASER),
     ],
 )
 def test_a_page_made_to_cost_time_ends_in_time(html):
     began = process_time()
-    read(page_of(f"{URL} حجم الخط:<br>{html}"), 200)
+    read(page_of(f"<h1>{TITLE}</h1>{URL} حجم الخط:<br>{html}"), 200)
     assert process_time() - began < 2
+
+
+def test_a_page_of_more_tags_than_the_limit_is_not_read():
+    few, many = page(f"<h1>{TITLE}</h1><p>حجم الخط:</p>{P(TEASER)}"), "<br>" * 1_000
+    assert isinstance(read(page_of(few), 200, tags=500), Article)
+    assert read(page_of(few + many), 200, tags=500).reason == "layout_unknown:too_many_tags"
+    assert read(page_of(few + many), 404, tags=500).reason == "http_404"
 
 
 def test_too_deep_is_a_reason_of_its_own():

@@ -84,7 +84,7 @@ def test_any_other_redirect_tells_what_became_of_the_id_and_is_not_followed(
 def test_a_redirect_loop_ends_as_failed() -> None:
     flow = live(ID)
     next(flow)
-    for _ in range(HOPS - 1):
+    for _ in range(HOPS):
         assert flow.send(answer(URL, 302, location=URL)).url == URL
     assert end_of(flow, answer(URL, 302, location=URL)) == Absent(
         outcome=Outcome.FAILED, reason="redirect_loop"
@@ -142,11 +142,23 @@ def test_no_validators_are_sent_after_a_redirect_and_a_304_there_is_failed() -> 
     assert end_of(flow, answer(request.url, 304)) == UNASKED
 
 
-@pytest.mark.parametrize(("flag", "reason"), [("large", "large"), ("undecodable:gzip_cut", "gzip_cut")])
+@pytest.mark.parametrize(("flag", "reason"), [("unread:large", "large"), ("unread:bomb", "bomb")])
 def test_a_body_that_cannot_be_read_is_failed_with_the_reason(flag, reason) -> None:
     flow = live(ID)
     next(flow)
     assert end_of(flow, answer(URL, flags=(flag,))) == Absent(outcome=Outcome.FAILED, reason=reason)
+
+
+def test_of_a_body_that_is_no_page_the_status_says_enough() -> None:
+    flow = live(ID)
+    next(flow)
+    assert end_of(flow, answer(URL, 410, flags=("unread:bomb",)))[1] == 410
+
+
+def test_the_hops_are_as_many_as_the_setting_says() -> None:
+    flow = live(ID, hops=0)
+    next(flow)
+    assert end_of(flow, answer(URL, 302, location=URL)).reason == "redirect_loop"
 
 
 def test_the_capture_of_a_page_is_the_last_exchange_of_its_request() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import process_time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -212,3 +214,12 @@ def test_any_other_redirect_says_what_became_of_the_article(location, outcome, r
 @given(st.text())
 def test_any_location_is_followed_or_judged(location):
     redirect_target(location, base=PAGE, asked=ArticleId(1))
+
+
+@pytest.mark.parametrize(
+    "body", [b"<base " * 20_000, b" ".join(b"href=%d" % at for at in range(1_000_000)), b"href='" * 1_000_000]
+)
+def test_links_of_a_page_made_to_cost_time_are_found_in_time(body):
+    began = process_time()
+    links(body, url_of(ArticleId(7)))
+    assert process_time() - began < 2

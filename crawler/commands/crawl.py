@@ -26,7 +26,7 @@ from crawler.extensions.archivist import Archivist
 from crawler.housing import Housing
 from crawler.summary import summary
 from crawler.wire.address import ConnectTo
-from crawler.wire.dial import Proxy
+from crawler.wire.dial import Proxy, open_resolver
 
 logger = logging.getLogger("anapress")
 HEADING = "Arguments Of anapress"
@@ -88,6 +88,7 @@ class Command(Crawl):
             ConnectTo.parse(self._settings["CONNECT_TO"] or "")
             if proxy := self._settings["WIRE_PROXY"]:
                 Proxy.parse(proxy)
+            open_resolver(self.settings["RESOLVE"])
         except CrawlerError as error:
             self._end(Ending(code_of(error), str(error)))
             return

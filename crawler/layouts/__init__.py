@@ -12,6 +12,7 @@ from crawler.layouts.absence import unlike, unread
 from crawler.layouts.charset import decoded
 from crawler.layouts.document import Document, document
 from crawler.layouts.metadata import Metadata, metadata
+from crawler.layouts.nesting import refuse_crowds
 
 __all__ = ["LAYOUTS", "Layout", "LayoutUnknown", "extract", "read"]
 
@@ -27,12 +28,17 @@ LAYOUTS = (Layout(v1.fits, v1.read), Layout(generic.fits, generic.read))
 """The first that fits reads the page. A released layout is never edited: verify makes its lines again."""
 
 
-def read(page: Page, status: int) -> Article | Absent:
-    """What a response with this status and page comes to: a pure function of its arguments."""
+def read(page: Page, status: int, *, tags: int | None = None) -> Article | Absent:
+    """What a response with this status and page comes to: a pure function of its arguments.
+
+    A page of more tags is not read: a limit of work, for one of time would not be the same twice.
+    """
     text, _ = decoded(page.body, page.content_type)
     if absent := unread(status, page.content_type, text):
         return absent
     try:
+        if tags is not None:
+            refuse_crowds(text, tags)
         shown = document(text)
         return unlike(shown, text, page.id) or _article(page, shown)
     except LayoutUnknown as unknown:  # it may be an article; a person has to look, or a new layout

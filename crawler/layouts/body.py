@@ -10,7 +10,7 @@ from crawler.layouts.document import HARD, Block, Document
 from crawler.layouts.facts import is_fact
 from crawler.layouts.labels import BOX, OWN_BOX, is_end, is_font_size, named
 
-_SENTENCE_END = re.compile(r"[.!?؟…:؛\"”»)\]]$")
+_SENTENCE_END = frozenset('.!?؟…:؛"”»)]')
 _LISTED = 3  # links in a row that belong to no text
 _SOME = 2  # links among teasers that do not begin with one
 
@@ -55,7 +55,7 @@ def _is_within(page: Document, said: Body, box: range) -> bool:
 def _say(said: Body, block: Block, at: int) -> None:
     """Adds a paragraph, or goes on with the last one after a mere new line."""
     goes_on = said.last == at and block.breaks < HARD
-    if said.paragraphs and goes_on and not _SENTENCE_END.search(said.paragraphs[-1]):
+    if said.paragraphs and goes_on and said.paragraphs[-1][-1] not in _SENTENCE_END:
         said.paragraphs[-1] += f" {block.text}"
     else:
         said.paragraphs.append(block.text)

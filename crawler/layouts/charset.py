@@ -55,14 +55,15 @@ def _wide(body: bytes) -> str | None:
 def _utf_8(body: bytes) -> str | None:
     """The body as UTF-8 where it is that, whatever was declared: no other text looks like it by chance.
 
-    A few broken bytes in much good text (a cut page, binary at the end) are replaced.
+    Broken bytes among more good ones (a cut page, binary at the end) are replaced: in Arabic of another
+    charset hardly any are good.
     """
     try:
         return body.decode()
     except UnicodeDecodeError:
         text = body.decode("utf-8", "replace")
     beyond_ascii = len(text) - len(text.encode("ascii", "ignore"))
-    return text if text.count("\ufffd") * 20 < beyond_ascii else None
+    return text if text.count("\ufffd") * 2 < beyond_ascii else None
 
 
 def _detected(body: bytes) -> Iterator[str]:

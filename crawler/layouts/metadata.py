@@ -23,7 +23,9 @@ _ONLY_SITE = re.compile(rf"\W*(?:{_SITE}|الرئيسية|الصفحة الرئ�
 
 _ARTICLES = frozenset(("Article", "NewsArticle", "ReportageNewsArticle", "OpinionNewsArticle", "BlogPosting"))
 _MOST_JSON = 200_000  # characters; no article says more about itself
-_LONGEST_TITLE = 1_000
+LONGEST_TITLE = 1_000  #: characters that are looked at; each cut of a title is looked for on the page
+_MOST_TITLES = 20
+_MOST_IMAGES = 30  # each is looked for among the page's pictures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +48,7 @@ def metadata(tree: LexborHTMLParser, *, asked: ArticleId, captured_at: str) -> M
     told = _texts(thing.get("headline")) + _all(meta, "og:title", "twitter:title") + (page_title(tree),)
     names = _texts(thing.get("author")) + _all(meta, "author", "article:author")
     return Metadata(
-        titles=tuple(title for title in map(without_site, told) if title),
+        titles=tuple(title for title in map(without_site, told[:_MOST_TITLES]) if title),
         published_at=next(filter(None, (moment(date, captured_at=captured_at) for date in dates)), None),
         author=next((name for name in names if "://" not in name), None),
         section=next(iter(_texts(thing.get("articleSection")) + _all(meta, "article:section")), None),
@@ -58,11 +60,12 @@ def metadata(tree: LexborHTMLParser, *, asked: ArticleId, captured_at: str) -> M
 def page_title(tree: LexborHTMLParser) -> str:
     """The <title> as it stands."""
     node = tree.css_first("head > title") or tree.css_first("title")
-    return folded(node.text()[:_LONGEST_TITLE]) if node else ""
+    return folded(node.text()[:LONGEST_TITLE]) if node else ""
 
 
 def without_site(title: str) -> str:
     """A title without the site's name before or behind it; empty where nothing else is left."""
+    title = title[:LONGEST_TITLE]
     shorter = _SITE_FIRST.sub("", _SITE_LAST.sub("", title))
     if shorter != title:
         return without_site(shorter)
@@ -146,4 +149,4 @@ def _images(thing: dict[str, Any], meta: dict[str, list[str]]) -> tuple[Image, .
     values = value if isinstance(value, list) else [value]
     urls = [one.get("url") if isinstance(one, dict) else one for one in values]
     stated = [*_all(meta, "og:image"), *(url for url in urls if isinstance(url, str))]
-    return tuple(Image(url=url, alt=alts.get(url, "")) for url in dict.fromkeys(stated))
+    return tuple(Image(url=url, alt=alts.get(url, "")) for url in list(dict.fromkeys(stated))[:_MOST_IMAGES])

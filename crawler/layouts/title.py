@@ -16,6 +16,7 @@ _CUT = re.compile(r"\s*(?:\.{3}|…)$")
 _SENTENCE = re.compile(r"[^.]\.$")
 _SHORTEST = 10  # letters that make a headline; a clock or a counter is shorter
 _LONGEST = 300  # characters
+_MOST_HEADINGS = 20  # they may lie in each other, and each is read with all that it holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def _parts(text: str) -> list[str]:
 
 def _headline(page: Document, before: int | None) -> str | None:
     """The text that looks like the title: in <h1>, or standing twice, or just before the text."""
-    for node in page.tree.css("h1"):
+    for node in page.tree.css("h1")[:_MOST_HEADINGS]:
         if text := without_site(folded(node.text())):
             return text
     blocks = page.blocks if before is None else page.blocks[:before]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from scrapy import Request
@@ -13,9 +12,10 @@ from crawler.items import Absent, ArticleId, Exchange, Outcome, Page
 from crawler.site import redirect_target, url_of
 from crawler.validators import Validators
 from crawler.warc import warc_date
-from crawler.wire.address import is_public
+from crawler.wire.address import is_inward
 
 HOPS = 10  #: RFC 9110, 15.4 leaves the number to us; browsers stop at 20
+READ = (200, 203)
 REDIRECTS = (301, 302, 303, 307, 308)
 
 Answer = Response | Absent
@@ -25,13 +25,13 @@ Flow = Generator[Request, Answer, Brought]
 """Yields requests, is sent the response to each or why there is none; ends with what that brought."""
 
 
-def live(id: ArticleId, url: str | None = None, *, held: Validators | None = None) -> Flow:
-    """The article's own URL, and the redirects that stay with the article.
+def live(id: ArticleId, url: str | None = None, *, held: Validators | None = None, hops: int = HOPS) -> Flow:
+    """The article's own URL, and the redirects that stay with the article, so many hops of them.
 
     With validators it is asked whether that page is still the same: where they were given, no hop later.
     """
     url, conditions = url or url_of(id), held.headers if held else {}
-    for _ in range(HOPS):
+    for _ in range(hops + 1):
         answer = yield Request(url, headers=conditions, dont_filter=True)
         if isinstance(answer, Absent):
             return answer
@@ -50,16 +50,18 @@ def live(id: ArticleId, url: str | None = None, *, held: Validators | None = Non
 def _inward(location: str) -> Absent | None:
     """The refusal of a redirect into a network that we do not visit, if its address says so."""
     try:
-        host = str(ip_address(urlsplit(location).hostname or ""))
-    except ValueError:  # a name, or no URL: nobody goes there to see
+        host = urlsplit(location.encode("latin-1").decode("utf-8", "replace").strip()).hostname or ""
+    except ValueError:  # no URL
         return None
-    return None if is_public(host) else Absent(outcome=Outcome.REFUSED, reason="ssrf_blocked")
+    return Absent(outcome=Outcome.REFUSED, reason="ssrf_blocked") if is_inward(host) else None
 
 
 def unreadable(response: Response) -> Absent | None:
-    """Why the body of a response that arrived can't be read, if so."""
-    flag = next((flag for flag in response.flags if flag == "large" or flag.startswith("undecodable:")), None)
-    return Absent(outcome=Outcome.FAILED, reason=flag.removeprefix("undecodable:")) if flag else None
+    """Why a page that arrived can't be read, if so; of any other response the status says enough."""
+    flag = next((flag for flag in response.flags if flag.startswith("unread:")), None)
+    if flag is None or response.status not in READ:
+        return None
+    return Absent(outcome=Outcome.FAILED, reason=flag.removeprefix("unread:"))
 
 
 def page_of(id: ArticleId, response: Response, *, source: str) -> Page:

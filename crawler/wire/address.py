@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from socket import inet_aton, inet_ntoa
 from typing import Self
+from unicodedata import normalize
+from urllib.parse import unquote
 
 from crawler.errors import WrongUse
 
@@ -42,6 +46,7 @@ _REFUSED_V6 = tuple(
         "3fff::/20",
     )
 )
+_NUMBERS = re.compile(r"[0-9a-fx]+(?:\.[0-9a-fx]+){0,3}")
 _NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: the last 32 bits are an IPv4 address
 
 
@@ -54,6 +59,26 @@ def is_public(ip: str) -> bool:
     if isinstance(address, IPv4Address):
         return _is_public_v4(address)
     return address.scope_id is None and _is_public_v6(address)
+
+
+def is_inward(host: str) -> bool:
+    """Whether a URL's host says, in whatever spelling, that it is an address that strangers don't lead us to.
+
+    A name says nothing: where it leads shows when it is dialled.
+    """
+    host = normalize("NFKC", unquote(host)).replace("\u3002", ".").strip("[]").rstrip(".").lower()
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    return (address := _spelled(host)) is not None and not is_public(address)
+
+
+def _spelled(host: str) -> str | None:
+    """The address that the C library and browsers read here: also in 127.1, 0x7f.1 and 017700000001."""
+    with suppress(ValueError):
+        return str(ip_address(host))
+    with suppress(OSError, UnicodeEncodeError, ValueError):
+        return inet_ntoa(inet_aton(host)) if _NUMBERS.fullmatch(host) else None
+    return None
 
 
 def _is_public_v4(address: IPv4Address) -> bool:

@@ -32,6 +32,7 @@ class Received:
     payload: bytes | None  #: without chunk framing, still compressed; None when over payload_bytes
     ip: str | None
     certificate_der: bytes | None
+    oddities: tuple[str, ...] = ()  #: what was not as HTTP has it, and taken nonetheless
 
 
 class Client:
@@ -173,6 +174,7 @@ class Client:
             payload=attempt.payload,
             ip=connection.ip,
             certificate_der=connection.certificate,
+            oddities=tuple(attempt.message.oddities),
         )
 
 

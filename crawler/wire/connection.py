@@ -106,6 +106,8 @@ class Attempt:
         if max(self.body.size, self.message.length or 0) > self._limits.body_bytes:
             self._finish(TooLarge())
         elif self.message.done:
+            if taken < len(data):
+                self.message.oddities.append("surplus")
             self._finish(None, free=self.message.reusable and taken == len(data))
 
     def ended(self, error: Exception | None) -> None:

@@ -9,6 +9,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Self, cast
@@ -24,6 +25,7 @@ from crawler.wire.failure import (
     ProxyFailed,
     TimedOut,
     TlsFailed,
+    Unproven,
 )
 from crawler.wire.limits import Limits
 from crawler.wire.request import Headers, Target, netloc, request_head
@@ -36,6 +38,16 @@ async def system_resolve(host: str, port: int) -> list[str]:
     """The host's addresses as this machine's resolver gives them, each once."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+def open_resolver(dotted: str) -> Resolve:
+    """The resolver that the setting RESOLVE names, as `package.module.function`."""
+    module, _, name = dotted.rpartition(".")
+    try:
+        resolve: Resolve = getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise WrongUse(f"RESOLVE is {dotted!r}, which can't be loaded: {error}") from error
+    return resolve
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +211,8 @@ class Dialer:
                 server_hostname=name,
                 ssl_handshake_timeout=self._limits.connect_seconds,
             )
+        except ssl.SSLCertVerificationError as error:
+            raise Unproven(f"{name}: {error}") from error
         except (OSError, ValueError) as error:  # a name that TLS can't carry is a ValueError
             raise TlsFailed(f"{name}: {error}") from error
         if transport is None:

@@ -6,7 +6,8 @@ Failure                  a WireError with a reason and the exchanges that it cos
 ├── AddressRefused       the name leads into a network that we do not visit
 ├── NameUnresolved       the name has no address
 ├── ConnectFailed        no address of the host took the connection
-├── TlsFailed            the host could not prove its name, or TLS broke
+├── TlsFailed            TLS broke, or there is none
+│   └── Unproven         the host could not prove its name
 ├── ProxyFailed          the proxy did not let us through
 ├── TimedOut             the whole took too long
 │   └── Idle             nothing came for too long
@@ -64,9 +65,13 @@ class ConnectFailed(Failure):
 
 
 class TlsFailed(Failure):
-    """The host could not prove its name, or TLS broke."""
+    """TLS broke, or there is none."""
 
     reason = "tls_error"
+
+
+class Unproven(TlsFailed):
+    """The host could not prove its name."""
 
 
 class ProxyFailed(Failure):

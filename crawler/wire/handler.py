@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 import tempfile
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
@@ -24,11 +26,13 @@ from scrapy.exceptions import (
 )
 from scrapy.http import Headers, Response
 from scrapy.responsetypes import responsetypes
+from scrapy.statscollectors import StatsCollector
 
 from crawler.errors import Undecodable
 from crawler.wire.address import ConnectTo
 from crawler.wire.client import Client, Received
 from crawler.wire.coding import decode
+from crawler.wire.dial import open_resolver
 from crawler.wire.failure import (
     AddressRefused,
     BadRequest,
@@ -40,11 +44,15 @@ from crawler.wire.failure import (
     NameUnresolved,
     TimedOut,
     TooLarge,
+    Unproven,
 )
-from crawler.wire.limits import MIB, Limits
+from crawler.wire.limits import MIB, Limits, PageLimits
+
+logger = logging.getLogger(__name__)
 
 # Every message frames itself here: Scrapy's own Content-Length would stand twice, and the proxy's
 # password is the dialer's alone.
+_BROKEN_OFF = ("truncated", "corrupt")
 _NOT_SENT = {b"content-length", b"transfer-encoding", b"proxy-authorization"}
 
 
@@ -60,6 +68,14 @@ class Refused(IgnoreRequest):
         self.reason = failure.reason
 
 
+class Garbled(ResponseDataLossError):
+    """A page whose coding broke off: it came whole, and may come right next time."""
+
+    def __init__(self, error: Undecodable) -> None:
+        super().__init__(f"the body is {error}")
+        self.reason = str(error)
+
+
 # The nearest class decides. What Scrapy retries (RETRY_EXCEPTIONS) is what may go better next time;
 # a cancelled download and an ignored request are not.
 _IN_SCRAPY: dict[type[Failure], type[Exception]] = {
@@ -71,6 +87,7 @@ _IN_SCRAPY: dict[type[Failure], type[Exception]] = {
     EmptyReply: DownloadFailedError,
     TooLarge: DownloadCancelledError,
     HeadTooLarge: DownloadCancelledError,
+    Unproven: DownloadCancelledError,
 }
 
 
@@ -78,17 +95,17 @@ class WireHandler:
     """Downloads by the wire client: a decoded response for the spider, exact exchanges for the archive.
 
     Every exchange is appended to `request.meta["exchanges"]`, whatever comes of it. What fails is one
-    of Scrapy's exceptions with the Failure as its cause, or Refused. A body that can't be read is empty
-    and flagged: `undecodable:<reason>`, or `large` when over PAGE_BYTES. The signals bytes_received and
-    headers_received are not sent.
+    of Scrapy's exceptions with the Failure as its cause, Garbled, or Refused. A body that can't be read is
+    empty and flagged: `unread:<reason>`. The signals bytes_received and headers_received are not sent.
     """
 
     lazy = True
 
-    def __init__(self, client: Client, *, timeout: float, decoded_bytes: int) -> None:
+    def __init__(self, client: Client, *, timeout: float, limits: PageLimits, stats: StatsCollector) -> None:
         self._client = client
         self._timeout = timeout
-        self._decoded_bytes = decoded_bytes
+        self._limits = limits
+        self._stats = stats
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -97,9 +114,11 @@ class WireHandler:
         tls.set_alpn_protocols(["http/1.1"])
         limits = Limits(
             head_bytes=settings.getint("HEAD_BYTES", MIB // 4),
+            head_lines=settings.getint("HEAD_LINES", 1000),
             body_bytes=settings.getint("DOWNLOAD_MAXSIZE") or 1024 * MIB,
             payload_bytes=settings.getint("PAGE_BYTES", 16 * MIB),
             idle_seconds=settings.getfloat("IDLE_SECONDS", 60),
+            connect_seconds=settings.getfloat("CONNECT_SECONDS", 15),
         )
         client = Client(
             clock=lambda: datetime.now(UTC),
@@ -108,13 +127,15 @@ class WireHandler:
             spool_dir=Path(settings.get("SPOOL_DIR") or tempfile.gettempdir()) / "bodies",
             connect_to=ConnectTo.parse(settings.get("CONNECT_TO") or ""),
             proxy=settings.get("WIRE_PROXY") or "",
+            resolve=open_resolver(settings.get("RESOLVE") or "crawler.wire.dial.system_resolve"),
             limits=limits,
         )
-        handler = cls(
-            client,
-            timeout=settings.getfloat("DOWNLOAD_TIMEOUT"),
-            decoded_bytes=settings.getint("DECODED_BYTES", 64 * MIB),
+        page = PageLimits(
+            decoded_bytes=settings.getint("DECODED_BYTES", 16 * MIB),
+            decoded_ratio=settings.getint("DECODED_RATIO", 200),
         )
+        timeout = settings.getfloat("DOWNLOAD_TIMEOUT")
+        handler = cls(client, timeout=timeout, limits=page, stats=crawler.stats)
         crawler.signals.connect(handler.cut, CUT)
         return handler
 
@@ -135,7 +156,11 @@ class WireHandler:
         finally:
             request.meta["download_latency"] = monotonic() - began
         exchanges.extend(received.exchanges)
-        return self._response(request, received)
+        response = self._response(request, received)
+        self._note(request.url, received.oddities)
+        if response.body and response.body is received.payload and received.head.get(b"Content-Encoding"):
+            self._note(request.url, ("false_coding",))
+        return response
 
     def cut(self) -> None:
         self._client.cut()
@@ -164,14 +189,22 @@ class WireHandler:
         )
 
     def _body(self, received: Received) -> tuple[bytes, list[str]]:
-        """The decoded body, or nothing and why."""
-        if received.payload is None:
-            return b"", ["large"]
+        """The decoded body, or nothing and why not."""
+        if (payload := received.payload) is None:
+            return b"", ["unread:large"]
         coding = b",".join(received.head.all(b"Content-Encoding")).decode("latin-1")
         try:
-            return decode(received.payload, coding, limit=self._decoded_bytes), []
+            return decode(payload, coding, limit=self._limits.decoded(len(payload))), []
         except Undecodable as error:
-            return b"", [f"undecodable:{error}"]
+            if received.head.status == 200 and str(error) in _BROKEN_OFF:
+                raise Garbled(error) from error
+            return b"", [f"unread:{error}"]
+
+    def _note(self, url: str, oddities: Sequence[str]) -> None:
+        """What the archive holds as it came, and a person may want to look at."""
+        for oddity in oddities:
+            logger.debug("%s: %s", url, oddity)
+            self._stats.inc_value(f"wire/odd/{oddity}")
 
 
 def _headers(request: Request) -> list[tuple[bytes, bytes]]:

@@ -18,6 +18,7 @@ class Head:
     status: int
     reason: bytes
     headers: tuple[tuple[bytes, bytes], ...]
+    odd: bool = False  #: some lines are not as HTTP has them
 
     def all(self, name: bytes) -> tuple[bytes, ...]:
         """Every value of the header, in order; name in any case."""
@@ -54,7 +55,10 @@ def parse_head(head: bytes) -> Head:
     if not match:
         raise BadMessage(f"not a status line: {status[:80]!r}")
     version, code, reason = match.groups()
-    return Head(version=version, status=int(code), reason=reason or b"", headers=tuple(_headers(lines)))
+    headers = tuple(_headers(lines))
+    ends = head.count(b"\n")
+    odd = head.count(b"\r\n") < ends or head.count(b"\r") > ends or len(headers) < ends - 2
+    return Head(version=version, status=int(code), reason=reason or b"", headers=headers, odd=odd)
 
 
 def _headers(lines: list[bytes]) -> list[tuple[bytes, bytes]]:

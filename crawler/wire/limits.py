@@ -19,3 +19,15 @@ class Limits:
     idle_seconds: float = 60
     connect_seconds: float = 15  #: for one address, and for a TLS handshake
     keep_seconds: float = 15  #: unused connections; servers seldom keep them longer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageLimits:
+    """What a whole body may come to before it is read."""
+
+    decoded_bytes: int = 16 * MIB
+    decoded_ratio: int = 200  #: times its size on the wire, from the first MiB on
+
+    def decoded(self, size: int) -> int:
+        """To how many bytes a body of this size may be decoded."""
+        return min(self.decoded_bytes, max(MIB, self.decoded_ratio * size))

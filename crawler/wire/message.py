@@ -53,6 +53,7 @@ class Message:
         self.raw_head = b""
         self.interim = b""
         self.length: int | None = None  #: of the body, where the head says it
+        self.oddities: list[str] = []  #: what was not as HTTP has it, and taken nonetheless
         self._method = method
         self._body = body
         self._payload = payload
@@ -123,7 +124,10 @@ class Message:
 
     def _frame(self, head: Head) -> None:
         """Where the body ends (RFC 9112, 6.3)."""
-        lengths = set(head.tokens(b"Content-Length"))
+        lengths = set(given := head.tokens(b"Content-Length"))
+        self._note("odd_head", head.odd)
+        self._note("repeated_length", len(given) > 1)
+        self._note("two_framings", head.chunked and bool(lengths))
         # both framings in one head: the next "answer" may be part of this one (RFC 9112, 6.3)
         self._reusable = head.persistent and not (head.chunked and lengths)
         if self._method == "CONNECT":  # what follows is not HTTP any more
@@ -142,12 +146,17 @@ class Message:
         lengths = {int(token) if _LENGTH.fullmatch(token) else None for token in tokens}
         if len(lengths) > 1:
             raise BadMessage("Content-Length says different lengths")
+        self._note("bad_length", None in lengths)
         self.length = lengths.pop() if lengths else None
         if self.length is None:
             self._state = _State.CLOSE
         else:
             self._left = self.length
             self._state = _State.LENGTH if self._left else _State.DONE
+
+    def _note(self, oddity: str, seen: bool) -> None:  # noqa: FBT001
+        if seen:
+            self.oddities.append(oddity)
 
     def _feed_body(self, data: bytes) -> int:
         if self._state is _State.CHUNKED:
