@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Self
 
 from crawler.errors import ArchiveError, ArchiveHeld, CrawlerError, WrongUse
@@ -35,8 +36,12 @@ class Ending:
         left: int,
         missed: int,
         bugs: int,
+        waiting: Mapping[str, int] = MappingProxyType({}),
     ) -> Self:
-        """From Scrapy's close reason, what went wrong, this run's takes, the ids left, and those missed."""
+        """From the reason of its close, what went wrong, this run's takes, the ids left, and those missed.
+
+        `waiting`: how many ids were left, by what they wait for.
+        """
         took = _told(settled)
         if failure is not None:
             code = code_of(failure)
@@ -46,8 +51,10 @@ class Ending:
             return cls(1, f"{took}, but our own code stumbled ({bugs} pages); the log has the tracebacks.")
         if reason != "finished":
             return cls(3, f"Ended early ({reason}) after {took}; all is committed, run again to go on.")
-        if missed:
-            return cls(3, f"{took}; {missed} ids are held by another job: run again when it is done.")
+        if waiting or missed:
+            waits = [f"{count} ids wait: {why}" for why, count in waiting.items()]
+            held = waits or [f"{missed} ids are held by another job"]
+            return cls(3, f"{took}; {'; '.join(held)}. Run again later.")
         if failed := settled.get(Outcome.FAILED, 0):
             return cls(
                 4, f"Done: {took}; {failed} failed: `scrapy ids requeue --outcome failed` takes them again."

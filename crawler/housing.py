@@ -112,13 +112,19 @@ NUMBERS = (
     *("HEAD_BYTES", "DECODED_BYTES", "PAGE_BYTES", "DOWNLOAD_MAXSIZE"),
     *("CONCURRENT_REQUESTS", "CONCURRENT_REQUESTS_PER_DOMAIN"),
 )
-SECONDS = ("IDLE_SECONDS", "DOWNLOAD_TIMEOUT", "DOWNLOAD_DELAY", "RETRY_TIMES", "CLOSESPIDER_TIMEOUT")
+SECONDS = (
+    *("IDLE_SECONDS", "DOWNLOAD_TIMEOUT", "DOWNLOAD_DELAY", "RETRY_TIMES", "CLOSESPIDER_TIMEOUT"),
+    *("RETRY_SECONDS", "WAIT_SECONDS", "CRAWL_DELAY_SECONDS"),
+)
+COUNTS = ("STOP_AFTER_WAITS", "STOP_AFTER_MISSES", "STOP_AFTER_USELESS")
 
 
 def check_numbers(settings: BaseSettings) -> None:
     """WrongUse if a limit of the wire is no number: it would only show when every id had failed of it."""
     for name in NUMBERS:
         _number(settings, name)
+    for name in COUNTS:
+        _number(settings, name, least=0)
     for name in SECONDS:
         try:
             wrong = float(settings[name]) < 0

@@ -34,7 +34,7 @@ def utc_now() -> datetime:
 class Worker:
     """Moves into an archive, leases from it, commits to it, and moves out again.
 
-    Leasing (lease, found, renew) has a connection to the ledger of its own, so that it may be done in
+    Leasing (lease, tried, found, renew) has a connection to the ledger of its own, so that it may be done in
     another thread than the rest.
     """
 
@@ -90,6 +90,10 @@ class Worker:
             if batch := self._desk.lease(worker, BATCH, among=chunk, captured_before=before):
                 return batch
         return ()
+
+    def tried(self, lease: Lease) -> None:
+        """Keep how many attempts at the lease failed: a kill must not give an id as many again."""
+        self._desk.tried(lease)
 
     def found(self, links: Iterable[ArticleId]) -> None:
         """Make ids that pages link to leasable; their segment brings them into the log."""

@@ -56,7 +56,7 @@ class Watch:
 
     def _look(self) -> None:
         if self._ending():
-            if not self._archivist.stopping:
+            if self._cut is None:
                 self._stop()
             self._drop_queued()
         elif time.monotonic() >= self._signed + SIGN_SECONDS:

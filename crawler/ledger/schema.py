@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 APPLICATION = 0x414E4150  # "ANAP" in the file's header: whose database it is
-FORMAT = 2
+FORMAT = 3
 HEADER = f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT}; PRAGMA journal_mode = WAL;"
 
 # An id is `todo` (left) or settled; `holder` is the worker that has it on lease. `logged`: the log names it.
 # `captured` (unix ms) stands only with an article's outcomes: what a refresh may take.
-# `digest`: of the payload that the validators were given with.
+# `digest`: of the payload that the validators were given with. `attempts`: failed ones, of the next take.
 # Partial indexes are short where little is left, and an index over a constant is in the order of the key.
 SCHEMA = """
 BEGIN;
@@ -36,7 +36,8 @@ CREATE TABLE ids (
     found TEXT NOT NULL DEFAULT 'list',
     etag TEXT,
     last_modified TEXT,
-    digest TEXT
+    digest TEXT,
+    attempts INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX ids_todo ON ids (todo) WHERE todo = 1 AND holder IS NULL;
 CREATE INDEX ids_held ON ids (holder) WHERE holder IS NOT NULL;
@@ -71,7 +72,8 @@ UPGRADES = {
     1: (
         "ALTER TABLE ids ADD COLUMN digest TEXT",
         "UPDATE payloads SET digest = labelled(digest) WHERE typeof(digest) = 'blob'",
-    )
+    ),
+    2: ("ALTER TABLE ids ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0",),
 }
 
 ADD = """
@@ -103,7 +105,8 @@ ON CONFLICT DO UPDATE SET
     version = CASE WHEN excluded.content_hash IS NULL THEN version ELSE excluded.version END,
     versions = max(versions, excluded.versions),
     content_hash = coalesce(excluded.content_hash, content_hash),
-    etag = excluded.etag, last_modified = excluded.last_modified, digest = excluded.digest
+    etag = excluded.etag, last_modified = excluded.last_modified, digest = excluded.digest,
+    attempts = 0
 """
 
 TEXT = """
@@ -126,7 +129,7 @@ WHERE ids.id = ? AND url = ? AND etag IS ? AND last_modified IS ? ORDER BY numbe
 """
 
 # INDEXED BY: an error, rather than a scan over all that is settled, should the index ever not fit.
-_LEASE = "SELECT ids.id, takes, found, etag, last_modified FROM "
+_LEASE = "SELECT ids.id, takes, found, attempts, etag, last_modified FROM "
 LEASE_LEFT = f"{_LEASE} ids INDEXED BY ids_todo WHERE todo = 1 AND holder IS NULL ORDER BY id LIMIT ?"
 LEASE_OLD = f"""
 {_LEASE} ids INDEXED BY ids_captured WHERE todo = 0 AND holder IS NULL AND captured < ?
@@ -136,6 +139,7 @@ LEASE_AMONG = f"""
 {_LEASE} json_each(?) AS wanted CROSS JOIN ids ON ids.id = wanted.value
 WHERE holder IS NULL AND (todo = 1 OR captured < ?) ORDER BY ids.id LIMIT ?
 """
+TRIED = "UPDATE ids SET attempts = :attempts WHERE id = :id AND takes = :take - 1"  # else it is settled
 HOLD = "UPDATE ids SET holder = ? WHERE id = ?"
 
 SEEN = (

@@ -13,8 +13,6 @@ from scrapy.exceptions import (
 
 from crawler.items import Absent, Outcome
 
-ROBOTS = "Forbidden by robots.txt"  # the message of Scrapy's own middleware
-
 FAILED: tuple[tuple[type[Exception], str], ...] = (
     (DownloadTimeoutError, "timeout"),
     (ResponseDataLossError, "dataloss"),
@@ -24,11 +22,28 @@ FAILED: tuple[tuple[type[Exception], str], ...] = (
 )
 
 
+class Forbidden(IgnoreRequest):
+    """robots.txt forbids it."""
+
+    reason = "robots"
+
+
+class Waits(IgnoreRequest):
+    """Not now: the id is left, and a later run takes it."""
+
+
+class Unreached(Exception):
+    """A host that a redirect leads to can't be asked for its robots.txt, nor then for the page."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 def absence_of(error: BaseException | None) -> Absent:
     """The outcome of a request that brought no response: refused by a rule of ours, or failed."""
     if isinstance(error, IgnoreRequest):
-        reason = "robots" if str(error) == ROBOTS else _reason(error) or "ignored"
-        return Absent(outcome=Outcome.REFUSED, reason=reason)
+        return Absent(outcome=Outcome.REFUSED, reason=_reason(error) or "ignored")
     named = next((name for kind, name in FAILED if isinstance(error, kind)), "download_failed")
     return Absent(outcome=Outcome.FAILED, reason=_reason(error) or named)
 
