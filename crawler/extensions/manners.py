@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import random
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from ipaddress import ip_address
 from time import monotonic
 from typing import Self
@@ -14,12 +15,13 @@ from urllib.parse import urlsplit
 from scrapy import signals
 from scrapy.crawler import Crawler
 from scrapy.exceptions import IgnoreRequest
+from scrapy.http import Response
 from scrapy.settings import BaseSettings
 
 from crawler.extensions.archivist import Archivist
 from crawler.items import Absent, Outcome, Take
 from crawler.manners.hosts import Hosts
-from crawler.manners.patience import pause
+from crawler.manners.patience import ASKS, asked, pause
 from crawler.site import HOME, is_useless
 from crawler.wire.address import ConnectTo, is_public
 
@@ -52,7 +54,8 @@ class Manners:
 
     def __init__(self, crawler: Crawler, limits: Limits) -> None:
         self._crawler, self._limits = crawler, limits
-        self.hosts = Hosts(monotonic, self.rest)
+        room = crawler.settings.getint("CONCURRENT_REQUESTS_PER_DOMAIN")
+        self.hosts = Hosts(monotonic, self.rest, room=room)
         self._useless = 0  # answers in a row
 
     @classmethod
@@ -63,7 +66,7 @@ class Manners:
         crawler.signals.connect(manners.dropped, signals.item_dropped)
         return manners
 
-    @property
+    @cached_property
     def archivist(self) -> Archivist:
         archivist = self._crawler.get_extension(Archivist)
         assert archivist is not None, "settings.EXTENSIONS names the archivist"
@@ -122,6 +125,15 @@ class Manners:
     def _end_after(self, count: int, limit: int, why: str) -> None:
         if limit and count >= limit:
             self.archivist.end(why)
+
+
+def wish_of(response: Response) -> float | None:
+    """The seconds that a response asks us to wait; 429 does so in any case (RFC 6585, 4)."""
+    if response.status not in ASKS:
+        return None
+    headers = response.headers
+    seconds = asked(headers.getlist("Retry-After"), headers.getlist("Date"), datetime.now(UTC))
+    return 0.0 if seconds is None and response.status == 429 else seconds
 
 
 def _is_public_site(connect_to: ConnectTo) -> bool:

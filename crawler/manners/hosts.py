@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from asyncio import Semaphore
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -41,18 +44,24 @@ class Host:
 class Hosts:
     """The budget of each host: every request waits here for its turn."""
 
-    def __init__(self, clock: Callable[[], float], sleep: Callable[[float], Awaitable[None]]) -> None:
+    def __init__(
+        self, clock: Callable[[], float], sleep: Callable[[float], Awaitable[None]], *, room: int = 1
+    ) -> None:
         self._clock, self._sleep = clock, sleep
         self._hosts: dict[str, Host] = {}
+        self._rooms: defaultdict[str, Semaphore] = defaultdict(lambda: Semaphore(room))
 
     def __getitem__(self, name: str) -> Host:
         return self._hosts.get(name) or Host()
 
-    async def turn(self, name: str) -> None:
-        """Wait until a request may go to this host, and count it as gone."""
-        while wait := self[name].wait(self._clock()):  # who waited may have to wait again
-            await self._sleep(wait)
-        self._hosts[name] = self[name].asked(self._clock())
+    @asynccontextmanager
+    async def turn(self, name: str) -> AsyncIterator[None]:
+        """Entered when a request may go to this host, left when its answer is there; `room` hold it at once."""
+        async with self._rooms[name]:
+            while wait := self[name].wait(self._clock()):  # who waited may have to wait again
+                await self._sleep(wait)
+            self._hosts[name] = self[name].asked(self._clock())
+            yield
 
     def answered(self, name: str) -> None:
         """The host answered, and asked for nothing."""

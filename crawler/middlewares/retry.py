@@ -4,23 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Self
-from urllib.parse import urlsplit
 
 from scrapy import Request
 from scrapy.crawler import Crawler
-from scrapy.exceptions import CannotResolveHostError, DownloadConnectionRefusedError
 from scrapy.http import Response
 from scrapy.utils.misc import load_object
 
-from crawler.extensions.manners import Manners
-from crawler.manners.patience import ASKS, asked
+from crawler.extensions.manners import Manners, wish_of
 
 TRIES = "tries"  #: in a request's meta: attempts at its id that failed before
 WAITS = "waits"  #: how often it was told to wait
 MOST_WAITS = 10  #: of one request, that cost it no attempt: else one page could hold a run for ever
-UNREACHED = (CannotResolveHostError, DownloadConnectionRefusedError)
 
 
 class Retry:
@@ -46,30 +41,24 @@ class Retry:
         )
 
     async def process_response(self, request: Request, response: Response) -> Request | Response:
-        host = _host(request)
-        if (seconds := _asked(response)) is not None and (waits := request.meta.get(WAITS, 0)) < MOST_WAITS:
-            self._manners.told_to_wait(host, seconds)
+        if wish_of(response) is not None and (waits := request.meta.get(WAITS, 0)) < MOST_WAITS:
             return _anew(request, WAITS, waits + 1)
         if response.status not in self._codes:
-            self._manners.hosts.answered(host)
             return response
         return await self._again(request) or response
 
     async def process_exception(self, request: Request, exception: Exception) -> Request | None:
         if self._manners.archivist.stopping or not isinstance(exception, self._kinds):
             return None
-        if unreached := isinstance(exception, UNREACHED):
-            self._manners.missed(_host(request))
-        return await self._again(request, rest=not unreached)
+        return await self._again(request)
 
-    async def _again(self, request: Request, *, rest: bool = True) -> Request | None:
+    async def _again(self, request: Request) -> Request | None:
         tries = request.meta.get(TRIES, 0) + 1
         if tries > self._times:
             return None
         if (lease := request.cb_kwargs.get("lease")) is not None:
             await self._manners.archivist.tried(replace(lease, attempts=tries))
-        if rest:
-            await self._manners.rest(self._manners.pause(tries))
+        await self._manners.rest(self._manners.pause(tries))
         return _anew(request, TRIES, tries)
 
 
@@ -77,16 +66,3 @@ def _anew(request: Request, counter: str, count: int) -> Request:
     again = request.replace(dont_filter=True)
     again.meta[counter] = count
     return again
-
-
-def _asked(response: Response) -> float | None:
-    """The seconds that a response asks us to wait; 429 does so in any case (RFC 6585, 4)."""
-    if response.status not in ASKS:
-        return None
-    headers = response.headers
-    seconds = asked(headers.getlist("Retry-After"), headers.getlist("Date"), datetime.now(UTC))
-    return 0.0 if seconds is None and response.status == 429 else seconds
-
-
-def _host(request: Request) -> str:
-    return urlsplit(request.url).hostname or ""

@@ -18,7 +18,7 @@ from scrapy.http.request import NO_CALLBACK
 from crawler.extensions.manners import Manners
 from crawler.manners.robots import ALL, Robots, token_of
 from crawler.site import HOME
-from crawler.sources.live import REDIRECTS
+from crawler.sources.live import REDIRECTS, unreadable
 from crawler.sources.reasons import Forbidden, Unreached, Waits, absence_of
 
 logger = logging.getLogger("anapress")
@@ -124,8 +124,8 @@ class RobotsTxt:
             return ALL  # 2.3.1.3; 429 is no answer but a wish
         if not 200 <= response.status < 400:
             raise Waits(_told(origin, f"http_{response.status}"))
-        if response.flags:
-            raise Waits(_told(origin, response.flags[0]))
+        if (absent := unreadable(response)) is not None:
+            raise Waits(_told(origin, absent.reason))
         return Robots.parse(response.body, self._token)
 
     def _slow(self, host: str, delay: float) -> None:
