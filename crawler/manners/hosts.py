@@ -56,7 +56,7 @@ class Hosts:
 
     @asynccontextmanager
     async def turn(self, name: str) -> AsyncIterator[None]:
-        """Entered when a request may go to this host, left when its answer is there; `room` hold it at once."""
+        """Entered when a request may go to this host, left at its end; `room` hold it at once."""
         async with self._rooms[name]:
             while wait := self[name].wait(self._clock()):  # who waited may have to wait again
                 await self._sleep(wait)
