@@ -38,6 +38,7 @@ WAIT_SECONDS = 3600  # a Retry-After that is longer ends the run (exit 3): anoth
 STOP_AFTER_WAITS = 5  # pauses in a row that a host asks for; 0, here and below: no limit
 STOP_AFTER_MISSES = 10  # pauses in a row after connections that a host did not take
 STOP_AFTER_USELESS = 200  # answers in a row that are parked, blocked or empty, as of a site that is no more
+ROBOTS_SECONDS = 86_400  # that a robots.txt holds (RFC 9309, 2.4)
 CRAWL_DELAY_SECONDS = 60  # the longest Crawl-delay that we keep to; a longer one is told
 DISK = "crawler.disk.Disk"  # the crash tests put a failing one here
 

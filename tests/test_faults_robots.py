@@ -17,6 +17,7 @@ from tests.crawling import House, Ran
 from tests.script import BUSY, EMPTY, SILENT, Answer, Script, Scripted, moved, says, scripted, text
 
 IDS = (1, 2)
+AGEING = {"ROBOTS_SECONDS": 0.5, "DOWNLOAD_DELAY": 0.3, "DOWNLOAD_DELAY_JITTER": 0, "CONCURRENT_REQUESTS": 1}
 ALL = text("User-agent: *\nDisallow:\n")
 NONE = text("User-agent: *\nDisallow: /\n")
 
@@ -165,6 +166,22 @@ def test_more_ids_than_a_few_that_wait_end_the_run(tmp_path: Path) -> None:
         ran = house.crawl(range(1, 41), STOP_AFTER_USELESS=20)
     assert (ran.code, "20 answers in a row" in ran.last) == (3, True), ran.said
     assert left(house) == 40
+
+
+@pytest.mark.fault(44)
+def test_a_robots_txt_that_was_had_holds_on_while_no_newer_one_can_be_had(tmp_path: Path) -> None:
+    with site(tmp_path, {"/robots.txt": [text("User-agent: *\nDisallow: /a/2\n"), BUSY]}) as (house, running):
+        ran = house.crawl(range(1, 7), **AGEING)
+    assert ran.code == 0, ran.said
+    assert outcomes(house) == {**dict.fromkeys(range(1, 7), ("gone", "http_404")), 2: ("refused", "robots")}
+    assert running.places.count("/robots.txt") > 1
+
+
+def test_a_robots_txt_that_is_too_old_is_asked_for_again(tmp_path: Path) -> None:
+    with site(tmp_path, {"/robots.txt": [ALL, NONE]}) as (house, running):
+        assert house.crawl(range(1, 7), **AGEING).code == 0
+    assert running.places.count("/robots.txt") > 1
+    assert {*outcomes(house).values()} == {("gone", "http_404"), ("refused", "robots")}
 
 
 # Redirects

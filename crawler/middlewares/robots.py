@@ -24,7 +24,6 @@ from crawler.sources.reasons import Forbidden, Unreached, Waits, absence_of
 logger = logging.getLogger("anapress")
 
 HOPS = 5  #: redirects that are followed, to any host (2.3.1.2)
-FRESH = 86_400.0  #: seconds that an answer holds (2.4)
 SOON = 600.0  #: after which we ask again where there was none
 UNASKED = "dont_obey_robotstxt"  #: Scrapy's own word for a request that needs no leave
 
@@ -40,8 +39,11 @@ class Known:
 class RobotsTxt:
     """Lets pass what robots.txt allows. Where it can't be had, nothing is asked for: the ids wait."""
 
-    def __init__(self, crawler: Crawler, manners: Manners, token: str, slowest: float) -> None:
-        self._crawler, self._manners, self._token, self._slowest = crawler, manners, token, slowest
+    def __init__(
+        self, crawler: Crawler, manners: Manners, token: str, *, fresh: float, slowest: float
+    ) -> None:
+        self._crawler, self._manners, self._token = crawler, manners, token
+        self._fresh, self._slowest = fresh, slowest
         self._known: dict[str, Known] = {}
         self._coming: dict[str, asyncio.Future[Robots]] = {}
 
@@ -52,7 +54,8 @@ class RobotsTxt:
             raise NotConfigured
         assert manners is not None, "settings.EXTENSIONS names the manners"
         token = token_of(settings["ROBOTSTXT_USER_AGENT"] or settings["USER_AGENT"])
-        return cls(crawler, manners, token, settings.getfloat("CRAWL_DELAY_SECONDS"))
+        slowest = settings.getfloat("CRAWL_DELAY_SECONDS")
+        return cls(crawler, manners, token, fresh=settings.getfloat("ROBOTS_SECONDS"), slowest=slowest)
 
     async def process_request(self, request: Request) -> None:
         if request.meta.get(UNASKED):
@@ -87,7 +90,7 @@ class RobotsTxt:
                 raise
             rules, fresh = before.rules, SOON  # 2.4: what is cached may be used as long as nothing is had
         else:
-            fresh = FRESH
+            fresh = self._fresh
         self._known[origin] = Known(rules, monotonic() + fresh)
         self._slow(urlsplit(origin).hostname or "", rules.delay or 0)
         return rules
