@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Self
 
 from crawler.errors import ArchiveError, ArchiveHeld, CrawlerError, WrongUse
@@ -37,8 +39,12 @@ class Ending:
         bugs: int,
         *,
         settled: int,
+        postponed: Mapping[str, int] = MappingProxyType({}),
     ) -> Self:
-        """From Scrapy's close reason, what went wrong, this run's takes, and the ids that it took not."""
+        """From the reason of its close, what went wrong, this run's takes, and the ids that it took not.
+
+        `settled`: ids asked for that were settled before; `postponed`: ids left, by what they wait for.
+        """
         took = _told(tally.outcomes, settled)
         if failure is not None:
             code = code_of(failure)
@@ -48,8 +54,10 @@ class Ending:
             return cls(1, f"{took}, but our own code stumbled ({bugs} pages); the log has the tracebacks.")
         if reason != "finished":
             return cls(3, f"Ended early ({reason}) after {took}; all is committed, run again to go on.")
-        if missed:
-            return cls(3, f"{took}; {missed} ids are held by another job: run again when it is done.")
+        if postponed or missed:
+            waits = [f"{count} ids wait: {why}" for why, count in postponed.items()]
+            held = waits or [f"{missed} ids are held by another job"]
+            return cls(3, f"{took}; {'; '.join(held)}. Run again later.")
         if failed := tally.outcomes.get(Outcome.FAILED, 0):
             return cls(
                 4, f"Done: {took}; {failed} failed: `scrapy ids requeue --outcome failed` takes them again."

@@ -91,6 +91,7 @@ class Lease:
     found: str = "list"
     etag: str | None = None
     last_modified: str | None = None
+    attempts: int = 0  #: of this take, that failed already
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

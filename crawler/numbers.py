@@ -18,13 +18,18 @@ NUMBERS = (
 SECONDS = (
     *("IDLE_SECONDS", "DOWNLOAD_TIMEOUT", "DOWNLOAD_DELAY", "RETRY_TIMES", "CLOSESPIDER_TIMEOUT"),
     *("CONNECT_SECONDS", "REDIRECT_MAX_TIMES"),
+    *("RETRY_SECONDS", "WAIT_SECONDS", "ROBOTS_SECONDS", "CRAWL_DELAY_SECONDS"),
+    *("AUTOTHROTTLE_START_DELAY", "AUTOTHROTTLE_MAX_DELAY"),
 )
+COUNTS = ("STOP_AFTER_WAITS", "STOP_AFTER_MISSES", "STOP_AFTER_USELESS")
 
 
 def check(settings: BaseSettings) -> None:
     """WrongUse if a limit of the wire is no number: it would only show when every id had failed of it."""
     for name in NUMBERS:
         whole(settings, name)
+    for name in COUNTS:
+        whole(settings, name, least=0)
     for name in SECONDS:
         try:
             wrong = float(settings[name]) < 0

@@ -41,13 +41,20 @@ DECODED_BYTES = 16 << 20  # of a body once decompressed; beyond it is archived, 
 DECODED_RATIO = 200  # times its compressed size, of all beyond the first MiB: pages reach 20, bombs 1000
 PAGE_TAGS = 50_000  # of a page; what has more is archived, not read, for parsing it might take minutes
 RESOLVE = "crawler.wire.dial.system_resolve"  # the tests put names of their own here
+RETRY_SECONDS = 2  # at most, of the first pause after a failure; each further one may be twice as long, to 60
+WAIT_SECONDS = 3600  # a Retry-After that is longer ends the run (exit 3): another job may come then
+STOP_AFTER_WAITS = 5  # pauses in a row that a host asks for; 0, here and below: no limit
+STOP_AFTER_MISSES = 10  # pauses in a row after connections that a host did not take
+STOP_AFTER_USELESS = 200  # answers in a row that are parked, blocked or empty, as of a site that is no more
+ROBOTS_SECONDS = 86_400  # that a robots.txt holds (RFC 9309, 2.4)
+CRAWL_DELAY_SECONDS = 60  # the longest Crawl-delay that we keep to; a longer one is told
 DISK = "crawler.disk.Disk"  # the crash tests put a failing one here
 
 # --- the wire ---
 DOWNLOAD_HANDLERS = {
     # default: Twisted's, which keeps no bytes; ours archives what was on the connection
-    "http": "crawler.wire.handler.WireHandler",
-    "https": "crawler.wire.handler.WireHandler",
+    "http": "crawler.extensions.door.Door",
+    "https": "crawler.extensions.door.Door",
     "ftp": None,  # an archive of the web; and nothing a page says makes us speak other protocols
     "file": None,
     "s3": None,
@@ -62,10 +69,12 @@ ASYNCIO_EVENT_LOOP = "uvloop.Loop"  # default asyncio's: a fifth slower
 USER_AGENT = "anapress-archiver/0.1"  # the spider adds CONTACT
 ROBOTSTXT_OBEY = True  # default False
 CONCURRENT_REQUESTS_PER_DOMAIN = 1  # default 8: one small newsroom's server
-DOWNLOAD_DELAY = 0.5  # default 0
+DOWNLOAD_DELAY = 0.5  # default 0; the least of the delay that adapts, and 0 turns that off
+AUTOTHROTTLE_ENABLED = True  # default False: a site that grows slow is asked less
+AUTOTHROTTLE_START_DELAY = 0.5  # default 5: the first answer shows how fast the site is
+AUTOTHROTTLE_MAX_DELAY = 60
+AUTOTHROTTLE_TARGET_CONCURRENCY = 1.0
 RETRY_TIMES = 4  # default 2: the site answers 503 for a while at night
-RETRY_GIVE_UP_LOG_COLOR = not os.environ.get("NO_COLOR")  # default True; of the panel, too
-LOG_LEVEL = "INFO"  # default ERROR: an id that failed is an outcome
 DEFAULT_REQUEST_HEADERS = {
     "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
     "Accept-Language": "ar,en;q=0.5",  # default en
@@ -81,6 +90,12 @@ HTTPERROR_ALLOW_ALL = True  # default False: a 404 is an outcome
 REFERER_ENABLED = False  # default True: nothing referred us
 
 DOWNLOADER_MIDDLEWARES = {
+    # in place of Scrapy's: that one reads a 503's body as rules, and allows all where nothing came
+    "crawler.middlewares.robots.RobotsTxt": 100,
+    "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
+    # in place of Scrapy's: that one asks again at once, knows no Retry-After, and forgets at a restart
+    "crawler.middlewares.retry.Retry": 550,
+    "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,
     "crawler.middlewares.archive.Archive": 950,  # nearest the wire: before retries and robots see a response
     "crawler.middlewares.stop.Stop": 940,
     "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,  # ids have one host; redirects are judged
@@ -94,6 +109,7 @@ SPIDER_MIDDLEWARES = {
 }
 EXTENSIONS = {
     "crawler.extensions.archivist.Archivist": 0,
+    "crawler.extensions.manners.Manners": 5,
     "crawler.extensions.watch.Watch": 10,
     "crawler.extensions.progress.Progress": 20,
     "scrapy.extensions.logstats.LogStats": None,  # Progress tells of ids; LOGSTATS_INTERVAL is how often

@@ -12,6 +12,16 @@ from crawler.items import Absent, ArticleId, Outcome
 
 HOME = "http://anapress.net/"
 NAMES = ("أنا برس", "انا برس", "Ana Press", "AnaPress", "anapress.net", "www.anapress.net")
+USELESS = (
+    "parked",
+    "redirected_away",
+    "empty",
+    "js_shell",
+    "not_the_site",
+    "block_page",
+    "http_401",
+    "http_403",
+)
 FONT_SIZE = "حجم الخط"  #: stands before the text of an article, and on no other page
 
 MOST = 2**63 - 1  #: the largest id: what SQLite's integers hold
@@ -50,6 +60,11 @@ def url_of(article: ArticleId) -> str:
 def is_site_host(host: str) -> bool:
     """Whether this host name is the site's own."""
     return re.fullmatch(_HOST, host) is not None
+
+
+def is_useless(absent: Absent) -> bool:
+    """Whether an answer shows nothing of the site: it may be parked, blocked or broken for all ids alike."""
+    return absent.reason in USELESS
 
 
 def links(body: bytes, base_url: str) -> tuple[ArticleId, ...]:

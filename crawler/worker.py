@@ -34,8 +34,8 @@ def utc_now() -> datetime:
 class Worker:
     """Moves into an archive, leases from it, commits to it, and moves out again.
 
-    Leasing (lease, found, renew, release) has a connection to the ledger of its own, so that it may be done
-    in another thread than the rest.
+    Leasing (lease, tried, found, renew, release) has a connection to the ledger of its own, so that it may
+    be done in another thread than the rest.
     """
 
     def __init__(self, housing: Housing, clock: Clock = utc_now) -> None:
@@ -105,6 +105,10 @@ class Worker:
             if batch := lease(among=chunk):
                 return batch
         return ()
+
+    def tried(self, lease: Lease) -> None:
+        """Keep how many attempts at the lease failed: a kill must not give an id as many again."""
+        self._desk.tried(lease)
 
     def found(self, links: Iterable[ArticleId]) -> None:
         """Make ids that pages link to leasable; their segment brings them into the log."""

@@ -16,10 +16,11 @@ from crawler.extensions.archivist import Archivist
 from crawler.housing import Housing
 from crawler.items import Absent, Article, Lease, Take
 from crawler.layouts import read
+from crawler.middlewares.retry import TRIES
 from crawler.secrets import hide_secrets
 from crawler.site import article_id, links, url_of
 from crawler.sources.live import Answer, Brought, Flow, capture_of, live, page_of
-from crawler.sources.reasons import absence_of
+from crawler.sources.reasons import Waits, absence_of
 from crawler.validators import Validators
 from crawler.warc import warc_date
 
@@ -47,11 +48,15 @@ class Anapress(scrapy.Spider):
 
     @classmethod
     def update_settings(cls, settings: BaseSettings) -> None:
-        """Two settings follow from others: who to write to, and where large bodies wait for the writer."""
+        """Some settings follow from others: whom to write to, no delay that adapts where there is to be none,
+        and where large bodies wait for the writer.
+        """
         super().update_settings(settings)
         hide_secrets(settings)
         if contact := settings["CONTACT"]:
             settings.set("USER_AGENT", f"{settings['USER_AGENT']} (+{contact})", priority="spider")
+        if not settings.getfloat("DOWNLOAD_DELAY"):
+            settings.set("AUTOTHROTTLE_ENABLED", False, priority="spider")  # noqa: FBT003
         settings.set("SPOOL_DIR", str(Housing.of(settings).spool), priority="cmdline")
 
     async def start(self) -> AsyncIterator[Any]:
@@ -61,7 +66,7 @@ class Anapress(scrapy.Spider):
         await archivist.start(self._arguments)
         async for lease in archivist.leases():
             flow = live(lease.id, held=Validators(lease.etag, lease.last_modified), hops=self._hops)
-            yield self._asked(next(flow), flow, lease)
+            yield self._asked(next(flow), flow, lease, lease.attempts)
 
     def parse(self, response: Response, **_: Any) -> Iterator[Article | dict[str, str]]:
         """A page as the layouts read it, for `scrapy parse` and `scrapy fetch`: nothing is archived."""
@@ -74,26 +79,34 @@ class Anapress(scrapy.Spider):
         yield self._step(flow, response, lease, response)
 
     def unanswered(self, failure: Failure) -> Iterator[Any]:
-        """The same, where no response came; once the run is ending, that is no take: the id is left."""
+        """The same, where no response came. That is no take where the id waits, or the run is ending."""
         archivist = self.crawler.get_extension(Archivist)
         assert archivist is not None, "settings.EXTENSIONS names the archivist"
         request: scrapy.Request = failure.request  # type: ignore[attr-defined]
+        flow, lease = request.cb_kwargs["flow"], request.cb_kwargs["lease"]
         if (absent := absence_of(failure.value)) is None:
             archivist.stumble(request.url, failure.value)
         if absent is None or archivist.over:
             return
-        yield self._step(request.cb_kwargs["flow"], absent, request.cb_kwargs["lease"], request)
+        if isinstance(failure.value, Waits):
+            archivist.leave(lease, str(failure.value))
+            return
+        yield self._step(flow, absent, lease, request)
 
     def _step(self, flow: Flow, answer: Answer, lease: Lease, last: Response | scrapy.Request) -> Any:
         try:
-            return self._asked(flow.send(answer), flow, lease)
+            return self._asked(flow.send(answer), flow, lease, last.meta.get(TRIES, 0))
         except StopIteration as end:
             brought: Brought = end.value
             return self._take(lease, brought, last)
 
-    def _asked(self, request: scrapy.Request, flow: Flow, lease: Lease) -> scrapy.Request:
+    def _asked(self, request: scrapy.Request, flow: Flow, lease: Lease, tries: int) -> scrapy.Request:
+        """The flow's next request; all hops of an id share its attempts."""
         return request.replace(
-            callback=self.answered, errback=self.unanswered, cb_kwargs={"flow": flow, "lease": lease}
+            callback=self.answered,
+            errback=self.unanswered,
+            cb_kwargs={"flow": flow, "lease": lease},
+            meta={TRIES: tries},
         )
 
     def _take(self, lease: Lease, brought: Brought, last: Response | scrapy.Request) -> Take:
@@ -112,7 +125,7 @@ class Anapress(scrapy.Spider):
             capture=response.id if response else None,
             captured_at=warc_date(response.began) if response else None,
             status=status if response else None,
-            attempts=last.meta.get("retry_times", 0) + 1,
+            attempts=last.meta.get(TRIES, 0) + 1,
             found=tuple(id for id in found if id != lease.id),
             etag=held.etag,
             last_modified=held.last_modified,

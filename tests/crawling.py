@@ -24,6 +24,7 @@ QUICK: Mapping[str, object] = {
     "CONCURRENT_REQUESTS": 16,
     "CONCURRENT_REQUESTS_PER_DOMAIN": 16,
     "RETRY_TIMES": 2,  # what is refused twice is shown then
+    "RETRY_SECONDS": 0,
     "DOWNLOAD_TIMEOUT": 30,
     "DOWNLOAD_MAXSIZE": 12 << 20,  # above the large page, and soon reached by the endless one
     "LOG_LEVEL": "WARNING",

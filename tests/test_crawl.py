@@ -140,11 +140,15 @@ def test_an_odd_answer_still_gives_its_article(crawled: Crawled, name: str) -> N
     assert crawled.outcome(FAULTS[name])["outcome"] == "article"
 
 
-@pytest.mark.parametrize(
-    "name", ["status_503_then_ok", "status_429_then_ok", "status_503_forever", "body_cut"]
-)
+@pytest.mark.parametrize("name", ["status_503_forever", "body_cut"])
 def test_attempts_count_what_was_asked(crawled: Crawled, name: str) -> None:
     assert crawled.outcome(FAULTS[name])["attempts"] == crawled.house.site.fetches(FAULTS[name]) == 3
+
+
+@pytest.mark.parametrize("name", ["status_503_then_ok", "status_429_then_ok"])
+def test_an_answer_that_asks_for_a_pause_costs_no_attempt(crawled: Crawled, name: str) -> None:
+    assert crawled.house.site.fetches(FAULTS[name]) == 3
+    assert crawled.outcome(FAULTS[name])["attempts"] == 1
 
 
 def test_an_id_that_was_asked_for_has_one_outcome(crawled: Crawled) -> None:
@@ -388,6 +392,8 @@ def test_a_crawl_with_failed_ids_exits_4_and_says_how_to_take_them_again(crawled
         ["-aids=1", "-sSEGMENT_BYTES=0"],
         ["-aids=1", "-sHEAD_BYTES=abc"],
         ["-aids=1", "-sIDLE_SECONDS=-1"],
+        ["-aids=1", "-sRETRY_SECONDS=soon"],
+        ["-aids=1", "-sSTOP_AFTER_USELESS=-1"],
         ["-aids=1", "-sDOWNLOAD_MAXSIZE=999999999999"],
         ["-aids=1", "-sDECODED_BYTES=999999999999"],
         ["-aids=1", "-sPAGE_TAGS=0"],

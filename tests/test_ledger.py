@@ -203,6 +203,24 @@ def test_nobody_releases_another_s_leases(ledger) -> None:
     assert ledger.leased("w") == 1
 
 
+def test_attempts_that_failed_are_counted_on_by_who_leases_the_id_next(ledger) -> None:
+    ledger.add([ArticleId(1), ArticleId(2)], "list")
+    one, other = ledger.lease("dead", 2)
+    ledger.tried(replace(one, attempts=3))
+    ledger.release("dead")
+    assert ledger.lease("w", 2) == [replace(one, attempts=3), other]
+
+
+def test_a_take_ends_the_count_of_its_attempts_and_no_late_word_begins_it_again(ledger) -> None:
+    ledger.add([ArticleId(1)], "list")
+    (lease,) = ledger.lease("w", 1)
+    ledger.tried(replace(lease, attempts=1))
+    commit(ledger, line(1, Outcome.FAILED))
+    ledger.tried(replace(lease, attempts=2))
+    commit(ledger, line(1, Outcome.KNOWN, reason="requeued", take=1))
+    assert ledger.lease("w", 1) == [Lease(id=ArticleId(1), take=2)]
+
+
 def test_an_expired_lease_can_be_taken_by_another(ledger, clock) -> None:
     ledger.add([ArticleId(1)], "list")
     ledger.lease("dead", 1)
@@ -720,6 +738,7 @@ DROP TABLE texts;
 ALTER TABLE older RENAME TO texts;
 DROP INDEX ids_captured;
 ALTER TABLE ids DROP COLUMN settled;
+ALTER TABLE ids DROP COLUMN attempts;
 CREATE INDEX ids_captured ON ids (captured) WHERE todo = 0 AND holder IS NULL AND captured IS NOT NULL;
 PRAGMA user_version = 2;
 """

@@ -244,7 +244,7 @@ def test_elsewhere_a_line_comes_now_and_then(house: House) -> None:
 
 def test_the_summary_names_what_failed_and_why_and_what_to_do(house: House) -> None:
     ran = house.crawl(IDS, "-adiscover=none")
-    said = ran.said.splitlines()[1:]  # Scrapy's own line on who was not tried again
+    said = ran.said.splitlines()
     assert re.match(r"11 takes in \d+ s", said[0])
     assert re.fullmatch(rf" +1 http_503: {BUSY}", next(line for line in said if "http_503" in line))
     (files,) = house.archive.commits()[-1:]

@@ -88,7 +88,7 @@ class Command(Crawl):
             ConnectTo.parse(self._settings["CONNECT_TO"] or "")
             if proxy := self._settings["WIRE_PROXY"]:
                 Proxy.parse(proxy)
-            open_resolver(self.settings["RESOLVE"])
+            open_resolver(self._settings["RESOLVE"])
         except CrawlerError as error:
             self._end(Ending(code_of(error), str(error)))
             return

@@ -52,12 +52,13 @@ class Archivist:
         self._adding = 0  # batches of found ids on their way into the ledger
         self._news = asyncio.Event()  # a take came, ids were found, a segment went: leases() may look again
         self._events = 0
+        self._end = asyncio.Event()
         self._chores: set[asyncio.Future[None]] = set()
         self._parted = True  # False while the last steps of the archive are under way
         self._closing: asyncio.Future[None] | None = None  # no chore: close() runs inside it
         self._stop_by: float | None = None  # by the loop's clock
         self._began = utc_now()
-        self.stopping = False  #: the run is ending: what did not come to its end is left to the next
+        self._why: str | None = None  # the host's, where one ended the run
         self.failure: CrawlerError | None = None
         self.settled: Counter[str] = Counter()  #: takes so far, by what they bring before the commit decides
         self.reasons: defaultdict[str, Counter[str]] = defaultdict(Counter)  #: and why, where no article
@@ -65,6 +66,7 @@ class Archivist:
         self.received = 0  #: bytes of responses
         self.begun = False  #: a crawl of leases, and not `scrapy shell`
         self.run: Run | None = None  #: as it was in the end
+        self.postponed: Counter[str] = Counter()  #: ids that were left, by what they wait for
         self.bugs = 0  #: pages that our own code stumbled over
         self.ending: Ending | None = None
 
@@ -113,6 +115,11 @@ class Archivist:
         """Whether a step of the archive is under way that nobody waits for any more."""
         return not self._uploads.idle or not self._parted
 
+    @property
+    def stopping(self) -> bool:
+        """Whether the run is ending: what did not come to its end is left to the next."""
+        return self._end.is_set()
+
     async def start(self, arguments: Arguments) -> None:
         """Read the ids, apply the log, commit what dead workers left, start the writer."""
         self.begun = True
@@ -157,6 +164,22 @@ class Archivist:
         self._tally(take)
         self._changed()
 
+    async def tried(self, lease: Lease) -> None:
+        """Remember how many attempts at a lease failed, before there is another."""
+        if self.open:
+            await self._leasing.take(partial(self._worker.tried, lease))
+
+    def leave(self, lease: Lease, why: str) -> None:
+        """Hand a lease back untaken, for the next run: it waits for something."""
+        self._flying.pop(lease.id, None)
+        self.postponed[why] += 1
+        self._changed()
+
+    async def rest(self, seconds: float) -> None:
+        """Sleep so long, or until the run is ending."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._end.wait(), seconds)
+
     def fail(self, error: CrawlerError) -> None:
         """End the crawl for this reason; the first one counts."""
         if self.failure is None:
@@ -164,13 +187,21 @@ class Archivist:
             if not isinstance(error, WrongUse):  # the last line says that already
                 logger.critical("%s", error)
             self._changed()
-            if (engine := self._crawler.engine) is not None and engine.spider is not None:
-                self._closing = asyncio.ensure_future(engine.close_spider_async(reason="archive_failed"))
+            self._close_spider("archive_failed")
+
+    def end(self, why: str) -> None:
+        """End the run for a reason outside of us: what is left, the next run takes."""
+        if not self.stopping:
+            self._why = why
+            self.stop()
+            if self.open:
+                self._close_spider("host_asked")
 
     def stop(self) -> None:
         """The run is ending, for whatever reason: nothing that fails from now on is a take."""
-        self.stopping = True
-        self._stop_by = asyncio.get_running_loop().time() + self.housing.stop_seconds
+        if not self.stopping:
+            self._end.set()
+            self._stop_by = asyncio.get_running_loop().time() + self.housing.stop_seconds
 
     def stumble(self, url: str, error: BaseException | None) -> None:
         """End the crawl for an error that is nobody's but ours: nothing is settled by it."""
@@ -200,7 +231,7 @@ class Archivist:
                 capture=None,
                 captured_at=None,
                 status=response.status,
-                attempts=1,
+                attempts=lease.attempts + 1,
             )
             self._chore(self._settled(take))  # a signal's handler is not waited for
 
@@ -212,7 +243,8 @@ class Archivist:
 
     async def close(self, reason: str) -> None:
         """Seal, commit and let go, whatever ended the crawl; after a signal within STOP_SECONDS."""
-        signalled, self.stopping = reason == "shutdown", True
+        signalled = reason == "shutdown"
+        self.stop()
         if self._link is not None:
             if (died := await self._link.close()) is not None:
                 self.fail(died)
@@ -263,7 +295,14 @@ class Archivist:
     def _ended(self, reason: str) -> Ending:
         worker = self._worker
         return Ending.of(
-            reason, self.failure, worker.took, worker.left, worker.missed, self.bugs, settled=worker.settled
+            self._why or reason,
+            self.failure,
+            worker.took,
+            worker.left,
+            worker.missed,
+            self.bugs,
+            settled=worker.settled,
+            postponed=self.postponed,
         )
 
     def _run(self, ending: Ending) -> Run:
@@ -280,6 +319,10 @@ class Archivist:
             versions=self._programs.versions,
             settings=self._programs.settings,
         )
+
+    def _close_spider(self, reason: str) -> None:
+        if (engine := self._crawler.engine) is not None and engine.spider is not None:
+            self._closing = asyncio.ensure_future(engine.close_spider_async(reason=reason))
 
     def _report(self, report: Report) -> None:
         match report:

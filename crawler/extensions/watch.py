@@ -58,7 +58,7 @@ class Watch:
     def _look(self) -> None:
         ending = self._ending()
         if ending:
-            if not self._archivist.stopping:
+            if self._cut is None:
                 self._stop()
             self._drop_queued()
         if time.monotonic() >= self._signed + SIGN_SECONDS:

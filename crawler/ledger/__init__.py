@@ -101,6 +101,9 @@ class Ledger(Follower, Protocol):
         A lease has validators only where `validated` finds what a 304 to them would speak of.
         """
 
+    def tried(self, lease: Lease) -> None:
+        """Keep a lease's failed attempts: who leases the id next goes on counting, until it is settled."""
+
     def renew(self, worker: str) -> None:
         """The worker is alive: its leases go on."""
 

@@ -9,7 +9,7 @@ HEADER = f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT}
 # An id is `todo` (left) or settled; `holder` is the worker that has it on lease. `logged`: the log names it.
 # `captured` (unix ms) stands only with an article's outcomes: what a refresh may take.
 # `settled`: the commit that brought its last take; 0 if that was before we noted it.
-# `digest`: of the payload that the validators were given with.
+# `digest`: of the payload that the validators were given with. `attempts`: failed ones, of the next take.
 # `texts` stand in commit order: the first with a hash brought that text. A return to one stands there again.
 TABLES = """
 CREATE TABLE meta (archive TEXT);
@@ -35,7 +35,8 @@ CREATE TABLE ids (
     found TEXT NOT NULL DEFAULT 'list',
     etag TEXT,
     last_modified TEXT,
-    digest TEXT
+    digest TEXT,
+    attempts INTEGER NOT NULL DEFAULT 0
 );
 
 CREATE TABLE texts (
@@ -99,6 +100,7 @@ UPGRADES = {
             "CREATE INDEX ids_captured ON ids (captured, settled)"
             " WHERE todo = 0 AND holder IS NULL AND captured IS NOT NULL"
         ),
+        "ALTER TABLE ids ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0",
     ),
 }
 
@@ -148,7 +150,8 @@ ON CONFLICT DO UPDATE SET
     version = CASE WHEN excluded.content_hash IS NULL THEN version ELSE excluded.version END,
     versions = max(versions, excluded.versions),
     content_hash = coalesce(excluded.content_hash, content_hash),
-    etag = excluded.etag, last_modified = excluded.last_modified, digest = excluded.digest
+    etag = excluded.etag, last_modified = excluded.last_modified, digest = excluded.digest,
+    attempts = 0
 """
 
 TEXT = "INSERT INTO texts (id, content_hash, version) VALUES (:id, :content_hash, :version)"
@@ -166,7 +169,7 @@ WHERE ids.id = ? AND url = ? AND etag IS ? AND last_modified IS ? ORDER BY numbe
 """
 
 # INDEXED BY: an error, rather than a scan over all that is settled, should the index ever not fit.
-_LEASE = "SELECT ids.id, takes, found, etag, last_modified FROM "
+_LEASE = "SELECT ids.id, takes, found, attempts, etag, last_modified FROM "
 LEASE_LEFT = f"{_LEASE} ids INDEXED BY ids_todo WHERE todo = 1 AND holder IS NULL ORDER BY id LIMIT ?"
 LEASE_OLD = f"""
 {_LEASE} ids INDEXED BY ids_captured WHERE todo = 0 AND holder IS NULL AND captured < ? AND settled <= ?
@@ -179,6 +182,7 @@ LEASE_AMONG = f"""
 {_LEASE} json_each(?) AS wanted CROSS JOIN ids ON ids.id = wanted.value
 WHERE holder IS NULL AND (todo = 1 OR captured < ? AND settled <= ?) ORDER BY ids.id LIMIT ?
 """
+TRIED = "UPDATE ids SET attempts = :attempts WHERE id = :id AND takes = :take - 1"  # else it is settled
 HOLD = "UPDATE ids SET holder = ? WHERE id = ?"
 
 SEEN = (

@@ -110,6 +110,10 @@ class SqliteLedger(SqliteFollower):
             db.executemany(schema.HOLD, ((number, row[0]) for row in rows))
         return [self._leased(*row) for row in rows]
 
+    def tried(self, lease: Lease) -> None:
+        with self._db.transaction() as db:
+            db.execute(schema.TRIED, {"id": lease.id, "take": lease.take, "attempts": lease.attempts})
+
     def renew(self, worker: str) -> None:
         with self._db.transaction():
             self._seen(worker)
@@ -235,12 +239,17 @@ class SqliteLedger(SqliteFollower):
             rows.update((row[0], row) for row in found)
         return list(rows.values())
 
-    def _leased(self, id: int, takes: int, found: str, *validators: str | None) -> Lease:
+    def _leased(self, id: int, takes: int, found: str, attempts: int, *validators: str | None) -> Lease:
         held = Validators(*validators)
         if held and self.validated(ArticleId(id), held) is None:
             held = Validators()
         return Lease(
-            id=ArticleId(id), take=takes + 1, found=found, etag=held.etag, last_modified=held.last_modified
+            id=ArticleId(id),
+            take=takes + 1,
+            found=found,
+            etag=held.etag,
+            last_modified=held.last_modified,
+            attempts=attempts,
         )
 
     def _number(self, worker: str) -> int | None:

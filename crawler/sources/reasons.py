@@ -15,9 +15,27 @@ from scrapy.exceptions import (
 
 from crawler.items import Absent, Outcome
 
-ROBOTS = "Forbidden by robots.txt"  # the message of Scrapy's own middleware
+
+class Forbidden(IgnoreRequest):
+    """robots.txt forbids it."""
+
+    reason = "robots"
+
+
+class Waits(IgnoreRequest):
+    """Not now: the id is left, and a later run takes it."""
+
+
+class Unreached(Exception):
+    """A host that a redirect leads to can't be asked for its robots.txt, nor then for the page."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
 
 FAILED: tuple[tuple[type[Exception], str], ...] = (
+    (Unreached, "unreached"),
     (DownloadTimeoutError, "timeout"),
     (ResponseDataLossError, "dataloss"),
     (CannotResolveHostError, "dns"),
@@ -34,8 +52,7 @@ def absence_of(error: BaseException | None) -> Absent | None:
     None of any other error: that is no way in which downloads fail, but a bug or a disk of ours.
     """
     if isinstance(error, IgnoreRequest):
-        reason = "robots" if str(error) == ROBOTS else _reason(error) or "ignored"
-        return Absent(outcome=Outcome.REFUSED, reason=reason)
+        return Absent(outcome=Outcome.REFUSED, reason=_reason(error) or "ignored")
     named = next((name for kind, name in FAILED if isinstance(error, kind)), None)
     return Absent(outcome=Outcome.FAILED, reason=_reason(error) or named) if named else None
 

@@ -1,0 +1,53 @@
+"""The last door before the wire."""
+
+from __future__ import annotations
+
+from typing import Self
+from urllib.parse import urlsplit
+
+from scrapy import Request
+from scrapy.crawler import Crawler
+from scrapy.exceptions import CannotResolveHostError, DownloadConnectionRefusedError, IgnoreRequest
+from scrapy.http import Response
+
+from crawler.extensions.manners import Manners, wish_of
+from crawler.wire.handler import WireHandler
+
+UNREACHED = (CannotResolveHostError, DownloadConnectionRefusedError)
+
+
+class Door(WireHandler):
+    """The wire, entered when the host's turn has come.
+
+    It stands behind Scrapy's queues: they know of no pause, and let a burst of requests by at once where
+    there is no delay, whatever CONCURRENT_REQUESTS_PER_DOMAIN says.
+    """
+
+    _manners: Manners
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        door, manners = super().from_crawler(crawler), crawler.get_extension(Manners)
+        assert manners is not None, "settings.EXTENSIONS names the manners"
+        return door.guarded(manners)
+
+    def guarded(self, manners: Manners) -> Self:
+        self._manners = manners
+        return self
+
+    async def download_request(self, request: Request) -> Response:
+        """What a host asks for is heard here, before the next request can slip through."""
+        manners, host = self._manners, urlsplit(request.url).hostname or ""
+        async with manners.hosts.turn(host):
+            if manners.archivist.stopping:
+                raise IgnoreRequest("the run is ending")
+            try:
+                response = await super().download_request(request)
+            except UNREACHED:
+                manners.missed(host)
+                raise
+            if (seconds := wish_of(response)) is not None:
+                manners.told_to_wait(host, seconds)
+            else:
+                manners.hosts.answered(host)
+        return response

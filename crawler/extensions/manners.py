@@ -1,0 +1,145 @@
+"""What the hosts ask of a crawl, and what it does then: it waits, goes slower, or ends."""
+
+from __future__ import annotations
+
+import logging
+import random
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from ipaddress import ip_address
+from time import monotonic
+from typing import Self
+from urllib.parse import urlsplit
+
+from scrapy import signals
+from scrapy.crawler import Crawler
+from scrapy.exceptions import IgnoreRequest
+from scrapy.http import Response
+from scrapy.settings import BaseSettings
+
+from crawler.extensions.archivist import Archivist
+from crawler.items import Absent, Outcome, Take
+from crawler.manners.hosts import Hosts
+from crawler.manners.patience import ASKS, asked, pause
+from crawler.site import HOME, is_useless
+from crawler.wire.address import ConnectTo, is_public
+
+logger = logging.getLogger("anapress")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much a host may ask for, and how little it may give, before the run ends."""
+
+    first_pause: float  #: seconds at most, after a first failure
+    wait_seconds: float
+    waits: int  #: in a row, for all limits below; 0: no limit
+    misses: int
+    useless: int
+
+    @classmethod
+    def of(cls, settings: BaseSettings) -> Self:
+        return cls(
+            first_pause=settings.getfloat("RETRY_SECONDS"),
+            wait_seconds=settings.getfloat("WAIT_SECONDS"),
+            waits=settings.getint("STOP_AFTER_WAITS"),
+            misses=settings.getint("STOP_AFTER_MISSES"),
+            useless=settings.getint("STOP_AFTER_USELESS"),
+        )
+
+
+class Manners:
+    """Keeps the hosts' budgets, and ends the run where one of them has had enough."""
+
+    def __init__(self, crawler: Crawler, limits: Limits) -> None:
+        self._crawler, self._limits = crawler, limits
+        room = crawler.settings.getint("CONCURRENT_REQUESTS_PER_DOMAIN")
+        self.hosts = Hosts(monotonic, self.rest, room=room)
+        self._useless = 0  # answers in a row
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        manners = cls(crawler, Limits.of(crawler.settings))
+        crawler.signals.connect(manners.opened, signals.spider_opened)
+        crawler.signals.connect(manners.came, signals.item_scraped)
+        crawler.signals.connect(manners.dropped, signals.item_dropped)
+        return manners
+
+    @cached_property
+    def archivist(self) -> Archivist:
+        archivist = self._crawler.get_extension(Archivist)
+        assert archivist is not None, "settings.EXTENSIONS names the archivist"
+        return archivist
+
+    async def rest(self, seconds: float) -> None:
+        """Sleep, but not on into the end of the run: then the request is not made."""
+        await self.archivist.rest(seconds)
+        if self.archivist.stopping:
+            raise IgnoreRequest("the run is ending")
+
+    def pause(self, failures: int) -> float:
+        """The seconds of a pause of our own, after so many failures in a row."""
+        return pause(failures, self._limits.first_pause, random.uniform)
+
+    def told_to_wait(self, host: str, seconds: float) -> None:
+        """A host asks for a pause: it has it, or the run ends."""
+        if seconds > self._limits.wait_seconds:
+            self.archivist.end(f"{host} asks us to wait for {timedelta(seconds=min(seconds, 1e9))}")
+            return
+        before = self.hosts[host].waits
+        waits = self.hosts.wait(host, max(seconds, self.pause(before + 1)))
+        if waits > before:
+            logger.info("%s asks us to wait (%g s, %s in a row)", host, seconds, waits)
+            self._end_after(waits, self._limits.waits, f"{host} asked us to wait {waits} times in a row")
+
+    def missed(self, host: str) -> None:
+        """A host took no connection: it is left alone for a while; of many, the run ends."""
+        misses = self.hosts.missed(host, self.pause(self.hosts[host].misses + 1))
+        self._end_after(misses, self._limits.misses, f"{host} could not be reached {misses} times in a row")
+
+    def useless(self, why: str) -> None:
+        """One more answer that shows nothing of the site."""
+        self._useless += 1
+        told = f"{self._useless} answers in a row were parked, blocked, empty or none (the last: {why})"
+        self._end_after(self._useless, self._limits.useless, told)
+
+    def opened(self) -> None:
+        settings = self._crawler.settings
+        if not settings["CONTACT"] and _is_public_site(ConnectTo.parse(settings["CONNECT_TO"] or "")):
+            logger.warning(
+                "CONTACT is not set: nobody at %s can tell who is asking. Set a URL or an e-mail address.",
+                urlsplit(HOME).hostname,
+            )
+
+    def came(self) -> None:
+        self._useless = 0
+
+    def dropped(self, item: object) -> None:
+        result = item.result if isinstance(item, Take) else None
+        if isinstance(result, Absent) and is_useless(result):
+            self.useless(result.reason)
+        elif not isinstance(result, Absent) or result.outcome in (Outcome.GONE, Outcome.NOT_ARTICLE):
+            self._useless = 0  # what failed, or was not asked for, tells nothing of the site
+
+    def _end_after(self, count: int, limit: int, why: str) -> None:
+        if limit and count >= limit:
+            self.archivist.end(why)
+
+
+def wish_of(response: Response) -> float | None:
+    """The seconds that a response asks us to wait; 429 does so in any case (RFC 6585, 4)."""
+    if response.status not in ASKS:
+        return None
+    headers = response.headers
+    seconds = asked(headers.getlist("Retry-After"), headers.getlist("Date"), datetime.now(UTC))
+    return 0.0 if seconds is None and response.status == 429 else seconds
+
+
+def _is_public_site(connect_to: ConnectTo) -> bool:
+    """Whether what we ask is the site itself, or a copy that strangers serve."""
+    host = connect_to.route(urlsplit(HOME).hostname or "", 80).host
+    try:
+        return is_public(str(ip_address(host)))
+    except ValueError:
+        return host != "localhost"

@@ -1,0 +1,68 @@
+"""Asking again: later, not for ever, and not before we may."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Self
+
+from scrapy import Request
+from scrapy.crawler import Crawler
+from scrapy.http import Response
+from scrapy.utils.misc import load_object
+
+from crawler.extensions.manners import Manners, wish_of
+
+TRIES = "tries"  #: in a request's meta: attempts at its id that failed before
+WAITS = "waits"  #: how often it was told to wait
+MOST_WAITS = 10  #: of one request, that cost it no attempt: else one page could hold a run for ever
+
+
+class Retry:
+    """Asks again for what failed, after a pause that grows; where a host asks for one, it costs no attempt.
+
+    An attempt that failed is in the ledger before the next one is made.
+    """
+
+    def __init__(
+        self, manners: Manners, *, times: int, codes: Collection[int], kinds: tuple[type[Exception], ...]
+    ) -> None:
+        self._manners, self._times, self._codes, self._kinds = manners, times, codes, kinds
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        settings, manners = crawler.settings, crawler.get_extension(Manners)
+        assert manners is not None, "settings.EXTENSIONS names the manners"
+        return cls(
+            manners,
+            times=settings.getint("RETRY_TIMES"),
+            codes={int(code) for code in settings.getlist("RETRY_HTTP_CODES")},
+            kinds=tuple(load_object(kind) for kind in settings.getlist("RETRY_EXCEPTIONS")),
+        )
+
+    async def process_response(self, request: Request, response: Response) -> Request | Response:
+        if wish_of(response) is not None and (waits := request.meta.get(WAITS, 0)) < MOST_WAITS:
+            return _anew(request, WAITS, waits + 1)
+        if response.status not in self._codes:
+            return response
+        return await self._again(request) or response
+
+    async def process_exception(self, request: Request, exception: Exception) -> Request | None:
+        if self._manners.archivist.stopping or not isinstance(exception, self._kinds):
+            return None
+        return await self._again(request)
+
+    async def _again(self, request: Request) -> Request | None:
+        tries = request.meta.get(TRIES, 0) + 1
+        if tries > self._times:
+            return None
+        if (lease := request.cb_kwargs.get("lease")) is not None:
+            await self._manners.archivist.tried(replace(lease, attempts=tries))
+        await self._manners.rest(self._manners.pause(tries))
+        return _anew(request, TRIES, tries)
+
+
+def _anew(request: Request, counter: str, count: int) -> Request:
+    again = request.replace(dont_filter=True)
+    again.meta[counter] = count
+    return again
