@@ -85,8 +85,8 @@ class Anapress(scrapy.Spider):
         request: scrapy.Request = failure.request  # type: ignore[attr-defined]
         flow, lease = request.cb_kwargs["flow"], request.cb_kwargs["lease"]
         if (absent := absence_of(failure.value)) is None:
-            archivist.stumble(request.url, failure.value)
-        if absent is None or archivist.over:
+            archivist.course.stumble(request.url, failure.value)
+        if absent is None or archivist.course.over:
             return
         if isinstance(failure.value, Waits):
             archivist.leave(lease, str(failure.value))

@@ -101,8 +101,10 @@ class Command(Crawl):
         with suppress(RuntimeError):  # it did not come as far as its extensions
             archivist = crawler.get_extension(Archivist)
         if archivist is not None and archivist.run is not None and not self._json:
-            sys.stderr.write(summary(archivist.run, archivist.made, archivist.examples, self._where()))
-        stopped = archivist is not None and archivist.stopping
+            sys.stderr.write(
+                summary(archivist.run, archivist.made, archivist.account.examples, self._where())
+            )
+        stopped = archivist is not None and archivist.course.stopping
         self._end((archivist and archivist.ending) or Ending.unfinished(stopped=stopped))
         if archivist is not None and archivist.busy:
             logging.shutdown()

@@ -39,7 +39,7 @@ class Door(WireHandler):
         """What a host asks for is heard here, before the next request can slip through."""
         manners, host = self._manners, urlsplit(request.url).hostname or ""
         async with manners.hosts.turn(host):
-            if manners.archivist.stopping:
+            if manners.archivist.course.stopping:
                 raise IgnoreRequest("the run is ending")
             try:
                 response = await super().download_request(request)

@@ -74,8 +74,8 @@ class Manners:
 
     async def rest(self, seconds: float) -> None:
         """Sleep, but not on into the end of the run: then the request is not made."""
-        await self.archivist.rest(seconds)
-        if self.archivist.stopping:
+        await self.archivist.course.rest(seconds)
+        if self.archivist.course.stopping:
             raise IgnoreRequest("the run is ending")
 
     def pause(self, failures: int) -> float:
@@ -85,7 +85,7 @@ class Manners:
     def told_to_wait(self, host: str, seconds: float) -> None:
         """A host asks for a pause: it has it, or the run ends."""
         if seconds > self._limits.wait_seconds:
-            self.archivist.end(f"{host} asks us to wait for {timedelta(seconds=min(seconds, 1e9))}")
+            self.archivist.course.end(f"{host} asks us to wait for {timedelta(seconds=min(seconds, 1e9))}")
             return
         before = self.hosts[host].waits
         waits = self.hosts.wait(host, max(seconds, self.pause(before + 1)))
@@ -124,7 +124,7 @@ class Manners:
 
     def _end_after(self, count: int, limit: int, why: str) -> None:
         if limit and count >= limit:
-            self.archivist.end(why)
+            self.archivist.course.end(why)
 
 
 def wish_of(response: Response) -> float | None:

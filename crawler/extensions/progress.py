@@ -84,19 +84,24 @@ class Progress:
         archivist = self._archivist
         spool = _sizes(archivist.spool)
         warcs = [file.bytes for file in archivist.made if file.kind == "warc"]
-        done = sum(archivist.settled.values())
+        done = archivist.account.takes
         return Figures(
             phase=self._phase(),
             seconds=now - self._began,
-            outcomes=dict(archivist.settled),
+            outcomes=dict(archivist.account.settled),
             reasons=[
-                Reason(outcome=outcome, reason=reason, count=archivist.reasons[outcome][reason], last=ids[-1])
-                for (outcome, reason), ids in reversed(archivist.examples.items())
+                Reason(
+                    outcome=outcome,
+                    reason=reason,
+                    count=archivist.account.reasons[outcome][reason],
+                    last=ids[-1],
+                )
+                for (outcome, reason), ids in reversed(archivist.account.examples.items())
             ],
             left=archivist.left,
             pace=self._pace.at(now, done),
             hosts=self._hosts(),
-            received=archivist.received,
+            received=archivist.account.received,
             written=sum(warcs) + spool[WARC],
             spool=spool.total(),
             spool_most=archivist.housing.spool_bytes,
@@ -106,7 +111,7 @@ class Progress:
     def _phase(self) -> str:
         if not self._archivist.open:
             return "opening the archive"
-        if self._archivist.stopping:
+        if self._archivist.course.stopping:
             return "committing" if self._archivist.waiting else "ending"
         return "crawling"
 

@@ -74,7 +74,7 @@ class Watch:
         return slot is None or slot.closing is not None
 
     def _stop(self) -> None:
-        self._archivist.stop()
+        self._archivist.course.stop()
         seconds = self._housing.stop_seconds * SHARE
         loop = asyncio.get_running_loop()
         self._cut = loop.call_later(seconds, self._crawler.signals.send_catch_log, CUT)
@@ -91,7 +91,7 @@ class Watch:
         """End the crawl while there is still room to end it well."""
         free = shutil.disk_usage(self._housing.spool).free
         if free < self._housing.min_disk_bytes:
-            self._archivist.fail(
+            self._archivist.course.fail(
                 SpoolError(
                     f"{self._housing.spool} has {free} bytes left, MIN_DISK_BYTES is "
                     f"{self._housing.min_disk_bytes}: make room, and run again"

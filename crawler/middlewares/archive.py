@@ -37,7 +37,7 @@ class Archive:
     async def process_exception(self, request: Request, exception: Exception) -> None:
         await self._keep(request)
         if absence_of(exception) is None:
-            self._archivist.stumble(request.url, exception)
+            self._archivist.course.stumble(request.url, exception)
             raise IgnoreRequest(f"it is our own failure: {exception!r}") from exception
 
     async def _keep(self, request: Request) -> None:

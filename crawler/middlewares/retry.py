@@ -48,7 +48,7 @@ class Retry:
         return await self._again(request) or response
 
     async def process_exception(self, request: Request, exception: Exception) -> Request | None:
-        if self._manners.archivist.stopping or not isinstance(exception, self._kinds):
+        if self._manners.archivist.course.stopping or not isinstance(exception, self._kinds):
             return None
         return await self._again(request)
 

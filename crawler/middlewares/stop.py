@@ -24,5 +24,5 @@ class Stop:
         return cls(archivist)
 
     def process_request(self, request: Request) -> None:  # noqa: ARG002
-        if self._archivist.over:
+        if self._archivist.course.over:
             raise IgnoreRequest("the run is ending")
