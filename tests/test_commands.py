@@ -126,7 +126,7 @@ def test_status_of_a_ledger_that_is_behind_is_as_of_the_newest_commit_and_leaves
 
 def test_status_beside_a_running_crawl_counts_what_it_has_leased(house: House) -> None:
     with closing(sqlite3.connect(ledger(house), isolation_level=None)) as db:
-        db.execute("INSERT INTO workers (worker, seen) VALUES ('w', ?)", (time.time(),))
+        db.execute("INSERT INTO workers (worker, seen) VALUES ('w', ?)", (time.monotonic(),))
         db.execute("UPDATE ids SET holder = (SELECT number FROM workers WHERE worker = 'w') WHERE todo = 1")
         db.execute("BEGIN IMMEDIATE")
         out = house.scrapy("ids", "status").out
