@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO, TypeVar
 
-from msgspec import MsgspecError, Struct
-from msgspec.json import Decoder, Encoder, decode
+from msgspec import MsgspecError, Struct, to_builtins
+from msgspec.json import Decoder, Encoder
 
 from crawler.errors import Damaged
 from crawler.items import Article, ArticleId, Outcome, RecordRef
@@ -34,8 +34,8 @@ def strictly(read: Callable[[bytes], T], line: bytes) -> T:
 
 def derived(article: Article) -> dict[str, Any]:
     """The part of an item line that its record and extractor alone decide."""
-    derived: dict[str, Any] = decode(_encode(article))
-    return derived
+    plain: dict[str, Any] = to_builtins(article)
+    return plain
 
 
 def item_line(
