@@ -408,6 +408,17 @@ def test_a_full_disk_breaks_the_writer_loudly(room) -> None:
     assert code == 6
 
 
+def test_what_a_writer_says_last_is_heard_though_a_page_was_on_its_way_to_it(room) -> None:
+    async def story() -> WriterDied | None:
+        async with room.desk(disk="tests.test_writer.FullDisk") as desk:
+            await desk.send(page(1))
+            desk.link._process.wait()  # it has spoken and is gone, and the crawl was busy meanwhile
+            await desk.send(page(2))
+            return await desk.ended()
+
+    assert "No space left" in str(run(story))
+
+
 def test_a_killed_writer_is_not_taken_for_one_that_ended(room) -> None:
     async def story() -> WriterDied | None:
         async with room.desk(checkpoint_takes=1) as desk:

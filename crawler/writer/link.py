@@ -80,10 +80,17 @@ class Link(asyncio.Protocol):
         with suppress(OSError):  # mostly it is the writer that hung up
             self._line.shutdown(socket.SHUT_RDWR)  # else both could wait for each other's end
         code = self._process.wait()
+        self._hear_out()
         self._room.set()
         fine = self._closing and code == 0 and self._said is None
         why = self._said or f"the writer process ended with {code}"
         self.ended.set_result(None if fine else WriterDied(why))
+
+    def _hear_out(self) -> None:
+        """What a writer says last stays unread where our own write fails before we read it."""
+        with suppress(OSError):
+            while data := self._line.recv(1 << 16):
+                self.data_received(data)
 
 
 async def start_writer(plan: Plan, spool: Spool, on_report: Callable[[Report], None]) -> Link:
