@@ -48,6 +48,7 @@ class Proxy:
         self._address = held.getsockname()
         self._listening: asyncio.Server | None = None
         self._wires: set[Wire] = set()
+        self._serving: set[asyncio.Future[None]] = set()
 
     @property
     def down(self) -> bool:
@@ -65,6 +66,11 @@ class Proxy:
         started.set()
         await self._end.wait()
         await self._close()
+        await asyncio.sleep(0.01)  # who was accepted at the last moment begins, and is cut
+        while self._serving:
+            for serving in self._serving:
+                serving.cancel()
+            await asyncio.wait(self._serving)
 
     def end(self) -> None:
         self._loop.call_soon_threadsafe(self._end.set)
@@ -74,7 +80,7 @@ class Proxy:
 
     async def _listen(self) -> None:
         if self._listening is None:
-            self._listening = await asyncio.start_server(self._connected, *self._address, reuse_port=True)
+            self._listening = await asyncio.start_server(self._accept, *self._address, reuse_port=True)
 
     async def _close(self) -> None:
         if self._listening is not None:
@@ -83,7 +89,12 @@ class Proxy:
         for wire in self._wires:
             wire.cut()
 
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving = asyncio.ensure_future(self._serve(reader, writer))
+        self._serving.add(serving)
+        serving.add_done_callback(self._serving.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with (
             suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError),
             self._wire(reader, writer) as client,
@@ -94,6 +105,8 @@ class Proxy:
     @contextmanager
     def _wire(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Iterator[Wire]:
         wire = Wire(reader, writer)
+        if self.down:
+            wire.cut()
         self._wires.add(wire)
         try:
             yield wire
