@@ -8,6 +8,7 @@ from scrapy.crawler import Crawler
 from scrapy.exceptions import DropItem
 
 from crawler.errors import ArchiveError
+from crawler.extensions import extension
 from crawler.extensions.archivist import Archivist
 from crawler.items import Absent, Article, Take
 
@@ -20,9 +21,7 @@ class Draft:
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
-        archivist = crawler.get_extension(Archivist)
-        assert archivist is not None, "settings.EXTENSIONS names the archivist"
-        return cls(archivist)
+        return cls(extension(crawler, Archivist))
 
     async def process_item(self, item: object) -> object:
         if not isinstance(item, Take):

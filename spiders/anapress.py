@@ -12,6 +12,7 @@ from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure
 
 from crawler.arguments import Arguments
+from crawler.extensions import extension
 from crawler.extensions.archivist import Archivist
 from crawler.housing import Housing
 from crawler.items import Absent, Article, Lease, Take
@@ -61,8 +62,7 @@ class Anapress(scrapy.Spider):
 
     async def start(self) -> AsyncIterator[Any]:
         """One request a lease, as the archivist has room."""
-        archivist = self.crawler.get_extension(Archivist)
-        assert archivist is not None, "settings.EXTENSIONS names the archivist"
+        archivist = extension(self.crawler, Archivist)
         await archivist.start(self._arguments)
         async for lease in archivist.leases():
             flow = live(lease.id, held=Validators(lease.etag, lease.last_modified), hops=self._hops)
@@ -80,8 +80,7 @@ class Anapress(scrapy.Spider):
 
     def unanswered(self, failure: Failure) -> Iterator[Any]:
         """The same, where no response came. That is no take where the id waits, or the run is ending."""
-        archivist = self.crawler.get_extension(Archivist)
-        assert archivist is not None, "settings.EXTENSIONS names the archivist"
+        archivist = extension(self.crawler, Archivist)
         request: scrapy.Request = failure.request  # type: ignore[attr-defined]
         flow, lease = request.cb_kwargs["flow"], request.cb_kwargs["lease"]
         if (absent := absence_of(failure.value)) is None:

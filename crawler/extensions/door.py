@@ -10,6 +10,7 @@ from scrapy.crawler import Crawler
 from scrapy.exceptions import CannotResolveHostError, DownloadConnectionRefusedError, IgnoreRequest
 from scrapy.http import Response
 
+from crawler.extensions import extension
 from crawler.extensions.manners import Manners, wish_of
 from crawler.wire.handler import WireHandler
 
@@ -27,9 +28,7 @@ class Door(WireHandler):
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
-        door, manners = super().from_crawler(crawler), crawler.get_extension(Manners)
-        assert manners is not None, "settings.EXTENSIONS names the manners"
-        return door.guarded(manners)
+        return super().from_crawler(crawler).guarded(extension(crawler, Manners))
 
     def guarded(self, manners: Manners) -> Self:
         self._manners = manners

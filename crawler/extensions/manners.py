@@ -18,6 +18,7 @@ from scrapy.exceptions import IgnoreRequest
 from scrapy.http import Response
 from scrapy.settings import BaseSettings
 
+from crawler.extensions import extension
 from crawler.extensions.archivist import Archivist
 from crawler.items import Absent, Outcome, Take
 from crawler.manners.hosts import Hosts
@@ -68,9 +69,7 @@ class Manners:
 
     @cached_property
     def archivist(self) -> Archivist:
-        archivist = self._crawler.get_extension(Archivist)
-        assert archivist is not None, "settings.EXTENSIONS names the archivist"
-        return archivist
+        return extension(self._crawler, Archivist)
 
     async def rest(self, seconds: float) -> None:
         """Sleep, but not on into the end of the run: then the request is not made."""

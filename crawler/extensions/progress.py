@@ -12,6 +12,7 @@ from typing import Self
 from scrapy import signals
 from scrapy.crawler import Crawler
 
+from crawler.extensions import extension
 from crawler.extensions.archivist import Archivist
 from crawler.figures import Figures, Host, Pace, Reason
 from crawler.screen import Screen
@@ -42,9 +43,7 @@ class Progress:
         return progress
 
     def opened(self) -> None:
-        archivist = self._crawler.get_extension(Archivist)
-        assert archivist is not None, "settings.EXTENSIONS names the archivist"
-        self._archivist = archivist
+        self._archivist = extension(self._crawler, Archivist)
         self._task = asyncio.ensure_future(self._run())
         self._task.add_done_callback(_loud)
 

@@ -12,6 +12,7 @@ from scrapy.crawler import Crawler
 from scrapy.exceptions import IgnoreRequest
 
 from crawler.errors import SpoolError
+from crawler.extensions import extension
 from crawler.extensions.archivist import Archivist
 from crawler.wire.handler import CUT
 
@@ -39,9 +40,8 @@ class Watch:
         return watch
 
     def opened(self) -> None:
-        archivist = self._crawler.get_extension(Archivist)
-        assert archivist is not None, "settings.EXTENSIONS names the archivist"
-        self._archivist, self._housing = archivist, archivist.housing
+        self._archivist = extension(self._crawler, Archivist)
+        self._housing = self._archivist.housing
         self._task = asyncio.ensure_future(self._run())
 
     def closed(self) -> None:

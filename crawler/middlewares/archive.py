@@ -10,6 +10,7 @@ from scrapy.exceptions import IgnoreRequest
 from scrapy.http import Response
 
 from crawler.errors import ArchiveError
+from crawler.extensions import extension
 from crawler.extensions.archivist import Archivist
 from crawler.sources.reasons import absence_of
 
@@ -26,9 +27,7 @@ class Archive:
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
-        archivist = crawler.get_extension(Archivist)
-        assert archivist is not None, "settings.EXTENSIONS names the archivist"
-        return cls(archivist)
+        return cls(extension(crawler, Archivist))
 
     async def process_response(self, request: Request, response: Response) -> Response:
         await self._keep(request)

@@ -11,6 +11,7 @@ from scrapy.crawler import Crawler
 from scrapy.http import Response
 from scrapy.utils.misc import load_object
 
+from crawler.extensions import extension
 from crawler.extensions.manners import Manners, wish_of
 
 TRIES = "tries"  #: in a request's meta: attempts at its id that failed before
@@ -31,10 +32,9 @@ class Retry:
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
-        settings, manners = crawler.settings, crawler.get_extension(Manners)
-        assert manners is not None, "settings.EXTENSIONS names the manners"
+        settings = crawler.settings
         return cls(
-            manners,
+            extension(crawler, Manners),
             times=settings.getint("RETRY_TIMES"),
             codes={int(code) for code in settings.getlist("RETRY_HTTP_CODES")},
             kinds=tuple(load_object(kind) for kind in settings.getlist("RETRY_EXCEPTIONS")),

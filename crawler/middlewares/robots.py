@@ -15,6 +15,7 @@ from scrapy.exceptions import IgnoreRequest, NotConfigured
 from scrapy.http import Response
 from scrapy.http.request import NO_CALLBACK
 
+from crawler.extensions import extension
 from crawler.extensions.manners import Manners
 from crawler.manners.robots import ALL, Robots, token_of
 from crawler.site import HOME
@@ -49,10 +50,10 @@ class RobotsTxt:
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
-        settings, manners = crawler.settings, crawler.get_extension(Manners)
+        settings = crawler.settings
         if not settings.getbool("ROBOTSTXT_OBEY"):
             raise NotConfigured
-        assert manners is not None, "settings.EXTENSIONS names the manners"
+        manners = extension(crawler, Manners)
         token = token_of(settings["ROBOTSTXT_USER_AGENT"] or settings["USER_AGENT"])
         slowest = settings.getfloat("CRAWL_DELAY_SECONDS")
         return cls(crawler, manners, token, fresh=settings.getfloat("ROBOTS_SECONDS"), slowest=slowest)

@@ -8,6 +8,7 @@ from scrapy import Request
 from scrapy.crawler import Crawler
 from scrapy.exceptions import IgnoreRequest
 
+from crawler.extensions import extension
 from crawler.extensions.archivist import Archivist
 
 
@@ -19,9 +20,7 @@ class Stop:
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
-        archivist = crawler.get_extension(Archivist)
-        assert archivist is not None, "settings.EXTENSIONS names the archivist"
-        return cls(archivist)
+        return cls(extension(crawler, Archivist))
 
     def process_request(self, request: Request) -> None:  # noqa: ARG002
         if self._archivist.course.over:
