@@ -100,13 +100,13 @@ class Command(Crawl):
         archivist = None
         with suppress(RuntimeError):  # it did not come as far as its extensions
             archivist = crawler.get_extension(Archivist)
-        if archivist is not None and archivist.run is not None and not self._json:
+        if archivist is not None and archivist.parting.run is not None and not self._json:
             sys.stderr.write(
-                summary(archivist.run, archivist.made, archivist.account.examples, self._where())
+                summary(archivist.parting.run, archivist.made, archivist.account.examples, self._where())
             )
         stopped = archivist is not None and archivist.course.stopping
-        self._end((archivist and archivist.ending) or Ending.unfinished(stopped=stopped))
-        if archivist is not None and archivist.busy:
+        self._end((archivist and archivist.parting.ending) or Ending.unfinished(stopped=stopped))
+        if archivist is not None and archivist.parting.busy:
             logging.shutdown()
             os._exit(self.exitcode)  # else Python would wait for an upload that nobody waits for any more
 

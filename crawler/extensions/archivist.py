@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from scrapy import signals
 from scrapy.crawler import Crawler
@@ -18,16 +17,17 @@ from twisted.python.failure import Failure
 from crawler.account import Account
 from crawler.arguments import Arguments
 from crawler.commits import File
-from crawler.ending import Ending
-from crawler.errors import ArchiveError, CrawlerError, StoreError, WriterDied
+from crawler.errors import ArchiveError, CrawlerError, WriterDied
+from crawler.extensions.chores import Chores
 from crawler.extensions.course import Course
+from crawler.extensions.leases import Leases
+from crawler.extensions.parting import Parting
 from crawler.extensions.thread import Thread
 from crawler.extensions.uploads import Uploads
 from crawler.housing import Housing
-from crawler.items import Absent, ArticleId, Exchange, Lease, Outcome, Take
+from crawler.items import Absent, Exchange, Lease, Outcome, Take
 from crawler.programs import Programs
-from crawler.runs import Run
-from crawler.worker import Worker, utc_now
+from crawler.worker import Worker
 from crawler.writer.frames import Broken, Checkpointed, Committed, Report, SealedSegment
 from crawler.writer.link import Link, start_writer
 
@@ -38,7 +38,8 @@ class Archivist:
     """Leases ids, keeps exchanges and takes, commits segments; a failure to keep ends the crawl, exit 6."""
 
     def __init__(self, crawler: Crawler, housing: Housing, programs: Programs, *, room: int) -> None:
-        self._crawler, self.housing, self._programs, self._room = crawler, housing, programs, room
+        self._crawler, self.housing, self._programs = crawler, housing, programs
+        self.account = Account()
         self.course = Course(crawler, housing.stop_seconds, self._changed)
         self._worker = Worker(housing)
         self._leasing = Thread("leasing", self.course.fail)
@@ -46,19 +47,22 @@ class Archivist:
         self._renewing = Thread("renewing", self.course.fail)
         spare = housing.spool_bytes - housing.segment_bytes  # for the segment that is being filled
         self._uploads = Uploads(self._worker, self._committing, room=spare, committed=self._committed)
+        self._chores = Chores()
+        self._leases = Leases(
+            self._worker, self._leasing, self._uploads, self.course, self._chores, room=room
+        )
+        self.parting = Parting(
+            housing,
+            programs,
+            self._worker,
+            self._uploads,
+            self.course,
+            self.account,
+            leasing=self._leasing,
+            committing=self._committing,
+        )
         self._link: Link | None = None
-        self._drafted: deque[Take] = deque()  # sent to the writer, not safe yet
-        self._flying: dict[ArticleId, Lease] = {}  # handed to the spider, no take yet
-        self._adding = 0  # batches of found ids on their way into the ledger
-        self._news = asyncio.Event()  # a take came, ids were found, a segment went: leases() may look again
-        self._events = 0
-        self._chores: set[asyncio.Future[None]] = set()
-        self._parted = True  # False while the last steps of the archive are under way
-        self._began = utc_now()
-        self.account = Account()
         self.begun = False  #: a crawl of leases, and not `scrapy shell`
-        self.run: Run | None = None  #: as it was in the end
-        self.ending: Ending | None = None
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -73,7 +77,7 @@ class Archivist:
     @property
     def open(self) -> bool:
         """Whether there is an archive to write to: only a crawl of leases opens one (not `scrapy shell`)."""
-        return self._link is not None
+        return self.course.under_way
 
     @property
     def left(self) -> int:
@@ -95,11 +99,6 @@ class Archivist:
         """Bytes of sealed segments that are not committed yet."""
         return self._uploads.waiting
 
-    @property
-    def busy(self) -> bool:
-        """Whether a step of the archive is under way that nobody waits for any more."""
-        return not self._uploads.idle or not self._parted
-
     async def start(self, arguments: Arguments) -> None:
         """Read the ids, apply the log, commit what dead workers left, start the writer."""
         self.begun = True
@@ -109,28 +108,13 @@ class Archivist:
         self._link = await start_writer(plan, self._worker.spool, self._report)
         self._link.ended.add_done_callback(self._writer_ended)
         self.course.under_way = True
-        self._chore(self._every(RENEW_SECONDS, partial(self._leasing.take, self._worker.renew)))
+        self._chores.every(RENEW_SECONDS, partial(self._leasing.take, self._worker.renew))
         if (lock := self._worker.lock) is not None:
-            self._chore(self._every(lock.renew_seconds, partial(self._renewing.take, lock.renew)))
+            self._chores.every(lock.renew_seconds, partial(self._renewing.take, lock.renew))
 
-    async def leases(self) -> AsyncIterator[Lease]:
+    def leases(self) -> AsyncIterator[Lease]:
         """One lease after the other, as there is room for it; ends when nothing is left to be leased."""
-        while not self.course.over:
-            events = self._events
-            try:
-                batch = await self._leasing.ask(self._worker.lease)
-            except CrawlerError as error:  # raised in start() it would only be logged
-                self.course.fail(error)
-                return
-            for lease in batch:
-                while (len(self._flying) >= self._room or self._uploads.full) and self.course.failure is None:
-                    await self._wait()
-                self._flying[lease.id] = lease
-                yield lease
-            if not batch and events == self._events:
-                if not (self._flying or self._drafted or self._adding):
-                    return
-                await self._wait()
+        return self._leases.each()
 
     async def record(self, exchange: Exchange) -> None:
         """Hand an exchange to the writer; ArchiveError if it can't be kept."""
@@ -140,8 +124,7 @@ class Archivist:
     async def settle(self, take: Take) -> None:
         """Hand a take to the writer: its lease has come to its end."""
         await self._send(take)
-        self._drafted.append(take)
-        self._flying.pop(take.lease.id, None)
+        self._leases.drafted(take)
         self._count(f"takes/{self.account.add(take)}")
         self._changed()
 
@@ -152,7 +135,7 @@ class Archivist:
 
     def leave(self, lease: Lease, why: str) -> None:
         """Hand a lease back untaken, for the next run: it waits for something."""
-        self._flying.pop(lease.id, None)
+        self._leases.leave(lease)
         self.account.postponed[why] += 1
         self._changed()
 
@@ -163,7 +146,7 @@ class Archivist:
             return
         self.account.bugs += 1
         lease = response.request.cb_kwargs.get("lease") if response.request else None
-        if lease is not None and lease.id in self._flying:
+        if lease is not None and lease.id in self._leases:
             result = Absent(outcome=Outcome.FAILED, reason=f"error:{type(failure.value).__name__}")
             take = Take(
                 lease=lease,
@@ -174,7 +157,7 @@ class Archivist:
                 status=response.status,
                 attempts=lease.attempts + 1,
             )
-            self._chore(self._settled(take))  # a signal's handler is not waited for
+            self._chores.begin(self._settled(take))  # a signal's handler is not waited for
 
     def item_failed(self, failure: Failure) -> None:
         """A take that could not be drafted ends the crawl: its id is left, and the next run takes it."""
@@ -188,81 +171,17 @@ class Archivist:
         if self._link is not None:
             if (died := await self._link.close()) is not None:
                 self.course.fail(died)
-            await self._upload_rest(hurried=signalled)
-            for chore in self._chores:
-                chore.cancel()
+            await self.parting.upload_rest(hurried=signalled)
+            self._chores.cancel()
             self._count("takes", self.account.takes)
-        if self._uploads.idle:
-            self._parted = False
-            part = asyncio.ensure_future(self._let_go(reason, hurried=signalled))
-            await asyncio.wait([part], timeout=self.course.seconds_left(hurried=signalled))
-            self._parted = part.done()
-        self.ending = self._ended(reason)
-        self.run = self._run(self.ending) if self._worker.moved_in else None
+        await self.parting.part(reason, hurried=signalled)
         for thread in (self._leasing, self._committing, self._renewing):
             thread.end()
-
-    async def _let_go(self, reason: str, *, hurried: bool) -> None:
-        await self._leasing.take(self._worker.release)  # behind a lease that may be under way
-        await self._committing.take(partial(self._part, reason, hurried=hurried))
-
-    def _part(self, reason: str, *, hurried: bool) -> None:
-        """The last steps of the archive. With a store that is away, none that needs it."""
-        away = isinstance(self.course.failure, StoreError)
-        try:
-            if self._worker.moved_in:
-                self._worker.finish(hurried=hurried or away)
-                if not away:
-                    self._worker.report(self._run(self._ended(reason)))
-        finally:
-            self._worker.move_out(away=away)
-
-    async def _upload_rest(self, *, hurried: bool) -> None:
-        if not await self._uploads.done(self.course.seconds_left(hurried=hurried)):
-            self.course.fail(
-                StoreError(
-                    f"{self._uploads.waiting} bytes were not committed within STOP_SECONDS: "
-                    f"they lie in {self.housing.spool}, and the next run there commits them"
-                )
-            )
-
-    def _ended(self, reason: str) -> Ending:
-        worker = self._worker
-        return Ending.of(
-            self.course.reason(reason),
-            self.course.failure,
-            worker.took,
-            worker.left,
-            worker.missed,
-            self.account.bugs,
-            settled=worker.settled,
-            postponed=self.account.postponed,
-        )
-
-    def _run(self, ending: Ending) -> Run:
-        return Run(
-            worker=self._worker.spool.worker,
-            start=self._began,
-            end=utc_now(),
-            exit_code=ending.code,
-            reason=ending.sentence,
-            outcomes=self._worker.took.outcomes,
-            reasons=self._worker.took.reasons,
-            left=self._worker.left,
-            commits=tuple(self._worker.commits),
-            versions=self._programs.versions,
-            settings=self._programs.settings,
-        )
 
     def _report(self, report: Report) -> None:
         match report:
             case Checkpointed(takes):
-                safe = [self._drafted.popleft() for _ in range(takes)]
-                links = [link for take in safe for link in take.found]
-                if links:
-                    self._adding += 1
-                    self._chore(self._add(links))
-                self._changed()
+                self._leases.safe(takes)
             case SealedSegment(name, size):
                 self._uploads.add(name, size)
             case Broken(message):
@@ -272,14 +191,9 @@ class Archivist:
         with suppress(ArchiveError):  # it ends the crawl; the id is left
             await self.settle(take)
 
-    async def _add(self, links: list[ArticleId]) -> None:
-        await self._leasing.take(partial(self._worker.found, links))
-        self._adding -= 1
-        self._changed()
-
     def _committed(self, segment: str) -> None:
         self._changed()
-        self._chore(self._tell(Committed(segment)))
+        self._chores.begin(self._tell(Committed(segment)))
 
     async def _send(self, order: Exchange | Take) -> None:
         if self._link is None:
@@ -295,26 +209,11 @@ class Archivist:
             await self._link.send(order)
 
     def _changed(self) -> None:
-        self._events += 1
-        self._news.set()
-
-    async def _wait(self) -> None:
-        self._news.clear()
-        await self._news.wait()
-
-    async def _every(self, seconds: float, step: Callable[[], Awaitable[object]]) -> None:
-        while True:
-            await asyncio.sleep(seconds)
-            await step()
+        self._leases.look_again()
 
     def _writer_ended(self, ended: asyncio.Future[WriterDied | None]) -> None:
         if (died := ended.result()) is not None:
             self.course.fail(died)
-
-    def _chore(self, work: Coroutine[Any, Any, None]) -> None:
-        chore = asyncio.ensure_future(work)
-        self._chores.add(chore)
-        chore.add_done_callback(self._chores.discard)
 
     def _count(self, stat: str, by: int = 1) -> None:
         if self._crawler.stats is not None:

@@ -23,7 +23,7 @@ class Course:
         self._why: str | None = None  # a host's, where one ended the run
         self._closing: asyncio.Future[None] | None = None  # kept, or it might be collected
         self._stop_by: float | None = None  # by the loop's clock
-        self.under_way = False  #: the archive is open: a crawl of leases, and not `scrapy shell`
+        self.under_way = False  #: the archive is open to be written to
         self.failure: CrawlerError | None = None
 
     @property

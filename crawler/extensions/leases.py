@@ -1,0 +1,90 @@
+"""The leases of a crawl: handed out as there is room, and followed until their takes are safe."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from functools import partial
+
+from crawler.errors import CrawlerError
+from crawler.extensions.chores import Chores
+from crawler.extensions.course import Course
+from crawler.extensions.thread import Thread
+from crawler.extensions.uploads import Uploads
+from crawler.items import ArticleId, Lease, Take
+from crawler.worker import Worker
+
+
+class Leases:
+    """Those that fly, as many as there is room for; a link on a page may bring the next."""
+
+    def __init__(
+        self, worker: Worker, thread: Thread, uploads: Uploads, course: Course, chores: Chores, *, room: int
+    ) -> None:
+        self._worker, self._thread, self._uploads = worker, thread, uploads
+        self._course, self._chores, self._room = course, chores, room
+        self._flying: dict[ArticleId, Lease] = {}  # handed to the spider, no take yet
+        self._drafted: deque[Take] = deque()  # sent to the writer, not safe yet
+        self._adding = 0  # batches of found ids on their way into the ledger
+        self._news = asyncio.Event()  # a take came, ids were found, a segment went: each() may look again
+        self._events = 0
+
+    def __contains__(self, id: ArticleId) -> bool:
+        """Whether the id's lease flies."""
+        return id in self._flying
+
+    async def each(self) -> AsyncIterator[Lease]:
+        """One after the other, as there is room for it; ends when nothing is left to be leased."""
+        while not self._course.over:
+            events = self._events
+            try:
+                batch = await self._thread.ask(self._worker.lease)
+            except CrawlerError as error:  # raised in the spider's start() it would only be logged
+                self._course.fail(error)
+                return
+            for lease in batch:
+                while self._is_full and self._course.failure is None:
+                    await self._wait()
+                self._flying[lease.id] = lease
+                yield lease
+            if not batch and events == self._events:
+                if not (self._flying or self._drafted or self._adding):
+                    return
+                await self._wait()
+
+    def drafted(self, take: Take) -> None:
+        """The writer has the take: it is safe with a later checkpoint."""
+        self._drafted.append(take)
+        self._flying.pop(take.lease.id, None)
+
+    def leave(self, lease: Lease) -> None:
+        """The lease has come to its end without a take."""
+        self._flying.pop(lease.id, None)
+
+    def safe(self, takes: int) -> None:
+        """So many more takes are safe: what their pages link to may be leased."""
+        safe = [self._drafted.popleft() for _ in range(takes)]
+        links = [link for take in safe for link in take.found]
+        if links:
+            self._adding += 1
+            self._chores.begin(self._add(links))
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Something happened that may make room, or end the run."""
+        self._events += 1
+        self._news.set()
+
+    @property
+    def _is_full(self) -> bool:
+        return len(self._flying) >= self._room or self._uploads.full
+
+    async def _add(self, links: list[ArticleId]) -> None:
+        await self._thread.take(partial(self._worker.found, links))
+        self._adding -= 1
+        self.look_again()
+
+    async def _wait(self) -> None:
+        self._news.clear()
+        await self._news.wait()

@@ -1,0 +1,110 @@
+"""How a run parts from its archive: what is left goes up, all is let go of, and the end is told."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+
+from crawler.account import Account
+from crawler.ending import Ending
+from crawler.errors import StoreError
+from crawler.extensions.course import Course
+from crawler.extensions.thread import Thread
+from crawler.extensions.uploads import Uploads
+from crawler.housing import Housing
+from crawler.programs import Programs
+from crawler.runs import Run
+from crawler.worker import Worker, utc_now
+
+
+class Parting:
+    """The last steps of a run; where somebody waits for its end (`hurried`), within STOP_SECONDS."""
+
+    def __init__(
+        self,
+        housing: Housing,
+        programs: Programs,
+        worker: Worker,
+        uploads: Uploads,
+        course: Course,
+        account: Account,
+        *,
+        leasing: Thread,
+        committing: Thread,
+    ) -> None:
+        self._housing, self._programs, self._worker = housing, programs, worker
+        self._uploads, self._course, self._account = uploads, course, account
+        self._leasing, self._committing = leasing, committing
+        self._began = utc_now()
+        self._under_way = False  # the last steps of the archive
+        self.ending: Ending | None = None
+        self.run: Run | None = None  #: as it was in the end
+
+    @property
+    def busy(self) -> bool:
+        """Whether a step of the archive is under way that nobody waits for any more."""
+        return not self._uploads.idle or self._under_way
+
+    async def upload_rest(self, *, hurried: bool) -> None:
+        """Wait for what is sealed to be committed; the run has failed if that takes too long."""
+        if not await self._uploads.done(self._course.seconds_left(hurried=hurried)):
+            self._course.fail(
+                StoreError(
+                    f"{self._uploads.waiting} bytes were not committed within STOP_SECONDS: "
+                    f"they lie in {self._housing.spool}, and the next run there commits them"
+                )
+            )
+
+    async def part(self, reason: str, *, hurried: bool) -> None:
+        """Let go of the archive, unless an upload is still under way, and tell how the run ended."""
+        if self._uploads.idle:
+            self._under_way = True
+            steps = asyncio.ensure_future(self._let_go(reason, hurried=hurried))
+            await asyncio.wait([steps], timeout=self._course.seconds_left(hurried=hurried))
+            self._under_way = not steps.done()
+        self.ending = self._ended(reason)
+        self.run = self._run(self.ending) if self._worker.moved_in else None
+
+    async def _let_go(self, reason: str, *, hurried: bool) -> None:
+        await self._leasing.take(self._worker.release)  # behind a lease that may be under way
+        await self._committing.take(partial(self._move_out, reason, hurried=hurried))
+
+    def _move_out(self, reason: str, *, hurried: bool) -> None:
+        """With a store that is away, no step that needs it."""
+        away = isinstance(self._course.failure, StoreError)
+        try:
+            if self._worker.moved_in:
+                self._worker.finish(hurried=hurried or away)
+                if not away:
+                    self._worker.report(self._run(self._ended(reason)))
+        finally:
+            self._worker.move_out(away=away)
+
+    def _ended(self, reason: str) -> Ending:
+        worker = self._worker
+        return Ending.of(
+            self._course.reason(reason),
+            self._course.failure,
+            worker.took,
+            worker.left,
+            worker.missed,
+            self._account.bugs,
+            settled=worker.settled,
+            postponed=self._account.postponed,
+        )
+
+    def _run(self, ending: Ending) -> Run:
+        worker = self._worker
+        return Run(
+            worker=worker.spool.worker,
+            start=self._began,
+            end=utc_now(),
+            exit_code=ending.code,
+            reason=ending.sentence,
+            outcomes=worker.took.outcomes,
+            reasons=worker.took.reasons,
+            left=worker.left,
+            commits=tuple(worker.commits),
+            versions=self._programs.versions,
+            settings=self._programs.settings,
+        )
