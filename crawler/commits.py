@@ -14,7 +14,6 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from io import BufferedReader, BufferedWriter, RawIOBase
 from pathlib import Path
 from typing import BinaryIO, Protocol, Self, TypeVar, cast
@@ -22,6 +21,7 @@ from typing import BinaryIO, Protocol, Self, TypeVar, cast
 from zlib_ng import gzip_ng
 
 from crawler import cdxj
+from crawler.clock import Clock, stamp
 from crawler.decisions import Decider, Decision
 from crawler.disk import Disk
 from crawler.errors import Damaged, LedgerError
@@ -153,9 +153,7 @@ def follow(store: Store, ledger: Follower) -> int:
     return applied
 
 
-def commit(
-    contribution: Contribution, store: Store, ledger: Ledger, disk: Disk, clock: Callable[[], datetime]
-) -> Commit:
+def commit(contribution: Contribution, store: Store, ledger: Ledger, disk: Disk, clock: Clock) -> Commit:
     """Put the contribution into the log, exactly once, whoever else commits and whatever was tried before."""
     disk.reached("commit/put")
     sealed = tuple(_put(store, *file) for file in contribution.sealed())
@@ -233,7 +231,7 @@ def _attempt(
     store: Store,
     ledger: Ledger,
     disk: Disk,
-    clock: Callable[[], datetime],
+    clock: Clock,
 ) -> tuple[Commit, Sequence[File]]:
     """Decide under number n and put the lines; nothing counts until the commit itself is created."""
     paths = {
@@ -253,7 +251,7 @@ def _attempt(
             disk.reached(f"commit/put/{name}")
             made.append(_put(store, name, file.path, place(name, contribution.segment, n), file.count))
         disk.remove(file.path)
-    at = clock().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    at = stamp(clock())
     files = (*sealed, *made)
     worker = contribution.worker
     attempt = Commit(n=n, segment=contribution.segment, at=at, worker=worker, files=files, counts=counts)

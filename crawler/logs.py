@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from scrapy.settings import Settings
 
+from crawler.clock import stamp
 from crawler.lines import canonical
 
 
@@ -14,9 +15,8 @@ class JsonLines(logging.Formatter):
     """A record as one line of JSON: time, level, logger, message, and the traceback if there is one."""
 
     def format(self, record: logging.LogRecord) -> str:
-        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         line = {
-            "time": at.replace("+00:00", "Z"),
+            "time": stamp(datetime.fromtimestamp(record.created, UTC)),
             "level": record.levelname,
             "logger": record.name,
             "message": record.getMessage(),

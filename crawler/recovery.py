@@ -10,6 +10,7 @@ from pathlib import Path
 from uuid import UUID
 
 from crawler import commits
+from crawler.clock import Clock
 from crawler.decisions import Decider, Decision
 from crawler.disk import Disk
 from crawler.items import ArticleId
@@ -20,7 +21,6 @@ from crawler.stores import Store
 
 logger = logging.getLogger(__name__)
 BODY_AGE = timedelta(days=1)  # no exchange lasts so long
-Clock = Callable[[], datetime]
 
 
 def recover(root: Path, archive: UUID, store: Store, ledger: Ledger, disk: Disk, clock: Clock) -> None:

@@ -10,6 +10,7 @@ from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
+from crawler.clock import stamp
 from crawler.errors import Damaged
 from crawler.items import Outcome
 from crawler.lines import OutcomeLine, canonical
@@ -72,7 +73,7 @@ class Run:
         return f"{FOLDER}{self.start:%Y%m%d%H%M%S}-{self.worker}.json"
 
     def __bytes__(self) -> bytes:
-        times = {name: _time(getattr(self, name)) for name in ("start", "end")}
+        times = {name: stamp(getattr(self, name)) for name in ("start", "end")}
         return canonical(asdict(self) | times).encode() + b"\n"
 
 
@@ -113,7 +114,3 @@ def newest(store: Store, keys: Iterable[str]) -> Run | None:
 def keep(run: Run, store: Store) -> None:
     """Write the run's file; StoreError if it can't be."""
     store.create(run.key, bytes(run))
-
-
-def _time(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -11,6 +11,7 @@ from typing import Any
 
 from crawler import archive, commits, lock, runs, view
 from crawler.archive import Archive
+from crawler.clock import stamp
 from crawler.commits import Commit
 from crawler.housing import Housing
 from crawler.ledger import Counts
@@ -42,7 +43,7 @@ class Status:
         """All of it, as JSON has it."""
         commit = self.commit
         return {
-            "at": _iso(self.at),
+            "at": stamp(self.at),
             "archive": {"url": self.url, **asdict(self.home)},
             "ids": {
                 "known": self.ids.known,
@@ -53,7 +54,7 @@ class Status:
             },
             "commit": commit and {"n": commit.n, "at": commit.at, "worker": commit.worker},
             "lock": self.holder and asdict(self.holder),
-            "spools": [asdict(each) | {"since": _iso(each.since)} for each in self.spools],
+            "spools": [asdict(each) | {"since": stamp(each.since)} for each in self.spools],
             "last_run": self.last_run and _run(self.last_run),
             "folders": {name: {"files": self.files[name], "bytes": self.bytes[name]} for name in self.bytes},
         }
@@ -69,7 +70,7 @@ class Status:
         yield "commit", self._commit()
         yield from self._running()
         if (run := self.last_run) is not None:
-            yield "last run", f"{self._ago(_iso(run.end))}: {run.reason} (exit {run.exit_code})"
+            yield "last run", f"{self._ago(stamp(run.end))}: {run.reason} (exit {run.exit_code})"
         folders = (f"{name} {size(self.bytes[name])}" for name in sorted(self.bytes, key=self._largest))
         yield "size", f"{size(sum(self.bytes.values()))}: {', '.join(folders)}"
 
@@ -90,7 +91,7 @@ class Status:
         for each in self.spools:
             has = f"{number(each.takes, 'take')} to be committed, {size(each.bytes)}"
             if each.living:
-                yield "running", f"worker {each.worker} since {self._ago(_iso(each.since))}; {has}"
+                yield "running", f"worker {each.worker} since {self._ago(stamp(each.since))}; {has}"
             else:
                 yield "left", f"by worker {each.worker}, which is dead: the next crawl takes it over; {has}"
         if not workers and self.holder is None:
@@ -139,13 +140,9 @@ def _folders(keys: Iterable[tuple[str, int]]) -> tuple[Counter[str], Counter[str
 def _run(run: Run) -> dict[str, Any]:
     return {
         "worker": run.worker,
-        "end": _iso(run.end),
+        "end": stamp(run.end),
         "exit_code": run.exit_code,
         "reason": run.reason,
         "outcomes": dict(run.outcomes),
         "left": run.left,
     }
-
-
-def _iso(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

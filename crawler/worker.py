@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
 
 from crawler import archive, commits, runs, snapshots
 from crawler.arguments import Arguments, Wanted
+from crawler.clock import Clock, utc_now
 from crawler.commits import Commit, File
 from crawler.errors import StoreRefused, WrongUse
 from crawler.housing import Housing
@@ -24,11 +24,6 @@ from crawler.spool import Spool
 
 BATCH = 256  #: leases taken at once
 NO_IDS = "The archive knows no ids yet. Give some: `-a ids=203367206718582`, or `scrapy ids add FILE`."
-Clock = Callable[[], datetime]
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class Worker:

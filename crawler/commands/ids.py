@@ -9,11 +9,11 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 from crawler import archive, commits, exclusions, idlist, recovery, view
+from crawler.clock import stamp, utc_now
 from crawler.command import ArchiveCommand
 from crawler.disk import Disk
 from crawler.errors import WrongUse
@@ -73,7 +73,7 @@ class Command(ArchiveCommand):
 def _add(housing: Housing, arguments: list[str]) -> None:
     ids = _given("add", housing, arguments)
     with desk(housing) as at:
-        new = recovery.add(ids, "list", at.spool, at.store, at.ledger, at.disk, _now)
+        new = recovery.add(ids, "list", at.spool, at.store, at.ledger, at.disk, utc_now)
     _say(f"{new} new ids, {len(ids) - new} known already")
 
 
@@ -105,7 +105,7 @@ def _requeue(housing: Housing, outcome: str | None, reason: str | None) -> None:
     archive.found(housing.open_store())
     with desk(housing) as at:
         takes = at.ledger.settled(Outcome(outcome), reason)
-        count = recovery.requeue(takes, at.spool, at.store, at.ledger, at.disk, _now)
+        count = recovery.requeue(takes, at.spool, at.store, at.ledger, at.disk, utc_now)
     _say(f"{count} ids are left to be taken again")
 
 
@@ -129,7 +129,7 @@ def _rebuild(housing: Housing) -> None:
 def _exclude(housing: Housing, arguments: list[str], why: str | None, who: str | None, *, undo: bool) -> None:
     ids = _given("exclude", housing, arguments)
     why, who = _text("--why", why), _text("--who", who or housing.contact or _user())
-    when = _now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    when = stamp(utc_now())
     archive.found(housing.open_store())
     lines = [Exclusion(id=str(id), excluded=not undo, who=who, at=when, why=why) for id in ids]
     with desk(housing) as at:
@@ -152,9 +152,8 @@ def _original(ledger: Ledger, id: ArticleId) -> str | None:
 
 def _text(option: str, given: str | None) -> str:
     text = (given or "").strip()
-    if not text or any(
-        "\ud800" <= letter <= "\udfff" for letter in text
-    ):  # a shell's bytes that are no UTF-8
+    broken = any("\ud800" <= letter <= "\udfff" for letter in text)  # a shell's bytes that are no UTF-8
+    if not text or broken:
         raise WrongUse(f"scrapy ids exclude needs {option}, some words in UTF-8: they stay in the archive.")
     return text
 
@@ -191,7 +190,3 @@ def _remove(database: Path) -> None:
 
 def _say(line: str) -> None:
     sys.stdout.write(line + "\n")
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

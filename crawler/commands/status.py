@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from datetime import UTC, datetime
 
+from crawler.clock import utc_now
 from crawler.command import ArchiveCommand
 from crawler.errors import WrongUse
 from crawler.housing import Housing
@@ -40,10 +40,10 @@ class Command(ArchiveCommand):
             raise WrongUse("scrapy status takes no arguments: ARCHIVE_URL names the archive.")
         seconds = _seconds(opts.watch, FAR if housing.remote else NEAR)
         try:
-            _tell(status(housing, datetime.now(UTC)), json=opts.json)
+            _tell(status(housing, utc_now()), json=opts.json)
             while seconds is not None:
                 time.sleep(seconds)
-                told = status(housing, datetime.now(UTC))
+                told = status(housing, utc_now())
                 sys.stdout.write("" if opts.json else CLEAR if sys.stdout.isatty() else "\n")
                 _tell(told, json=opts.json)
         except KeyboardInterrupt:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import cached_property
 from ipaddress import ip_address
 from time import monotonic
@@ -18,6 +18,7 @@ from scrapy.exceptions import IgnoreRequest
 from scrapy.http import Response
 from scrapy.settings import BaseSettings
 
+from crawler.clock import utc_now
 from crawler.extensions import extension
 from crawler.extensions.archivist import Archivist
 from crawler.items import Absent, Outcome, Take
@@ -131,7 +132,7 @@ def wish_of(response: Response) -> float | None:
     if response.status not in ASKS:
         return None
     headers = response.headers
-    seconds = asked(headers.getlist("Retry-After"), headers.getlist("Date"), datetime.now(UTC))
+    seconds = asked(headers.getlist("Retry-After"), headers.getlist("Date"), utc_now())
     return 0.0 if seconds is None and response.status == 429 else seconds
 
 

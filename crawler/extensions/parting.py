@@ -6,6 +6,7 @@ import asyncio
 from functools import partial
 
 from crawler.account import Account
+from crawler.clock import utc_now
 from crawler.ending import Ending
 from crawler.errors import StoreError
 from crawler.extensions.course import Course
@@ -14,7 +15,7 @@ from crawler.extensions.uploads import Uploads
 from crawler.housing import Housing
 from crawler.programs import Programs
 from crawler.runs import Run
-from crawler.worker import Worker, utc_now
+from crawler.worker import Worker
 
 
 class Parting:

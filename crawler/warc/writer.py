@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 from uuid import UUID
 
 from zlib_ng import zlib_ng
 
+from crawler.clock import stamp
 from crawler.errors import SpoolError
 from crawler.items import End, Exchange, Stored
 from crawler.warc.sums import Measured, digest, pieces
@@ -96,7 +97,7 @@ def target_uri(url: str) -> str:
 
 def warc_date(at: datetime) -> str:
     """A WARC-Date, always with milliseconds: 2026-11-23T09:46:54.123Z."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return stamp(at)
 
 
 def _is_revisit(exchange: Exchange, measured: Measured, original: Stored) -> bool:

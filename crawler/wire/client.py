@@ -6,10 +6,10 @@ import asyncio
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
+from crawler.clock import Clock
 from crawler.items import Exchange
 from crawler.wire.address import ConnectTo
 from crawler.wire.connection import Attempt, Connection
@@ -46,7 +46,7 @@ class Client:
     def __init__(
         self,
         *,
-        clock: Callable[[], datetime],
+        clock: Clock,
         new_id: Callable[[], UUID],
         tls: ssl.SSLContext,
         spool_dir: Path,

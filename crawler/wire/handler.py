@@ -6,7 +6,6 @@ import logging
 import ssl
 import tempfile
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
 from time import monotonic
@@ -28,6 +27,7 @@ from scrapy.http import Headers, Response
 from scrapy.responsetypes import responsetypes
 from scrapy.statscollectors import StatsCollector
 
+from crawler.clock import utc_now
 from crawler.errors import Undecodable
 from crawler.wire.address import ConnectTo
 from crawler.wire.client import Client, Received
@@ -121,7 +121,7 @@ class WireHandler:
             connect_seconds=settings.getfloat("CONNECT_SECONDS", 15),
         )
         client = Client(
-            clock=lambda: datetime.now(UTC),
+            clock=utc_now,
             new_id=uuid4,
             tls=tls,
             spool_dir=Path(settings.get("SPOOL_DIR") or tempfile.gettempdir()) / "bodies",

@@ -10,11 +10,11 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID, uuid4
 
 from crawler import warc
+from crawler.clock import Clock, utc_now
 from crawler.disk import Disk, open_disk
 from crawler.drafts import Draft
 from crawler.errors import CrawlerError
@@ -64,7 +64,7 @@ class Writer:
         disk: Disk,
         report: Callable[[Report], None],
         *,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Clock = utc_now,
         new_id: Callable[[], UUID] = uuid4,
     ) -> None:
         self._plan, self._spool, self._ledger, self._disk = plan, spool, ledger, disk
