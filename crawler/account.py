@@ -16,7 +16,7 @@ EXAMPLES = 3  #: ids of a reason that are told
 class Account:
     """Takes by what they brought, why the others brought none, and bytes."""
 
-    settled: Counter[str] = field(default_factory=Counter)
+    outcomes: Counter[str] = field(default_factory=Counter)
     reasons: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     examples: dict[tuple[str, str], deque[ArticleId]] = field(default_factory=dict)
     """The last ids of each outcome and reason; the latest last."""
@@ -26,7 +26,7 @@ class Account:
 
     @property
     def takes(self) -> int:
-        return sum(self.settled.values())
+        return sum(self.outcomes.values())
 
     def add(self, take: Take) -> str:
         """Count a take; what it brought."""
@@ -34,7 +34,7 @@ class Account:
         if isinstance(take.result, Absent):
             outcome = take.result.outcome.value
             self._explain(outcome, kind_of(take.result.reason), take.lease.id)
-        self.settled[outcome] += 1
+        self.outcomes[outcome] += 1
         return outcome
 
     def receive(self, exchange: Exchange) -> None:

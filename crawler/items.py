@@ -27,6 +27,10 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
+ARTICLES = (Outcome.ARTICLE, Outcome.CHANGED, Outcome.UNCHANGED, Outcome.DUPLICATE)
+"""Outcomes of takes that found an article."""
+
+
 class End(StrEnum):
     """How an exchange ended; what WARC-Truncated says where that is not the whole."""
 

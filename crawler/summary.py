@@ -6,13 +6,12 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from crawler.commits import File
-from crawler.items import ArticleId, Outcome
+from crawler.items import ARTICLES, ArticleId, Outcome
 from crawler.runs import Run, kind_of
 from crawler.wording import number, size, span
 
 REASONS = 5  #: of an outcome, that are told
 KINDS = {"warc": "WARC", "items": "item line", "outcomes": "outcome line"}
-READ = (Outcome.ARTICLE, Outcome.CHANGED, Outcome.UNCHANGED, Outcome.DUPLICATE)
 
 Examples = Mapping[tuple[str, str], Collection[ArticleId]]
 """Some ids of each outcome and kind of reason."""
@@ -68,5 +67,5 @@ def _next(run: Run, where: str) -> Iterator[str]:
     if run.left or run.outcomes.get(Outcome.FAILED):
         yield f"go on     scrapy crawl anapress{where}"
     yield f"prove     scrapy verify{where}"
-    if any(run.outcomes.get(outcome) for outcome in READ):
+    if any(run.outcomes.get(outcome) for outcome in ARTICLES):
         yield f"export    scrapy export articles.jsonl{where}"

@@ -17,7 +17,7 @@ from crawler.extensions.archivist import Archivist
 from crawler.housing import Housing
 from crawler.items import Absent, Article, Lease, Take
 from crawler.layouts import read
-from crawler.middlewares.retry import TRIES
+from crawler.middlewares.retry import ATTEMPTS
 from crawler.secrets import hide_secrets
 from crawler.site import article_id, links, url_of
 from crawler.sources.live import Answer, Brought, Flow, capture_of, live, page_of
@@ -38,11 +38,11 @@ class Anapress(scrapy.Spider):
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *_: Any, **kwargs: Any) -> Self:
-        limits = crawler.settings
+        settings = crawler.settings
         spider = cls(
             Arguments.of(kwargs),
-            hops=limits.getint("REDIRECT_MAX_TIMES"),
-            tags=limits.getint("PAGE_TAGS"),
+            hops=settings.getint("REDIRECT_MAX_TIMES"),
+            tags=settings.getint("PAGE_TAGS"),
         )
         spider._set_crawler(crawler)
         return spider
@@ -94,18 +94,18 @@ class Anapress(scrapy.Spider):
 
     def _step(self, flow: Flow, answer: Answer, lease: Lease, last: Response | scrapy.Request) -> Any:
         try:
-            return self._asked(flow.send(answer), flow, lease, last.meta.get(TRIES, 0))
+            return self._asked(flow.send(answer), flow, lease, last.meta.get(ATTEMPTS, 0))
         except StopIteration as end:
             brought: Brought = end.value
             return self._take(lease, brought, last)
 
-    def _asked(self, request: scrapy.Request, flow: Flow, lease: Lease, tries: int) -> scrapy.Request:
+    def _asked(self, request: scrapy.Request, flow: Flow, lease: Lease, attempts: int) -> scrapy.Request:
         """The flow's next request; all hops of an id share its attempts."""
         return request.replace(
             callback=self.answered,
             errback=self.unanswered,
             cb_kwargs={"flow": flow, "lease": lease},
-            meta={TRIES: tries},
+            meta={ATTEMPTS: attempts},
         )
 
     def _take(self, lease: Lease, brought: Brought, last: Response | scrapy.Request) -> Take:
@@ -124,7 +124,7 @@ class Anapress(scrapy.Spider):
             capture=response.id if response else None,
             captured_at=warc_date(response.began) if response else None,
             status=status if response else None,
-            attempts=last.meta.get(TRIES, 0) + 1,
+            attempts=last.meta.get(ATTEMPTS, 0) + 1,
             found=tuple(id for id in found if id != lease.id),
             etag=held.etag,
             last_modified=held.last_modified,

@@ -12,12 +12,10 @@ from crawler.commits import Commit
 from crawler.decisions import REQUEUED, Decider, Decision
 from crawler.drafts import NOT_MODIFIED, Draft
 from crawler.errors import Damaged, LedgerError
-from crawler.items import Outcome, RecordRef
+from crawler.items import ARTICLES, Outcome, RecordRef
 from crawler.ledger import Ledger
 from crawler.lines import OutcomeLine, derived
 from crawler.stores import Store
-
-READ = (Outcome.ARTICLE, Outcome.CHANGED, Outcome.UNCHANGED, Outcome.DUPLICATE)
 
 
 class Replay:
@@ -107,7 +105,7 @@ class Replay:
         again, payload = None, None
         if line.reason == NOT_MODIFIED:
             payload = self._confirmed(line, made)
-        elif line.outcome in READ:
+        elif line.outcome in ARTICLES:
             again, payload = self._article(line, made)
         elif line.record:
             self._find(line.record)
@@ -133,7 +131,7 @@ class Replay:
 
     def _task(self, line: OutcomeLine) -> Task | None:
         """What is to be read again for this line, if it rests on a page: after a 304 the original alone."""
-        if line.outcome not in READ or line.record is None:
+        if line.outcome not in ARTICLES or line.record is None:
             return None
         try:
             whole = self._find(line.record)[1] or line.record

@@ -87,7 +87,7 @@ class Progress:
         return Figures(
             phase=self._phase(),
             seconds=now - self._began,
-            outcomes=dict(archivist.account.settled),
+            outcomes=dict(archivist.account.outcomes),
             reasons=[
                 Reason(
                     outcome=outcome,

@@ -7,16 +7,15 @@ from datetime import datetime
 from typing import Any
 
 from crawler.errors import Damaged, LedgerError
-from crawler.items import Outcome, RecordRef, Stored
+from crawler.items import ARTICLES, RecordRef, Stored
 from crawler.lines import OutcomeLine
 
-READ = (Outcome.ARTICLE, Outcome.CHANGED, Outcome.UNCHANGED, Outcome.DUPLICATE)  #: a text was read
 N1 = "n1:sha256:"
 
 
 def values(line: OutcomeLine, n: int, at: str) -> dict[str, Any]:
     """What the sentences of an outcome line of commit n are told."""
-    captured = milliseconds(_moment(line.captured_at or at)) if line.outcome in READ else None
+    captured = milliseconds(_moment(line.captured_at or at)) if line.outcome in ARTICLES else None
     validated = line.record if line.etag or line.last_modified else None
     return {
         "id": line.article_id,

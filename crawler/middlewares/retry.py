@@ -14,7 +14,7 @@ from scrapy.utils.misc import load_object
 from crawler.extensions import extension
 from crawler.extensions.manners import Manners, wish_of
 
-TRIES = "tries"  #: in a request's meta: attempts at its id that failed before
+ATTEMPTS = "attempts"  #: in a request's meta: attempts at its id that failed before
 WAITS = "waits"  #: how often it was told to wait
 MOST_WAITS = 10  #: of one request, that cost it no attempt: else one page could hold a run for ever
 
@@ -53,13 +53,13 @@ class Retry:
         return await self._again(request)
 
     async def _again(self, request: Request) -> Request | None:
-        tries = request.meta.get(TRIES, 0) + 1
-        if tries > self._times:
+        attempts = request.meta.get(ATTEMPTS, 0) + 1
+        if attempts > self._times:
             return None
         if (lease := request.cb_kwargs.get("lease")) is not None:
-            await self._manners.archivist.tried(replace(lease, attempts=tries))
-        await self._manners.rest(self._manners.pause(tries))
-        return _anew(request, TRIES, tries)
+            await self._manners.archivist.tried(replace(lease, attempts=attempts))
+        await self._manners.rest(self._manners.pause(attempts))
+        return _anew(request, ATTEMPTS, attempts)
 
 
 def _anew(request: Request, counter: str, count: int) -> Request:
