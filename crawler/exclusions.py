@@ -24,9 +24,8 @@ from crawler.stores import Store
 
 KEY = "exclusions.jsonl"
 ATTEMPTS = 8  #: times that the file is written anew because somebody else wrote it meanwhile
-SETTLING = (
-    1.0  #: seconds before our lines are looked for, at least: who read before we wrote has written then
-)
+# Seconds, at least, before our lines are looked for: who read before we wrote has written then.
+SETTLING = 1.0
 PATIENCE = 2  #: times as long as we took ourselves, where that is longer
 
 

@@ -24,7 +24,6 @@ NUMBER = re.compile(r"(?:\w+://[^/]+/a/)?(\d+)/?")
 COMMENT = re.compile(r"(?:^|\s+)#.*")  # a # inside a URL is none
 GZIP = b"\x1f\x8b"
 
-
 Opened = Callable[[str], BinaryIO]
 """Opens the object at an s3:// URL; WrongUse if there is none."""
 
@@ -32,9 +31,8 @@ Opened = Callable[[str], BinaryIO]
 def read(argument: str, *, stdin: BinaryIO | None, opened: Opened) -> Iterator[ArticleId]:
     """The ids that argument names, in its order: a comma list, a file, an s3:// URL, or `-` for stdin.
 
-    Python has no stdin (None) where it was closed.
-
     A file is read while its ids are taken, and WrongUse comes where it goes wrong: take all, then use them.
+    Python has no stdin (None) where it was closed.
     """
     if argument.startswith("s3://"):
         return _object(opened, argument)

@@ -25,7 +25,7 @@ COUNTS = ("STOP_AFTER_WAITS", "STOP_AFTER_MISSES", "STOP_AFTER_USELESS")
 
 
 def check(settings: BaseSettings) -> None:
-    """WrongUse if a limit of the wire is no number: it would only show when every id had failed of it."""
+    """WrongUse if a limit is no number: it would only show in a traceback, or as every id failed of it."""
     for name in NUMBERS:
         whole(settings, name)
     for name in COUNTS:

@@ -50,11 +50,10 @@ from crawler.wire.limits import MIB, Limits, PageLimits
 
 logger = logging.getLogger(__name__)
 
+_BROKEN_OFF = ("truncated", "corrupt")  # as `decode` says it
 # Every message frames itself here: Scrapy's own Content-Length would stand twice, and the proxy's
 # password is the dialer's alone.
-_BROKEN_OFF = ("truncated", "corrupt")
 _NOT_SENT = {b"content-length", b"transfer-encoding", b"proxy-authorization"}
-
 
 CUT = object()
 """The signal that ends what is in flight, as out of time."""
