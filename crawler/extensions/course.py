@@ -12,6 +12,7 @@ from scrapy.crawler import Crawler
 from crawler.errors import CrawlerError, Stumbled, WrongUse
 
 logger = logging.getLogger(__name__)
+ENDING = "the run is ending"  #: why a request is not made any more
 
 
 class Course:

@@ -11,6 +11,7 @@ from scrapy.exceptions import CannotResolveHostError, DownloadConnectionRefusedE
 from scrapy.http import Response
 
 from crawler.extensions import extension
+from crawler.extensions.course import ENDING
 from crawler.extensions.manners import Manners, wish_of
 from crawler.wire.handler import WireHandler
 
@@ -38,8 +39,8 @@ class Door(WireHandler):
         """What a host asks for is heard here, before the next request can slip through."""
         manners, host = self._manners, urlsplit(request.url).hostname or ""
         async with manners.hosts.turn(host):
-            if manners.archivist.course.stopping:
-                raise IgnoreRequest("the run is ending")
+            if manners.course.stopping:
+                raise IgnoreRequest(ENDING)
             try:
                 response = await super().download_request(request)
             except UNREACHED:

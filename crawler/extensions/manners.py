@@ -21,6 +21,7 @@ from scrapy.settings import BaseSettings
 from crawler.clock import utc_now
 from crawler.extensions import extension
 from crawler.extensions.archivist import Archivist
+from crawler.extensions.course import ENDING, Course
 from crawler.items import Absent, Outcome, Take
 from crawler.manners.hosts import Hosts
 from crawler.manners.patience import ASKS, asked, pause
@@ -69,14 +70,14 @@ class Manners:
         return manners
 
     @cached_property
-    def archivist(self) -> Archivist:
-        return extension(self._crawler, Archivist)
+    def course(self) -> Course:
+        return extension(self._crawler, Archivist).course
 
     async def rest(self, seconds: float) -> None:
         """Sleep, but not on into the end of the run: then the request is not made."""
-        await self.archivist.course.rest(seconds)
-        if self.archivist.course.stopping:
-            raise IgnoreRequest("the run is ending")
+        await self.course.rest(seconds)
+        if self.course.stopping:
+            raise IgnoreRequest(ENDING)
 
     def pause(self, failures: int) -> float:
         """The seconds of a pause of our own, after so many failures in a row."""
@@ -85,7 +86,7 @@ class Manners:
     def told_to_wait(self, host: str, seconds: float) -> None:
         """A host asks for a pause: it has it, or the run ends."""
         if seconds > self._limits.wait_seconds:
-            self.archivist.course.end(f"{host} asks us to wait for {timedelta(seconds=min(seconds, 1e9))}")
+            self.course.end(f"{host} asks us to wait for {timedelta(seconds=min(seconds, 1e9))}")
             return
         before = self.hosts[host].waits
         waits = self.hosts.wait(host, max(seconds, self.pause(before + 1)))
@@ -124,7 +125,7 @@ class Manners:
 
     def _end_after(self, count: int, limit: int, why: str) -> None:
         if limit and count >= limit:
-            self.archivist.course.end(why)
+            self.course.end(why)
 
 
 def wish_of(response: Response) -> float | None:

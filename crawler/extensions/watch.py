@@ -14,6 +14,7 @@ from scrapy.exceptions import IgnoreRequest
 from crawler.errors import SpoolError
 from crawler.extensions import extension
 from crawler.extensions.archivist import Archivist
+from crawler.extensions.course import ENDING
 from crawler.wire.handler import CUT
 
 TICK = 0.1  #: seconds between two looks
@@ -85,7 +86,7 @@ class Watch:
         for slot in self._crawler.engine.downloader.slots.values():
             while slot.queue:
                 _, waiting = slot.queue.popleft()
-                waiting.errback(IgnoreRequest("the run is ending"))
+                waiting.errback(IgnoreRequest(ENDING))
 
     def _weigh(self) -> None:
         """End the crawl while there is still room to end it well."""

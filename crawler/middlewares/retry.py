@@ -12,6 +12,7 @@ from scrapy.http import Response
 from scrapy.utils.misc import load_object
 
 from crawler.extensions import extension
+from crawler.extensions.archivist import Archivist
 from crawler.extensions.manners import Manners, wish_of
 
 ATTEMPTS = "attempts"  #: in a request's meta: attempts at its id that failed before
@@ -26,14 +27,22 @@ class Retry:
     """
 
     def __init__(
-        self, manners: Manners, *, times: int, codes: Collection[int], kinds: tuple[type[Exception], ...]
+        self,
+        archivist: Archivist,
+        manners: Manners,
+        *,
+        times: int,
+        codes: Collection[int],
+        kinds: tuple[type[Exception], ...],
     ) -> None:
-        self._manners, self._times, self._codes, self._kinds = manners, times, codes, kinds
+        self._archivist, self._manners = archivist, manners
+        self._times, self._codes, self._kinds = times, codes, kinds
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
         settings = crawler.settings
         return cls(
+            extension(crawler, Archivist),
             extension(crawler, Manners),
             times=settings.getint("RETRY_TIMES"),
             codes={int(code) for code in settings.getlist("RETRY_HTTP_CODES")},
@@ -48,7 +57,7 @@ class Retry:
         return await self._again(request) or response
 
     async def process_exception(self, request: Request, exception: Exception) -> Request | None:
-        if self._manners.archivist.course.stopping or not isinstance(exception, self._kinds):
+        if self._manners.course.stopping or not isinstance(exception, self._kinds):
             return None
         return await self._again(request)
 
@@ -57,7 +66,7 @@ class Retry:
         if attempts > self._times:
             return None
         if (lease := request.cb_kwargs.get("lease")) is not None:
-            await self._manners.archivist.tried(replace(lease, attempts=attempts))
+            await self._archivist.tried(replace(lease, attempts=attempts))
         await self._manners.rest(self._manners.pause(attempts))
         return _anew(request, ATTEMPTS, attempts)
 

@@ -119,7 +119,7 @@ class RobotsTxt:
 
     @property
     def _over(self) -> bool:
-        return self._manners.archivist.course.over
+        return self._manners.course.over
 
     async def _ask(self, url: str) -> Response:
         assert self._crawler.engine is not None

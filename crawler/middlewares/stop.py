@@ -10,6 +10,7 @@ from scrapy.exceptions import IgnoreRequest
 
 from crawler.extensions import extension
 from crawler.extensions.archivist import Archivist
+from crawler.extensions.course import ENDING
 
 
 class Stop:
@@ -24,4 +25,4 @@ class Stop:
 
     def process_request(self, request: Request) -> None:  # noqa: ARG002
         if self._archivist.course.over:
-            raise IgnoreRequest("the run is ending")
+            raise IgnoreRequest(ENDING)
