@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -13,21 +13,18 @@ from typing import Any, Self
 from uuid import UUID
 
 from crawler.errors import WrongUse
-from crawler.items import ArticleId, Lease, Outcome, Stored
-from crawler.ledger import Counts, Fill, Seed, Standing, making, schema
+from crawler.items import ArticleId, Lease, Outcome
+from crawler.ledger import Counts, Fill, Seed, making, schema
 from crawler.ledger.database import Database
-from crawler.ledger.follower import SqliteFollower
-from crawler.ledger.rows import milliseconds, pack_hash, stored_of, unpack_hash
-from crawler.lines import Original
-from crawler.site import url_of
+from crawler.ledger.index import SqliteIndex
+from crawler.ledger.rows import milliseconds
 from crawler.validators import Validators
 
 LEASE_SECONDS = 600
-PAGE = 10_000  # ids read at a time
 SCHEME = "sqlite://"
 
 
-class SqliteLedger(SqliteFollower):
+class SqliteLedger(SqliteIndex):
     """A ledger in a file, for all processes of one machine; an object serves one thread at a time.
 
     Promises and their reasons: crawler.ledger.Ledger.
@@ -130,51 +127,12 @@ class SqliteLedger(SqliteFollower):
     def leased(self, worker: str) -> int:
         return int(self._db.row(f"{schema.LEASED} AND worker = ?", *self._alive(), worker)[0])
 
-    def standing(self, id: ArticleId) -> Standing:
-        row = self._db.row(schema.STANDING, id)
-        if row is None:
-            return Standing()
-        takes, outcome, version, content_hash, versions, left = row
-        return Standing(
-            takes=takes,
-            outcome=Outcome(outcome),
-            version=version,
-            content_hash=content_hash and unpack_hash(content_hash),
-            versions=versions,
-            left=bool(left),
-        )
-
-    def logged(self, id: ArticleId) -> bool:
-        return self._db.row("SELECT 1 FROM ids WHERE id = ? AND logged = 1", id) is not None
-
-    def unlogged(self, ids: Iterable[ArticleId]) -> Iterator[ArticleId]:
-        given = iter(ids)
-        while chunk := list(islice(given, 1000)):
-            logged = {row[0] for row in self._db.rows(schema.LOGGED, json.dumps(chunk))}
-            yield from (id for id in chunk if id not in logged)
-
     def done(self, ids: Iterable[ArticleId], *, captured_before: datetime | None = None) -> int:
         before = None if captured_before is None else milliseconds(captured_before)
         given, count = iter(ids), 0
         while chunk := list(islice(given, 1000)):
             count += self._db.row(schema.DONE, json.dumps(chunk), before)[0]
         return count
-
-    def version(self, id: ArticleId, content_hash: str) -> int | None:
-        row = self._db.row(schema.VERSION, id, pack_hash(content_hash))
-        return row and int(row[0])
-
-    def original(self, content_hash: str) -> Original | None:
-        row = self._db.row(schema.ORIGINAL, pack_hash(content_hash))
-        return row and Original(id=str(row[0]), version=row[1])
-
-    def stored(self, sha256: bytes, length: int) -> Stored | None:
-        where = "WHERE sha256 = ? AND length = ? ORDER BY number LIMIT 1"
-        return stored_of(self._db.row(f"{schema.STORED} {where}", sha256, length))
-
-    def validated(self, id: ArticleId, held: Validators) -> Stored | None:
-        row = (id, url_of(id), held.etag, held.last_modified)
-        return stored_of(self._db.row(schema.VALIDATED, *row))
 
     def counts(self) -> Counts:
         with self._db.transaction("DEFERRED"):  # one state of the file for all of it
@@ -187,36 +145,6 @@ class SqliteLedger(SqliteFollower):
 
     def aged(self, captured_before: datetime) -> int:
         return int(self._db.row(schema.COUNT_OLD, milliseconds(captured_before))[0])
-
-    def settled(self, outcome: Outcome, reason: str | None = None) -> Iterator[tuple[ArticleId, int]]:
-        for id, takes in self._pages(schema.SETTLED, outcome, reason or ""):
-            yield ArticleId(id), takes
-
-    def ids(self, *, left: bool) -> Iterator[ArticleId]:
-        for (id,) in self._pages("SELECT id FROM ids WHERE todo = ?", left):
-            yield ArticleId(id)
-
-    def dump(self, file: Path) -> int:
-        return self._db.copied(file, schema.LOGGED_ONLY, "SELECT coalesce(max(n), 0) FROM commits")
-
-    def unlike(self, file: Path) -> list[str]:
-        """What a dump does not say of the log as we do."""
-        self._db.rows("ATTACH ? AS other", str(file))
-        try:
-            return [name for name, told in schema.FROM_LOG.items() if self._differ(told)]
-        finally:
-            self._db.rows("DETACH other")
-
-    def _differ(self, told: str) -> bool:
-        unlike = schema.UNLIKE.format(told.format("main"), told.format("other"))
-        return bool(self._db.row(unlike)[0])
-
-    def _pages(self, select: str, *values: object) -> Iterator[Any]:
-        """Rows by id, which comes first in them, some at a time: others may write meanwhile."""
-        last = 0
-        while rows := self._db.rows(f"{select} AND id > ? ORDER BY id LIMIT ?", *values, last, PAGE):
-            yield from rows
-            last = rows[-1][0]
 
     def _free(
         self, among: Iterable[ArticleId] | None, count: int, before: int | None, as_of: int
