@@ -9,18 +9,17 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from crawler import cdxj, commits
+from crawler import commits
 from crawler.audit.beside import Beside
 from crawler.audit.crew import Crew
 from crawler.audit.lines import Replay
 from crawler.audit.places import Places
-from crawler.audit.scan import Scan, Seen
+from crawler.audit.records import Records
 from crawler.commits import Commit, File
 from crawler.errors import Damaged
 from crawler.ledger import Counts, Ledger
 from crawler.ledger.sqlite import SqliteLedger
 from crawler.stores import Store
-from crawler.warc import Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,7 @@ class _Auditor:
         self._ledger = SqliteLedger(folder / "ledger.db")
         self._places = Places(folder / "places.db")
         self._crew = Crew(store, processes)
-        self._scans: dict[str, Callable[[], Scan]] = {}  # under way
+        self._records = Records(store, self._places, self._crew, self._fault)
         self._replay = Replay(store, self._ledger, self._places, self._crew, self._fault)
         self._keys = [key for key, _ in store.list()]
         self._beside = Beside(store, self._keys, folder, ledger, self._fault)
@@ -124,7 +123,7 @@ class _Auditor:
         self._named.update(file.path for file in commit.files)
         sound = [self._sums(commit, file) for file in commit.files]  # each is looked at
         if file := commit.file("warc"):
-            self._warc(commit, file)
+            self._findings.records += self._records.commit(commit, file)
         self._workers[n] = commit.worker
         if all(sound):
             self._lines(commit)
@@ -172,88 +171,6 @@ class _Auditor:
         )
         return False
 
-    def _warc(self, commit: Commit, file: File) -> None:
-        """Each record's form and digests, and the index against them."""
-        scan = (self._scans.pop(file.path, None) or self._crew.scan(file.path))()
-        self._look_ahead(commit.n + 1)
-        lines, count, unasked = [], len(scan.seen), set[str]()
-        for seen in scan.seen:
-            _pair(seen.record, unasked)
-            if line := self._record(seen, commit, file.path):
-                lines.append(line)
-        if scan.broken:
-            self._fault(file.path, "", scan.broken)
-        self._findings.records += count
-        if count != file.count:
-            self._fault(file.path, "", f"{count} records; commit {commit.n} says {file.count}")
-        for id in sorted(unasked):
-            self._fault(file.path, "", f"no request behind it is concurrent to {id}")
-        self._index(commit, sorted(lines))
-
-    def _look_ahead(self, n: int) -> None:
-        """Let the next commit's WARC be scanned while this one's lines are made again."""
-        try:
-            commit = commits.read(self._store, n)
-        except Damaged:
-            return  # its turn comes
-        if commit and (file := commit.file("warc")):
-            self._scans[file.path] = self._crew.scan(file.path)
-
-    def _record(self, seen: Seen, commit: Commit, path: str) -> str | None:
-        """The record's index line, if it has one."""
-        record, line = seen.record, seen.line
-        where = f"offset {record.offset}"
-        for wrong in seen.wrong:
-            self._fault(path, where, wrong)
-        if not self._places.new(record.id):
-            self._fault(path, where, f"the archive has a record {record.id} already")
-        if record.type == "revisit":
-            return self._revisit(record, commit, path)
-        if line is not None:
-            self._places.add(record.id, line, commit.segment, None)
-        return line
-
-    def _revisit(self, record: Record, commit: Commit, path: str) -> str | None:
-        where, refers = f"offset {record.offset}", record.headers.get("WARC-Refers-To")
-        found = self._places.find(refers) if refers else None
-        if found is None:
-            self._fault(path, where, f"a revisit of {refers}, which no earlier record is")
-            return None
-        original = cdxj.stored(found[0], found[1].segment)
-        try:
-            line = str(cdxj.entry_of(record, Path(path).name, original))
-        except Damaged as error:
-            self._fault(path, where, str(error))
-            return None
-        self._places.add(record.id, line, commit.segment, refers)
-        return line
-
-    def _index(self, commit: Commit, right: list[str]) -> None:
-        if (file := commit.file("index")) is None:
-            if right:
-                self._fault(Commit.key(commit.n), "", "it names no index, though its WARC has responses")
-            return
-        try:
-            given = [
-                line.decode(errors="replace")
-                for line in commits.lines(self._store, commit, "index", counted=False)
-            ]
-        except Damaged as error:
-            self._fault(file.path, "", str(error))
-            return
-        for number, (line, should) in enumerate(zip(given, right, strict=False), 1):
-            if line != should:
-                self._fault(
-                    file.path, f"line {number}", f"is {line[:300]!r}; the WARC gives {should[:300]!r}"
-                )
-                break
-        if len(given) != len(right) or len(given) != file.count:
-            self._fault(
-                file.path,
-                "",
-                f"{len(given)} lines; the WARC gives {len(right)}, commit {commit.n} says {file.count}",
-            )
-
     def _lines(self, commit: Commit) -> None:
         """Items and outcomes, made again, and the ledger brought to this commit."""
         items, outcomes = self._replay.commit(commit, payloads=self._beside.payloads(commit.n))
@@ -266,14 +183,6 @@ class _Auditor:
 
     def _fault(self, path: str, where: str, what: str) -> None:
         self._findings.faults.append(Fault(path, where, what))
-
-
-def _pair(record: Record, unasked: set[str]) -> None:
-    """Keeps the responses whose request is still to come."""
-    if record.type in ("response", "revisit"):
-        unasked.add(record.id)
-    elif record.type == "request":
-        unasked.discard(record.headers.get("WARC-Concurrent-To", ""))
 
 
 def _is_commit(key: str) -> bool:
