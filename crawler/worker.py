@@ -44,9 +44,9 @@ class Worker:
         self.moved_in = False
         self.lock: Lock | None = None  #: of the archive, where it has one; renewed beside all else
         self.commits: list[int] = []  #: the numbers of those that we made
+        self.made: list[File] = []  #: and their files
         self.took = Tally()  #: what they say
         self.settled = 0  #: asked-for ids that were settled already, and are not to be taken again
-        self.made: list[File] = []  #: and their files
         self.due = 0  #: ids that this run has or had to take, as far as it is known yet
         self.left = 0
         self.missed = 0  #: asked-for ids that are still left: somebody else holds them, or we ended early
