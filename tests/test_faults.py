@@ -210,7 +210,7 @@ def test_nothing_that_comes_is_a_bug_of_ours(crawled: Crawled) -> None:
 @pytest.mark.fault(22)
 @pytest.mark.fault(25)
 def test_no_case_takes_the_crawl_more_memory_than_a_few_large_pages(crawled: Crawled) -> None:
-    assert crawled.peak < 400
+    assert crawled.peak < 600  # one page of PAGE_BYTES may take 400 MB to parse
 
 
 # What others say
