@@ -67,8 +67,10 @@ def trial(seed: int, job: Job, proxy: Proxy) -> Counter[str]:
         ended_early = end(evil, job, proxy, rng, IDS[: 8 * (run + 1)])
         proxy.faults.clear()
         proxy.down = False
-        if evil == "disk":
-            shutil.rmtree(job.home / "disk")
+        if (
+            evil == "disk" and (disk := job.home / "disk").exists()
+        ):  # it may have been killed before it had one
+            shutil.rmtree(disk)
         ends[evil if ended_early else "over before"] += 1
     proxy.faults.chaos(rng.randrange(2**32), rate=0.15, acts=PASSING, in_a_row=1)
     ran = job.crawl(IDS, disk="new")
