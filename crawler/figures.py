@@ -22,6 +22,12 @@ class Host:
     most: int  #: how many may be
     delay: float  #: seconds between two, as in use now
     waiting: int
+    pause: float = 0.0  #: seconds for which it wants to be left alone
+
+    @property
+    def resting(self) -> str:
+        """For how long it is left alone, nothing if it is not."""
+        return f"left alone for {span(self.pause)}" if self.pause >= 1 else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +81,7 @@ class Figures:
             f"{self.left:,} left",
             *([f"{self.pace:.1f}/s"] if self.pace else []),
             *([f"{span(self.eta)} to go"] if self.eta else []),
+            *(f"{host.name} is {host.resting}" for host in self.hosts if host.resting),
             f"received {size(self.received)}, WARC {size(self.written)}, spool {size(self.spool)}",
             *(f"{each.outcome} {each.reason} {each.count:,}" for each in self.mishaps[:3]),
         ]

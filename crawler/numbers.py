@@ -31,7 +31,7 @@ def check(settings: BaseSettings) -> None:
         whole(settings, name, least=0)
     for name in SECONDS:
         try:
-            wrong = float(settings[name]) < 0
+            wrong = not float(settings[name]) >= 0  # nan is none of both
         except (TypeError, ValueError):
             wrong = True
         if wrong:

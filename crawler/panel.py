@@ -90,8 +90,12 @@ def _outcomes(figures: Figures) -> Text:
 
 
 def _host(host: Host) -> Text:
-    waiting = f", {host.waiting:,} wait" if host.waiting else ""
-    return Text(f"{host.name}: {host.flying} of {host.most} at once, delay {host.delay:.1f} s{waiting}")
+    parts = [f"{host.flying} of {host.most} at once", f"delay {host.delay:.1f} s"]
+    if host.resting:
+        parts = [host.resting]
+    if host.waiting:
+        parts.append(f"{host.waiting:,} wait")
+    return Text(f"{host.name}: {', '.join(parts)}")
 
 
 def _bytes(figures: Figures) -> Text:

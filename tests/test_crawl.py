@@ -392,6 +392,7 @@ def test_a_crawl_with_failed_ids_exits_4_and_says_how_to_take_them_again(crawled
         ["-aids=1", "-sSEGMENT_BYTES=0"],
         ["-aids=1", "-sHEAD_BYTES=abc"],
         ["-aids=1", "-sIDLE_SECONDS=-1"],
+        ["-aids=1", "-sIDLE_SECONDS=nan"],
         ["-aids=1", "-sRETRY_TIMES=2.5"],
         ["-aids=1", "-sRETRY_SECONDS=soon"],
         ["-aids=1", "-sSTOP_AFTER_USELESS=-1"],

@@ -99,6 +99,13 @@ def test_a_panel_is_never_larger_than_its_room(width: int, height: int, color: b
     assert all(len(COLOR.sub("", line)) <= width for line in lines)
 
 
+def test_a_host_that_wants_to_be_left_alone_is_told() -> None:
+    resting = replace(FIGURES, hosts=[replace(FIGURES.hosts[0], pause=90)])
+    shown = "\n".join(panel.lines(resting, 100, 20, color=False))
+    assert "anapress.net: left alone for 1 min 30 s, 14 wait" in shown
+    assert "; anapress.net is left alone for 1 min 30 s; " in str(resting)
+
+
 def test_the_log_tells_the_same_in_one_line() -> None:
     assert str(FIGURES) == (
         "424 of 1,000 done (390 article, 20 gone, 14 failed); 576 left; 2.0/s; 5 min to go; "

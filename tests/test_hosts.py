@@ -64,6 +64,7 @@ def test_a_host_is_left_alone_as_long_as_it_wants_and_no_other_is() -> None:
     time = Time()
     hosts = Hosts(time, time.sleep)
     hosts.wait("a", 30)
+    assert (hosts.pause("a"), hosts.pause("b")) == (30, 0)
     turns(hosts, "b")
     assert time.now == 0
     turns(hosts, "a")

@@ -14,6 +14,7 @@ from scrapy.crawler import Crawler
 
 from crawler.extensions import extension
 from crawler.extensions.archivist import Archivist
+from crawler.extensions.manners import Manners
 from crawler.figures import Figures, Host, Pace, Reason
 from crawler.screen import Screen
 
@@ -44,6 +45,7 @@ class Progress:
 
     def opened(self) -> None:
         self._archivist = extension(self._crawler, Archivist)
+        self._manners = extension(self._crawler, Manners)
         self._task = asyncio.ensure_future(self._run())
         self._task.add_done_callback(_loud)
 
@@ -118,13 +120,15 @@ class Progress:
         """Those that are asked, the busiest first."""
         engine = self._crawler.engine
         slots = engine.downloader.slots if engine is not None else {}
+        budgets = self._manners.hosts
         hosts = [
             Host(
                 name=name,
                 flying=len(slot.transferring),
                 most=slot.concurrency,
-                delay=slot.delay,
+                delay=max(slot.delay, budgets[name].delay),
                 waiting=len(slot.queue),
+                pause=budgets.pause(name),
             )
             for name, slot in slots.items()
         ]

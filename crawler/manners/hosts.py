@@ -54,6 +54,10 @@ class Hosts:
     def __getitem__(self, name: str) -> Host:
         return self._hosts.get(name) or Host()
 
+    def pause(self, name: str) -> float:
+        """Seconds for which the host wants to be left alone."""
+        return max(self[name].until - self._clock(), 0.0)
+
     @asynccontextmanager
     async def turn(self, name: str) -> AsyncIterator[None]:
         """Entered when a request may go to this host, left at its end; `room` hold it at once."""
