@@ -39,7 +39,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield running
 
 
-@pytest.mark.timeout(90 * TRIALS)
+@pytest.mark.timeout(90 * len(SEEDS))
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_no_kill_and_no_failing_store_loses_or_doubles_anything(
     chunk: int, site: Site, s3: Endpoint, tmp_path: Path
