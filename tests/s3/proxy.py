@@ -66,11 +66,11 @@ class Proxy:
         started.set()
         await self._end.wait()
         await self._close()
-        await asyncio.sleep(0.01)  # who was accepted at the last moment begins, and is cut
-        while self._serving:
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:  # also those that accept
             for serving in self._serving:
                 serving.cancel()
-            await asyncio.wait(self._serving)
+            await asyncio.wait(others, timeout=0.05)
+        await asyncio.sleep(0.01)  # in which what was cut is closed
 
     def end(self) -> None:
         self._loop.call_soon_threadsafe(self._end.set)
@@ -93,6 +93,7 @@ class Proxy:
         serving = asyncio.ensure_future(self._serve(reader, writer))
         self._serving.add(serving)
         serving.add_done_callback(self._serving.discard)
+        serving.add_done_callback(lambda _: writer.transport.abort())  # also where it never began
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with (
