@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
@@ -32,6 +33,7 @@ from crawler.stores import Store
 
 T = TypeVar("T")
 FOLDER = "commits/"
+NUMBERED = re.compile(r"commits/([0-9]{10})\.json")
 PLACES = {
     "warc": "warcs/{segment}.warc.gz",
     "index": "indexes/{segment}.cdxj",
@@ -135,6 +137,23 @@ def log(store: Store, start: int = 1) -> Iterator[Commit]:
     while (commit := read(store, n)) is not None:
         yield commit
         n += 1
+
+
+def number_of(key: str) -> int | None:
+    """Which commit has this key, None if none can."""
+    found = NUMBERED.fullmatch(key)
+    return int(found[1]) if found else None
+
+
+def look_over(store: Store) -> None:
+    """Damaged if a commit is missing though a later one is there: to go on would be to write another log."""
+    numbers = (number_of(key) for key, _ in store.list(FOLDER))
+    for n, there in enumerate(sorted(filter(None, numbers)), 1):
+        if n != there:
+            raise Damaged(
+                f"{store.url}: {Commit.key(n)} is missing, though {Commit.key(there)} is there. "
+                "Bring it back from a copy of the archive; `scrapy verify` tells what else is wrong."
+            )
 
 
 def follow(store: Store, ledger: Follower) -> int:

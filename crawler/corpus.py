@@ -29,6 +29,7 @@ class Corpus:
         self.left_out = 0  #: articles of excluded ids, so far
 
     def __iter__(self) -> Iterator[bytes]:
+        commits.look_over(self._store)
         with _sorter() as database:
             for commit in commits.log(self._store):
                 _take_in(database, self._store, commit)

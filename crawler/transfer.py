@@ -99,6 +99,8 @@ class _Transfer:
     def compare(self) -> None:
         """See that the target is the same archive, and its log a beginning of the source's."""
         home, there = home_of(self._source), archive.find(self._target)
+        for store in (self._source, self._target):
+            commits.look_over(store)
         if there is not None and there.id != home.id:
             raise WrongUse(f"{self._target.url} holds another archive than {self._source.url}: {there.id}.")
         self._sizes.update(self._target.list())  # one listing, not a request a file

@@ -18,6 +18,7 @@ from crawler.stores import Store
 @contextmanager
 def ledger(housing: Housing, store: Store, home: Archive) -> Iterator[Ledger]:
     """A ledger as of the newest commit: the one that is there, unchanged, or one that is made for now."""
+    commits.look_over(store)
     if (there := read_ledger(housing.ledger)) is None:
         with _made(store, home, partial(snapshots.fetch, store)) as made:
             yield made

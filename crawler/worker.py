@@ -67,6 +67,7 @@ class Worker:
         if self._wanted.ids is None and archive.find(self._store) is None:
             raise WrongUse(NO_IDS)  # before a mistake leaves an archive behind
         home = archive.ensure(self._store, housing.contact)
+        commits.look_over(self._store)
         self.spool = Spool.claim(housing.spool, secrets.token_hex(4), home.id, disk)
         self._open.callback(self.spool.close, remove=True)
         self._take_lock()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import shlex
 import shutil
 import sqlite3
@@ -18,6 +19,7 @@ from tests.crawling import SCRAPY, House, Ran, run
 from tests.site import FAULTS, Site, id_of, running_site
 
 NONCE, STATIC, GONE = id_of(4), id_of(3), FAULTS["status_404"]
+FOLDERS = ("commits", "items", "outcomes", "warcs", "indexes")
 IDS = (*map(id_of, range(12)), GONE)  # 10 has the text of 9
 
 
@@ -311,6 +313,52 @@ def test_a_file_that_has_become_empty_is_no_file_without_lines(house: House, kin
     command = ("export", "-") if kind == "items" else ("ids", "rebuild")
     ran = house.scrapy(*command)
     assert (ran.code, emptied.name in ran.last) == (6, True), ran.said
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["crawl", "anapress"],
+        ["crawl", "anapress", "-aids=77"],
+        ["export", "lost.jsonl"],
+        ["ids", "add", "77"],
+        ["ids", "requeue", "--outcome", "gone"],
+        ["ids", "rebuild"],
+        ["ids", "status"],
+        ["status"],
+        ["copy", "FROM", "TO"],
+    ],
+    ids=" ".join,
+)
+def test_nobody_goes_on_behind_a_gap_in_the_log(house: House, tmp_path: Path, words: list[str]) -> None:
+    lost = house.archive.folder / "commits" / "0000000001.json"
+    lost.unlink()
+    places = {
+        "FROM": str(house.archive.folder),
+        "TO": str(tmp_path / "copy"),
+        "lost.jsonl": str(tmp_path / "x"),
+    }
+    before = sorted(path for path in house.archive.folder.rglob("*") if path.parent.name in FOLDERS)
+    for kept in (True, False):
+        if not kept:
+            lose_ledger(house)
+        ran = house.scrapy(*(places.get(word, word) for word in words))
+        assert ran.code == 6, ran.said
+        assert "commits/0000000001.json is missing, though commits/0000000002.json is there" in ran.said
+    after = sorted(path for path in house.archive.folder.rglob("*") if path.parent.name in FOLDERS)
+    assert after == before
+    assert not (tmp_path / "x").exists()
+
+
+def test_an_export_writes_the_file_behind_a_link_and_no_device(house: House, tmp_path: Path) -> None:
+    link, fifo = tmp_path / "link.jsonl", tmp_path / "fifo"
+    link.symlink_to(tmp_path / "behind.jsonl")
+    assert house.scrapy("export", str(link)).code == 0
+    assert link.is_symlink()
+    assert link.read_bytes() == corpus(house, "again.jsonl")
+    os.mkfifo(fifo)
+    assert house.scrapy("export", str(fifo)).code == 2
+    assert fifo.is_fifo()
 
 
 def test_an_archive_that_has_lost_its_card_gets_no_new_one(house: House) -> None:

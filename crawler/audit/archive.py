@@ -98,10 +98,8 @@ class _Auditor:
         """The commits that are there; each hole in the log is a fault."""
         keys = [key for key, _ in self._store.list(commits.FOLDER)]
         known = {Commit.key(n) for n in range(1, len(keys) + 2)}
-        self._last = last = max(
-            (int(key[len(commits.FOLDER) :][:10]) for key in keys if _is_commit(key)), default=0
-        )
-        self._findings.strays += [key for key in keys if not _is_commit(key) and key not in known]
+        self._last = last = max(filter(None, map(commits.number_of, keys)), default=0)
+        self._findings.strays += [key for key in keys if commits.number_of(key) is None and key not in known]
         for n in range(1, last + 1):
             if Commit.key(n) in keys:
                 yield n
@@ -183,8 +181,3 @@ class _Auditor:
 
     def _fault(self, path: str, where: str, what: str) -> None:
         self._findings.faults.append(Fault(path, where, what))
-
-
-def _is_commit(key: str) -> bool:
-    name = key[len(commits.FOLDER) :]
-    return len(name) == 15 and name.endswith(".json") and name[:10].isascii() and name[:10].isdigit()

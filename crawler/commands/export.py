@@ -43,6 +43,9 @@ class Command(ArchiveCommand):
 
 def _write(target: Path, lines: Iterable[bytes]) -> int:
     """The file appears whole, or not at all."""
+    target = target.resolve()  # of a link it is the file behind it that is written
+    if target.exists() and not target.is_file():
+        raise WrongUse(f"{target} is no file: `scrapy export -` writes to stdout, for a pipe or a device.")
     part, count = target.with_name(f".part-{target.name}"), 0
     try:
         with part.open("wb") as raw:

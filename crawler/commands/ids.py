@@ -113,6 +113,7 @@ def _rebuild(housing: Housing) -> None:
     """The new ledger takes the old one's place when it is whole."""
     store = housing.open_store()
     home = archive.found(store)
+    commits.look_over(store)
     old = housing.ledger_file()
     new = old.with_name(f"{old.name}.new")
     _remove(new)
@@ -170,6 +171,7 @@ def desk(housing: Housing) -> Iterator[Desk]:
     """The archive, opened to be written to and left tidy."""
     disk, store = housing.open_disk(), housing.open_store()
     home = archive.ensure(store, housing.contact)
+    commits.look_over(store)
     ledger = housing.open_ledger(store)
     try:
         ledger.bind(home.id)
