@@ -40,6 +40,9 @@ class ArchiveCommand(ScrapyCommand):
             self._wrong(WrongUse(str(error)))
         except CrawlerError as error:
             self._wrong(error)
+        except KeyboardInterrupt:
+            sys.stderr.write("Stopped; run it again. (exit 3)\n")
+            self.exitcode = 3
         except BrokenPipeError:
             self.exitcode = 1  # whoever read our output has left
         except OSError as error:

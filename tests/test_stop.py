@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -184,3 +185,18 @@ def test_a_run_that_ends_early_gives_back_what_it_leased_though_it_was_about_to_
         assert house.crawl(None, "-adiscover=none", CLOSESPIDER_ITEMCOUNT=4, **slow).code == 3
         with closing(open_ledger(f"sqlite://{house.archive.folder}/ledger.db")) as ledger:
             assert ledger.counts().leased == 0
+
+
+def test_a_signal_before_the_crawl_has_begun_is_no_bug(house: House) -> None:
+    house.scrapy("ids", "add", ",".join(map(str, IDS)))
+    command = [str(SCRAPY), "crawl", "anapress", *house.settings(LOG_LEVEL="INFO")]
+    for early in (0.0, 0.05, 0.1, 0.2):
+        with subprocess.Popen(command, cwd=CHECKOUT, stderr=subprocess.PIPE, text=True) as process:
+            assert process.stderr is not None
+            said = next(line for line in process.stderr if "Spider opened" in line)
+            time.sleep(early)
+            process.send_signal(signal.SIGTERM)
+            said += process.stderr.read()
+        assert process.returncode == 3, said
+    assert house.crawl().code == 0
+    assert house.scrapy("verify").code == 0

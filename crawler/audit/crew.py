@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
@@ -117,6 +118,7 @@ _here: list[tuple[Store, Remaker]] = []  # a pool process's own
 
 
 def _begin(store: Store) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the audit ends us
     _here.append((store, Remaker(store)))
 
 

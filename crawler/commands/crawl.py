@@ -104,7 +104,9 @@ class Command(Crawl):
             sys.stderr.write(
                 summary(archivist.parting.run, archivist.made, archivist.account.examples, self._where())
             )
-        stopped = archivist is not None and archivist.course.stopping
+        # what did not fail to begin, and has no ending, was stopped by a signal before it had one
+        failed = self.crawler_process.bootstrap_failed
+        stopped = archivist is not None and (archivist.course.stopping or not failed)
         self._end((archivist and archivist.parting.ending) or Ending.unfinished(stopped=stopped))
         if archivist is not None and archivist.parting.busy:
             logging.shutdown()

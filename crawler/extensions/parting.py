@@ -63,6 +63,8 @@ class Parting:
             steps = asyncio.ensure_future(self._let_go(reason, hurried=hurried))
             await asyncio.wait([steps], timeout=self._course.seconds_left(hurried=hurried))
             self._under_way = not steps.done()
+            if steps.done() and (error := steps.exception()) is not None:
+                self._course.stumble("the end of the run", error)
         self.ending = self._ended(reason)
         self.run = self._run(self.ending) if self._worker.moved_in else None
 
