@@ -22,6 +22,7 @@ PLAYWRIGHT = (
 UNDECLARED = {"CONCURRENT_REQUESTS_PER_IP", "META_COPY_WARN_SKIP_KEYS"}
 """What Scrapy reads, and has no default for."""
 LEVELS = ", ".join(logging.getLevelNamesMapping())
+HEADERS = ("USER_AGENT", "CONTACT")
 DOTTED = re.compile(r"[a-z_]+(\.\w+)+")  #: a default that is an object's place
 KINDS: tuple[tuple[type, str, str], ...] = (  # a bool is an int, too
     (bool, "getbool", "0 or 1"),
@@ -66,6 +67,8 @@ def _check_value(where: str, name: str, value: str) -> None:
             raise WrongUse(f"{where} is {value!r}: give {wanted}.")
     if isinstance(default, str) and DOTTED.fullmatch(default) and "." in value and not _loads(value):
         raise WrongUse(f"{where} is {value!r}: give something that can be imported, as {default}.")
+    if name in HEADERS and not value.isprintable():
+        raise WrongUse(f"{where} is {value!r}: give text of one line, for it stands in each request.")
     if name == "LOG_LEVEL" and not _is_level(value):
         raise WrongUse(f"{where} is {value!r}: give one of {LEVELS}.")
 

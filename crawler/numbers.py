@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from scrapy.settings import BaseSettings
 
 from crawler.errors import WrongUse
@@ -31,7 +33,7 @@ def check(settings: BaseSettings) -> None:
         whole(settings, name, least=0)
     for name in SECONDS:
         try:
-            wrong = not float(settings[name]) >= 0  # nan is none of both
+            wrong = not 0 <= float(settings[name]) < inf  # nan is neither
         except (TypeError, ValueError):
             wrong = True
         if wrong:

@@ -49,7 +49,7 @@ def _kinds(reasons: Mapping[str, int]) -> Counter[str]:
 def _such_as(ids: Collection[ArticleId], times: int) -> str:
     if not ids:
         return ""
-    return (": " if len(ids) == times else ", such as ") + ", ".join(map(str, ids))
+    return (" of " if len(ids) == times else ", such as ") + ", ".join(map(str, ids))
 
 
 def _files(run: Run, files: Sequence[File]) -> Iterator[str]:

@@ -123,7 +123,7 @@ def test_the_panel_goes_and_the_summary_stays(house: House, silent: str) -> None
     assert "anapress: crawling" not in terminal.text
     said = [line for line in terminal.all if line]
     assert said[-1].endswith("(exit 3)")
-    assert any(re.fullmatch(rf" +1 http_503: {BUSY}", line) for line in said)
+    assert any(re.fullmatch(rf" +1 http_503 of {BUSY}", line) for line in said)
 
 
 @pytest.mark.parametrize(("columns", "rows"), [(80, 24), (40, 10), (20, 4)])
@@ -246,7 +246,7 @@ def test_the_summary_names_what_failed_and_why_and_what_to_do(house: House) -> N
     ran = house.crawl(IDS, "-adiscover=none")
     said = ran.said.splitlines()
     assert re.match(r"11 takes in \d+ s", said[0])
-    assert re.fullmatch(rf" +1 http_503: {BUSY}", next(line for line in said if "http_503" in line))
+    assert re.fullmatch(rf" +1 http_503 of {BUSY}", next(line for line in said if "http_503" in line))
     (files,) = house.archive.commits()[-1:]
     total = size(sum(file["bytes"] for file in files["files"]))
     assert f"made      1 commit, 1 WARC, 9 item lines, 11 outcome lines; {total}" in said

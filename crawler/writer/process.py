@@ -188,7 +188,7 @@ def main(arguments: Sequence[str]) -> int:
         writer = Writer(plan, spool, open_ledger(plan.ledger), disk, lambda report: _send(link, report))
         _serve(link, writer, plan.checkpoint_seconds)
     except (CrawlerError, OSError) as error:
-        _send(link, Broken(f"the segment can't be written: {error}"))
+        _send(link, Broken(f"the segment in {plan.spool} can't be written: {error}"))
         return 6
     return 0
 
