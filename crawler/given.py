@@ -33,6 +33,23 @@ KINDS: tuple[tuple[type, str, str], ...] = (  # a bool is an int, too
 )
 
 
+NEEDED = {
+    "EXTENSIONS": ("crawler.extensions.archivist.Archivist", "crawler.extensions.manners.Manners"),
+    "DOWNLOADER_MIDDLEWARES": ("crawler.middlewares.archive.Archive", "crawler.middlewares.stop.Stop"),
+    "ITEM_PIPELINES": ("pipelines.draft.Draft",),
+}
+"""Without these nothing is archived, or a crawl has no end."""
+
+
+def require(settings: BaseSettings) -> None:
+    """WrongUse if a setting of components, given whole, has left out one that a crawl can't be without."""
+    for name, needed in NEEDED.items():
+        there = settings.getdict(name)
+        for component in needed:
+            if there.get(component) is None:
+                raise WrongUse(f"{name} lacks {component}, without which nothing is archived: add it.")
+
+
 def known() -> set[str]:
     """The names of all settings that Scrapy, this program or scrapy-playwright reads."""
     theirs = {name for name in vars(default_settings) if name.isupper()}

@@ -475,6 +475,10 @@ WRONG: dict[str, tuple[Callable[[House], list[str]], str]] = {
         lambda house: [str(house.archive.folder), f"file://{house.folder}/x/../archive/"],
         "FROM and TO are both",
     ),
+    "a place in the archive": (
+        lambda house: [str(house.archive.folder), str(house.archive.folder / "warcs" / "copy")],
+        "TO lies in FROM",
+    ),
     "no store": (lambda house: [str(house.archive.folder), "ftp://host/b"], "is no place for an archive"),
     "no bucket": (lambda house: [str(house.archive.folder), "s3:///b"], "is no place in S3"),
 }

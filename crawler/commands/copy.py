@@ -38,6 +38,8 @@ class Command(ArchiveCommand):
         source, target = map(housing.open_store, args)
         if _place(source) == _place(target):
             raise WrongUse(f"FROM and TO are both {source.url}.")
+        if Path(_place(source)) in Path(_place(target)).parents:
+            raise WrongUse(f"TO lies in FROM: {target.url} would be strays of {source.url}.")
         began = time.monotonic()
         with _folder(housing, source) as folder:
             moved = transfer(

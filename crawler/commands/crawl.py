@@ -83,6 +83,7 @@ class Command(Crawl):
         try:
             Housing.of(self._settings).open_store()
             numbers.check(self._settings)
+            given.require(self._settings)
             if args[0] not in self.crawler_process.spider_loader.list():
                 raise WrongUse(f"There is no spider {args[0]!r}: it is `scrapy crawl anapress`.")
             ConnectTo.parse(self._settings["CONNECT_TO"] or "")
