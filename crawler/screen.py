@@ -12,16 +12,19 @@ import os
 import re
 import select
 import sys
+import termios
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 from threading import Thread
+from typing import Any
 
 Size = tuple[int, int]  #: columns and rows
 STDOUT, STDERR = 1, 2
 ERASE = "\r\x1b[J"  # all below, too
 # what would move the cursor; colors may pass
 CONTROL = re.compile(rb"\x1b(?!\[[0-9;]*m)|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f]")
+LOCAL = 3  # of what tcgetattr gives
 REST = 0.04  #: seconds between two drawings: a log may bring a thousand lines a second
 
 
@@ -30,6 +33,7 @@ class Screen:
 
     def __init__(self) -> None:
         self._real = os.dup(STDERR)
+        self._modes = _hushed(self._real)
         self._held = {fd: os.dup(fd) for fd in (STDOUT, STDERR) if _same(fd, STDERR)}
         self._written, entry = os.pipe()
         self._wake, self._waker = os.pipe()
@@ -75,6 +79,8 @@ class Screen:
             os.close(real)
         os.write(self._waker, b".")
         self._thread.join()
+        if self._modes is not None and _is_ours(self._real):
+            termios.tcsetattr(self._real, termios.TCSANOW, self._modes)
         for fd in (self._real, self._written, self._wake, self._waker):
             os.close(fd)
 
@@ -115,6 +121,28 @@ class Screen:
         with suppress(OSError):  # a terminal that has gone takes nothing, and must not stop the crawl
             while data:
                 data = data[os.write(self._real, data) :]
+
+
+def _hushed(fd: int) -> list[Any] | None:
+    """The terminal's modes as they were; now it shows no ^C, which might fall into a frame."""
+    if not _is_ours(fd):
+        return None
+    try:
+        modes = termios.tcgetattr(fd)
+        hushed = modes.copy()
+        hushed[LOCAL] &= ~termios.ECHOCTL
+        termios.tcsetattr(fd, termios.TCSANOW, hushed)
+    except termios.error:
+        return None
+    return modes
+
+
+def _is_ours(fd: int) -> bool:
+    """Whether we are in the foreground: else to change the terminal would stop us (SIGTTOU)."""
+    try:
+        return os.tcgetpgrp(fd) == os.getpgrp()
+    except OSError:
+        return False
 
 
 def _same(fd: int, other: int) -> bool:

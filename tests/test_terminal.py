@@ -126,6 +126,21 @@ def test_the_panel_goes_and_the_summary_stays(house: House, silent: str) -> None
     assert any(re.fullmatch(rf" +1 http_503 of {BUSY}", line) for line in said)
 
 
+def test_keys_that_say_nothing_leave_the_panel_whole(house: House, silent: str) -> None:
+    with watched(house, silent, *IDS, HELD) as terminal:
+        terminal.until(lambda: is_held(terminal))
+        for _ in range(300):  # some of them while it is drawn; ^C is shown in the same way
+            terminal.press(b"\x01")
+            time.sleep(0.005)
+        seconds = panel(terminal)[0]
+        terminal.until(lambda: bool(panel(terminal)) and panel(terminal)[0] != seconds)
+        assert terminal.text.count("anapress: crawling") == 1
+        assert "^A" not in terminal.text
+        terminal.press(INTERRUPT)
+        terminal.end()
+    assert not panel(terminal)
+
+
 @pytest.mark.parametrize(("columns", "rows"), [(80, 24), (40, 10), (20, 4)])
 def test_the_panel_fits_its_terminal(house: House, silent: str, columns: int, rows: int) -> None:
     with watched(house, silent, *IDS, HELD, columns=columns, rows=rows) as terminal:
