@@ -22,6 +22,7 @@ from typing import Any
 Size = tuple[int, int]  #: columns and rows
 STDOUT, STDERR = 1, 2
 ERASE = "\r\x1b[J"  # all below, too
+CUT, FOLD = "\x1b[?7l", "\x1b[?7h"  # long rows: a terminal may shrink just while the frame is drawn
 # what would move the cursor; colors may pass
 CONTROL = re.compile(rb"\x1b(?!\[[0-9;]*m)|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f]")
 LOCAL = 3  # of what tcgetattr gives
@@ -114,7 +115,7 @@ class Screen:
         if size != self.size:
             frame = ()  # until there is one that fits
         up = f"\x1b[{len(frame) - 1}A\r" if len(frame) > 1 else "\r"
-        text = "\n".join(frame) + up
+        text = CUT + "\n".join(frame) + FOLD + up
         self._put(ERASE.encode() + above + text.encode(sys.stderr.encoding, "replace"))
 
     def _put(self, data: bytes) -> None:

@@ -93,16 +93,24 @@ class Terminal:
         os.write(self._line, keys)
 
     def resize(self, columns: int, rows: int) -> None:
+        """At a moment at which nothing is on its way: what was drawn for the old size is on the screen."""
+        os.kill(self.process, signal.SIGSTOP)
+        while self._waits() and self._look():
+            pass
         self._screen.resize(rows, columns)
         self._size()
+        os.kill(self.process, signal.SIGCONT)
 
     def _size(self) -> None:
         size = struct.pack("HHHH", self._screen.lines, self._screen.columns, 0, 0)
         fcntl.ioctl(self._line, termios.TIOCSWINSZ, size)
 
+    def _waits(self) -> bool:
+        return bool(select.select([self._line], [], [], 0.05)[0])
+
     def _look(self) -> bool:
         """Take what the command writes for a moment; False if it has ended."""
-        if select.select([self._line], [], [], 0.05)[0]:
+        if self._waits():
             try:
                 self._stream.feed(os.read(self._line, 1 << 16))
             except OSError:
