@@ -41,6 +41,10 @@ bench: $(READY)  ## beside bare Scrapy, scrapy-webarchive and wget; verify; the 
 	$(PY) -m bench.ledger
 	$(PY) -m bench.start
 
+bench-fleet: $(READY) debian  ## a fleet's ledger at ten million ids, on Redis and on Valkey: 40 minutes, 3 GB
+	$(PY) -m bench.redis
+	$(PY) -m bench.redis --kind valkey
+
 robustness: $(READY)  ## write docs/ROBUSTNESS.md anew, from the tests
 	@$(PY) -m tools.robustness
 
@@ -49,4 +53,4 @@ lock:  ## make both locks anew from pyproject.toml: what a crawl needs, and that
 	$(LOCK) -o requirements.lock
 	$(LOCK) --group dev -c requirements.lock -o requirements-dev.lock
 
-.PHONY: help setup demo debian test check crash ceph bench robustness lock
+.PHONY: help setup demo debian test check crash ceph bench bench-fleet robustness lock
