@@ -23,6 +23,7 @@ ABOUT = {
     "an s3:// object; - for stdin. Ids settled already are left. Without it: all that is left to do",
     "discover=links": "(default) article links on captured pages become known ids; none: they don't",
     "refresh=7d": "take articles again that were captured longer ago (s, m, h, d, w; 0: all)",
+    "forever=1": "don't end when nothing is left: wait for ids that are added from outside",
     "source=live": "where pages are fetched from: the site itself, the only source so far",
     "render=plain": "how: plain HTTP, the only way so far",
     "requisites=0": "pictures, styles and scripts of a page: none, so far",
@@ -40,6 +41,7 @@ class Wanted:
 
     ids: Sequence[ArticleId] | None = None  #: distinct
     captured_before: datetime | None = None
+    forever: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,7 @@ class Arguments:
     ids: str | None = None
     follow: bool = True  #: article links on captured pages become known ids
     refresh: timedelta | None = None
+    forever: bool = False  #: it waits for ids that are added from outside
 
     @classmethod
     def of(cls, given: Mapping[str, str]) -> Self:
@@ -65,19 +68,33 @@ class Arguments:
             raise WrongUse(
                 f"-a discover={discover} is not built yet; this release does {', '.join(DISCOVER)}."
             )
-        return cls(ids=given.get("ids"), follow=discover == "links", refresh=_age(given.get("refresh")))
+        return cls(
+            ids=given.get("ids"),
+            follow=discover == "links",
+            refresh=_age(given.get("refresh")),
+            forever=_is_forever(given),
+        )
 
     def wanted(self, now: datetime, opened: Opened) -> Wanted:
         """What to take, the ids read (of a list in S3: `opened`); WrongUse if they can't be."""
         stdin = getattr(sys.stdin, "buffer", None)
         given = None if self.ids is None else idlist.read(self.ids, stdin=stdin, opened=opened)
         ids = None if given is None else idlist.distinct(given)
-        return Wanted(ids=ids, captured_before=self._captured_before(now))
+        return Wanted(ids=ids, captured_before=self._captured_before(now), forever=self.forever)
 
     def _captured_before(self, now: datetime) -> datetime | None:
         if self.refresh is None:
             return None
         return now - self.refresh if self.refresh else EVER
+
+
+def _is_forever(given: Mapping[str, str]) -> bool:
+    forever = given.get("forever", "0")
+    if forever not in ("0", "1"):
+        raise WrongUse(f"-a forever={forever}: give 0 or 1.")
+    if forever == "1" and "ids" in given:
+        raise WrongUse("-a forever=1 takes whatever is left, -a ids=… only these: give one of them.")
+    return forever == "1"
 
 
 def _unknown(name: str) -> str:

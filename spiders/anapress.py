@@ -15,7 +15,7 @@ from crawler.arguments import Arguments
 from crawler.extensions import extension
 from crawler.extensions.archivist import Archivist
 from crawler.housing import Housing
-from crawler.items import Absent, Article, Lease, Take
+from crawler.items import Absent, Article, Lease, Outcome, Take
 from crawler.layouts import read
 from crawler.middlewares.retry import ATTEMPTS
 from crawler.secrets import hide_secrets
@@ -24,6 +24,8 @@ from crawler.sources.live import Answer, Brought, Flow, capture_of, live, page_o
 from crawler.sources.reasons import Waits, absence_of
 from crawler.validators import Validators
 from crawler.warc import warc_date
+
+DEADLY = 3  #: workers that died with an id
 
 
 class Anapress(scrapy.Spider):
@@ -65,6 +67,9 @@ class Anapress(scrapy.Spider):
         archivist = extension(self.crawler, Archivist)
         await archivist.start(self._arguments)
         async for lease in archivist.leases():
+            if lease.deaths >= DEADLY:
+                yield _deadly(lease)
+                continue
             flow = live(lease.id, held=Validators(lease.etag, lease.last_modified), hops=self._hops)
             yield self._asked(next(flow), flow, lease, lease.attempts)
 
@@ -129,6 +134,19 @@ class Anapress(scrapy.Spider):
             etag=held.etag,
             last_modified=held.last_modified,
         )
+
+
+def _deadly(lease: Lease) -> Take:
+    """The take of an id that nobody should fetch any more."""
+    return Take(
+        lease=lease,
+        url=url_of(lease.id),
+        result=Absent(outcome=Outcome.FAILED, reason=f"workers_died:{lease.deaths}"),
+        capture=None,
+        captured_at=None,
+        status=None,
+        attempts=lease.attempts,
+    )
 
 
 def _validators(lease: Lease, result: Article | Absent | None, last: Response | scrapy.Request) -> Validators:

@@ -139,8 +139,8 @@ class Ledger(Follower, Known, Protocol):
         in any case, the further ones only if the id was on its way (`flies`). A take ends the count.
         """
 
-    def leased(self, worker: str) -> int:
-        """How many leases worker holds."""
+    def leased(self, worker: str | None = None) -> int:
+        """How many leases worker holds; without one, all of them."""
 
     def done(self, ids: Iterable[ArticleId], *, captured_before: datetime | None = None) -> int:
         """How many of these ids `lease` would never give: settled, and no articles captured before then."""
@@ -190,6 +190,13 @@ def open_ledger(url: str, seed: Seed | None = None, fill: Fill | None = None) ->
 def read_ledger(url: str) -> Ledger | None:
     """The ledger at url, of which nothing is changed; None if there is none that can be read so."""
     return _kind(url).to_read(url)
+
+
+def forget(url: str) -> None:
+    """Remove a shared ledger: whoever uses it makes it anew of the log."""
+    from crawler.ledger.redis import RedisLedger
+
+    RedisLedger.forget(url)
 
 
 def is_shared(url: str) -> bool:

@@ -199,8 +199,8 @@ class RedisLedger:
         self._server.run(scripts.RELEASE, worker, some, int(dead))
 
     @anew
-    def leased(self, worker: str) -> int:
-        return int(self._server.run(scripts.LEASED, self._lease_seconds, worker)[0])
+    def leased(self, worker: str | None = None) -> int:
+        return int(self._server.run(scripts.LEASED, self._lease_seconds, worker or "")[0])
 
     # what the log says
 

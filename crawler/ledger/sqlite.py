@@ -129,7 +129,9 @@ class SqliteLedger(SqliteIndex):
             else:
                 db.executemany(f"{schema.END} AND id = ?", ((number, id) for id in ids))
 
-    def leased(self, worker: str) -> int:
+    def leased(self, worker: str | None = None) -> int:
+        if worker is None:
+            return int(self._db.row(schema.LEASED, *self._alive())[0])
         return int(self._db.row(f"{schema.LEASED} AND worker = ?", *self._alive(), worker)[0])
 
     def done(self, ids: Iterable[ArticleId], *, captured_before: datetime | None = None) -> int:

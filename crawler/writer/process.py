@@ -25,12 +25,14 @@ from crawler.site import article_id, url_of
 from crawler.spool import Spool
 from crawler.validators import Validators
 from crawler.writer.frames import (
+    AllSealed,
     Broken,
     Checkpointed,
     Close,
     Committed,
     Order,
     Report,
+    Seal,
     SealedSegment,
     Unpacker,
     packed,
@@ -87,6 +89,9 @@ class Writer:
                 gone = [key for key, stored in self._payloads.items() if stored.record.segment == segment]
                 for key in gone:
                     del self._payloads[key]
+            case Seal():
+                self.seal()
+                self._report(AllSealed())
             case Close():
                 self.seal()
 
