@@ -200,8 +200,8 @@ class Archivist:
 
     async def _await_others(self) -> bool:
         """With nothing to do here: bring our takes into the log, for others wait for us as we do for them."""
-        if not (self.housing.shared or self._forever):
-            return False
+        if not (self.housing.shared or self._forever) or self.account.postponed:
+            return False  # what waits for another run is held by us until we end: nobody may wait for that
         await self._rest_from_work()
         answer: list[bool] = []
         went_well = await self._committing.take(lambda: answer.append(self._worker.await_others()))

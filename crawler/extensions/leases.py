@@ -45,6 +45,7 @@ class Leases:
 
     async def each(self) -> AsyncIterator[Lease]:
         """One after the other, as there is room for it; ends when nothing is left to be leased."""
+        alone = False  # nobody else holds anything: one more look, for that may just have come back
         while not self._course.over:
             events = self._events
             try:
@@ -52,6 +53,7 @@ class Leases:
             except CrawlerError as error:  # raised in the spider's start() it would only be logged
                 self._course.fail(error)
                 return
+            alone = alone and not batch
             for lease in batch:
                 while self._is_full and self._course.failure is None:
                     await self._wait()
@@ -62,8 +64,10 @@ class Leases:
             if not batch and events == self._events:
                 if self._flying or self._drafted or self._adding:
                     await self._wait()
-                elif not await self._others():
+                elif alone:
                     return
+                else:
+                    alone = not await self._others()
 
     def drafted(self, take: Take) -> None:
         """The writer has the take: it is safe with a later checkpoint."""
