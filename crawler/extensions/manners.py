@@ -30,6 +30,7 @@ from crawler.housing import Housing
 from crawler.items import Absent, Outcome, Take
 from crawler.manners.fleet import FleetHosts, Pace
 from crawler.manners.hosts import Hosts
+from crawler.manners.notices import Notices
 from crawler.manners.patience import ASKS, asked, pause
 from crawler.site import HOME, is_useless
 from crawler.wire.address import ConnectTo, is_public
@@ -63,6 +64,7 @@ class Manners:
 
     def __init__(self, crawler: Crawler, limits: Limits) -> None:
         self._crawler, self._limits = crawler, limits
+        self.notices: Notices | None = None  #: of a fleet
         self.hosts = self._open(crawler.settings)
         self._useless = 0  # answers in a row
 
@@ -84,6 +86,7 @@ class Manners:
         pace = Pace(least=least, most=settings.getfloat("AUTOTHROTTLE_MAX_DELAY") if adapts else least)
         thread = ThreadPoolExecutor(1, "budget")
         ask = partial(_in_thread, thread)
+        self.notices = Notices(board, ask, self.rest)
         return FleetHosts(monotonic, self.rest, board, ask, room=room, pace=pace)
 
     @cached_property
