@@ -213,4 +213,5 @@ def _kind(url: str) -> type[SqliteLedger | RedisLedger]:
         from crawler.ledger.redis import RedisLedger
 
         return RedisLedger
-    raise WrongUse(f"LEDGER_URL is {url!r}: give sqlite:///FILE, or redis://HOST:PORT/NUMBER")
+    kind = urlsplit(url).scheme  # behind it there may be a password
+    raise WrongUse(f"LEDGER_URL is of the kind {kind!r}: give sqlite:///FILE, or redis://HOST:PORT/NUMBER")

@@ -20,6 +20,7 @@ from crawler.ledger import scripts
 
 T = TypeVar("T")
 SECONDS = 60.0  #: for which a server may be away before that ends a run
+OPENING_SECONDS = 10.0  #: the same at the start: more likely the address is wrong
 MAKING_SECONDS = 60  #: after which a maker of a ledger that says nothing counts as dead
 PAUSES = (0.05, 1.0)  #: the first and the longest between two tries
 FORMAT = 1
@@ -57,7 +58,7 @@ class Server:
             raise WrongUse(f"LEDGER_URL is {self.name!r}: give redis://HOST:PORT/NUMBER ({error})") from error
         self._execute: Callable[..., Any] = self._redis.execute_command
         self._scripts: dict[str, Any] = {}
-        self.patiently(self._prepare)
+        self.patiently(self._prepare, min(seconds, OPENING_SECONDS))
 
     @property
     def epoch(self) -> str:
@@ -135,9 +136,10 @@ class Server:
     def _ask(self, command: str, *arguments: str | bytes | int) -> Any:
         return self.patiently(partial(self._execute, command, *arguments))
 
-    def patiently(self, step: Callable[[], T]) -> T:
+    def patiently(self, step: Callable[[], T], seconds: float | None = None) -> T:
         """What the step gives; it is tried again while the server is away."""
-        end, pause = time.monotonic() + self._seconds, PAUSES[0]
+        seconds = self._seconds if seconds is None else seconds
+        end, pause = time.monotonic() + seconds, PAUSES[0]
         while True:
             try:
                 return step()
@@ -148,8 +150,7 @@ class Server:
             except AWAY as error:
                 if time.monotonic() >= end:
                     raise LedgerError(
-                        f"{self.name} was away for {self._seconds:g} seconds ({error}). "
-                        "Run again when it is there."
+                        f"{self.name} was away for {seconds:g} seconds ({error}). Run again when it is there."
                     ) from error
                 time.sleep(pause)
                 pause = min(2 * pause, PAUSES[1])

@@ -6,6 +6,7 @@ import json
 import select
 import signal
 import socket
+import sys
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -181,11 +182,12 @@ class Writer:
 def main(arguments: Sequence[str]) -> int:
     """Serve one crawl until it says Close or is gone; whatever arrived whole is checkpointed then.
 
-    The arguments: the descriptors of the socket and of the spool's lock, and the Plan as JSON.
+    The arguments: the descriptors of the socket and of the spool's lock. The Plan comes through stdin, for
+    the ledger's URL may hold a password, and arguments are for all to see.
     """
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, signal.SIG_IGN)  # the crawl decides when we end
-    plan = Plan(**json.loads(arguments[2]))
+    plan = Plan(**json.loads(sys.stdin.read()))
     link = socket.socket(fileno=int(arguments[0]))
     try:
         disk = open_disk(plan.disk)
