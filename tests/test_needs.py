@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 
 from crawler.items import ArticleId
-from crawler.needs import HOSTS, LISTED, MOST, Need, Needs
+from crawler.needs import DROPPED, HOSTS, LISTED, MOST, Need, Needs
 from crawler.runs import Run
 from crawler.summary import summary
 
@@ -71,14 +71,23 @@ def test_what_does_not_come_to_its_end_is_dropped() -> None:
     assert (needs.left, needs.told()["missing"]) == (0, {"dropped": 4})
 
 
+def test_what_is_dropped_is_told_for_the_next_run() -> None:
+    needs = waiting(DROPPED + 5)
+    needs.drop()
+    told = needs.told()
+    assert [Need.read(raw) for raw in told["dropped"]] == many(DROPPED)
+    assert (told["listed"], told["unlisted"]) == ([], 5)
+
+
 def test_a_run_s_file_lists_some_and_counts_all() -> None:
     needs = waiting(LISTED + 5)
     for host in range(2 * HOSTS):
         needs.pass_by(f"h{host}")
-    needs.drop()
+    while needs.waiting:
+        needs.miss(needs.next(), "http_404")
     told = needs.told()
     assert (len(told["listed"]), told["unlisted"]) == (LISTED, 5)
-    assert told["listed"][0] == {"url": "http://a/0", "page": "7", "reason": "dropped"}
+    assert told["listed"][0] == {"url": "http://a/0", "page": "7", "reason": "http_404"}
     assert len(told["elsewhere"]) == HOSTS
     assert json.loads(json.dumps(told)) == told
 

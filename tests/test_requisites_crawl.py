@@ -199,6 +199,19 @@ def test_a_run_that_is_stopped_drops_them_and_says_how_many(house: House) -> Non
     assert "dropped" in ran.said
 
 
+def test_what_a_run_dropped_the_next_one_takes_though_no_id_is_left(house: House) -> None:
+    slow = {"DOWNLOAD_DELAY": 2, "CONCURRENT_REQUESTS_PER_DOMAIN": 1, "AUTOTHROTTLE_ENABLED": 0}
+    house.crawl([id_of(0)], ON, ALONE, CLOSESPIDER_ITEMCOUNT=1, **slow)
+    dropped = {each["url"].removeprefix(HOME) for each in requisites(house)["dropped"]}
+    assert "/css/site.css" in dropped
+    house.crawl(None, "-arequisites=0")  # wants none, and forgets none
+    since = len(house.site.exchanges())
+    ran = house.crawl(None, ON)
+    assert ran.code == 0, ran.said
+    assert set(asked(house, since)) == {"/robots.txt"} | dropped
+    assert requisites(house)["missing"] == {}
+
+
 def test_a_host_of_requisites_that_is_away_ends_no_run(house: House) -> None:
     to = f"{house.site.connect_to},{OTHER_HOST}:80:127.0.0.1:1"
     words = ([DRESSED_ID], f"-arequisites_hosts={OTHER_HOST}", ON, ALONE)

@@ -67,6 +67,11 @@ class Requisites:
             self._claiming = asyncio.ensure_future(self._claim())
             self._claiming.add_done_callback(self._claimed)
 
+    def resume(self) -> None:
+        """What the run before did not come to is wanted first."""
+        for need in self._archivist.dropped:
+            self.want([need.url], need.page, need.depth)
+
     async def done(self) -> None:
         """Until each has come to its end; the run's end is not waited for."""
         while self._needs.left and not self._archivist.course.over:
