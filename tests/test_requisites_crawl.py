@@ -170,8 +170,11 @@ def test_a_new_ledger_knows_which_are_there(house: House) -> None:
 
 
 def test_a_page_brings_no_more_than_its_limit(house: House) -> None:
+    since = len(house.site.exchanges())
     house.crawl([DRESSED_ID], ON, ALONE, PAGE_REQUISITES=3)
     told = requisites(house)
+    brought = {"/css/site.css", "/css/dressed.css", "/icon/site.ico"}  # and that one's own are over it
+    assert set(asked(house, since)) == {"/robots.txt", f"/a/{DRESSED_ID}"} | brought
     assert told["missing"]["over_limit"] > 20
     assert sum(told["missing"].values()) == len(told["listed"]) + told["unlisted"]
 

@@ -25,6 +25,7 @@ from crawler.sources.reasons import Waits, absence_of
 
 DEPTH = 5  #: styles and redirects that lead to one another
 SEEN = 10_000  #: URLs of late that are not looked up again: most pages share most of theirs
+PAGES = 10_000  #: of late, of which we know how many they brought
 BEHIND = -1  #: the priority: an article that waits goes first
 SHARE = 4  #: one in so many of CONCURRENT_REQUESTS, for a request that is tried again keeps its place
 
@@ -36,6 +37,7 @@ class Requisites:
         self._crawler, self._room, self._most, self._size = crawler, room, most, size
         self._hosts: Sequence[str] = ()
         self._seen: set[str] = set()
+        self._brought: dict[ArticleId, int] = {}  # requisites of each page and its styles, the latest last
         self._claiming: asyncio.Future[None] | None = None  # kept, or it might be collected
         self._news = asyncio.Event()
 
@@ -59,7 +61,11 @@ class Requisites:
     def want(self, urls: Iterable[str], page: ArticleId, depth: int = 0) -> None:
         """A page, or something that it needs, needs these."""
         new = self._new(urls)
-        needs = [Need(url, page, depth) for url in islice(new, self._most)]
+        before = self._brought.pop(page, 0)
+        needs = [Need(url, page, depth) for url in islice(new, max(self._most - before, 0))]
+        self._brought[page] = before + len(needs)
+        if len(self._brought) > PAGES:
+            del self._brought[next(iter(self._brought))]
         for url in new:
             self._needs.miss(Need(url, page, depth), "over_limit")
         self._needs.find(needs)
