@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 
 from crawler.items import ArticleId, Outcome
 from crawler.wording import counts, size, span
@@ -57,7 +56,7 @@ class Figures:
     spool: int
     spool_most: int
     commits: int
-    needs: Mapping[str, int] = MappingProxyType({})
+    needs: Mapping[str, int] = field(default_factory=dict)
     """Requisites: taken, missing, waiting."""
 
     @property

@@ -43,7 +43,7 @@ class Needs:
         self._missing: list[Missing] = []
         self.taken = 0
         self.missing: Counter[str] = Counter()  #: how many, by reason
-        self.elsewhere: Counter[str] = Counter()  #: those on hosts that we don't ask
+        self._elsewhere: Counter[str] = Counter()
 
     @property
     def flying(self) -> int:
@@ -99,6 +99,11 @@ class Needs:
         self._flying.pop(need.url, None)
         self._lack(need, reason)
 
+    def pass_by(self, host: str) -> None:
+        """One is on a host that we don't ask."""
+        if host in self._elsewhere or len(self._elsewhere) < MOST:
+            self._elsewhere[host] += 1
+
     def drop(self) -> None:
         """The run is over: what has not come to its end won't."""
         for need in (*self._flying.values(), *self._waiting, *self._found):
@@ -109,12 +114,12 @@ class Needs:
 
     def told(self) -> dict[str, Any]:
         """What the run's file says of them; nothing of a run that needed none."""
-        if not (self.taken or self.missing or self.elsewhere):
+        if not (self.taken or self.missing or self._elsewhere):
             return {}
         return {
             "taken": self.taken,
             "missing": dict(self.missing.most_common()),
-            "elsewhere": dict(self.elsewhere.most_common(HOSTS)),
+            "elsewhere": dict(self._elsewhere.most_common(HOSTS)),
             "listed": [asdict(each) for each in self._missing],
             "unlisted": self.missing.total() - len(self._missing),
         }

@@ -16,7 +16,7 @@ from crawler.wording import counts, number, size, span
 
 BETWEEN = " · "
 REASONS = 4  #: shown at most
-ROWS = 8  #: of all else, on a low terminal
+ROWS = 9  #: of all else, on a low terminal
 HOSTS = 2
 BAR = 48  #: columns, where there is room for them
 STYLES = {"article": "green", "unchanged": "green", "failed": "red", "refused": "yellow"}

@@ -11,6 +11,7 @@ from crawler.runs import Run, kind_of
 from crawler.wording import counts, number, size, span
 
 REASONS = 5  #: of an outcome, that are told
+HOSTS = 3  #: that requisites lie on, and that we don't ask
 KINDS = {"warc": "WARC", "items": "item line", "outcomes": "outcome line"}
 
 Examples = Mapping[tuple[str, str], Collection[ArticleId]]
@@ -44,7 +45,7 @@ def _needed(run: Run) -> Iterator[str]:
         return
     missing = f"; missing: {counts(told['missing'])}" if told["missing"] else ""
     yield f"needed    {number(told['taken'], 'requisite')}{missing}"
-    if hosts := told["elsewhere"]:
+    if hosts := dict(list(told["elsewhere"].items())[:HOSTS]):
         yield f"elsewhere {counts(hosts)}: -a requisites_hosts={','.join(hosts)} takes them, too"
 
 

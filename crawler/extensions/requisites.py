@@ -84,7 +84,8 @@ class Requisites:
             self._seen.add(each)
             host = host_of(each)
             if not is_ours(host, self._hosts):
-                self._needs.elsewhere[host] += 1
+                if host:
+                    self._needs.pass_by(host)
                 continue
             if not is_site_host(host):
                 self._manners.guests.add(host)
