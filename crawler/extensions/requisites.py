@@ -11,7 +11,6 @@ from scrapy import Request
 from scrapy.crawler import Crawler
 from scrapy.http import Response
 from twisted.python.failure import Failure
-from w3lib.url import safe_url_string
 
 from crawler.arguments import Arguments
 from crawler.errors import CrawlerError
@@ -89,7 +88,7 @@ class Requisites:
                 continue
             if not is_site_host(host):
                 self._manners.guests.add(host)
-            yield safe_url_string(each)  # as the request will have it, and the index then
+            yield Request(each).url  # as the index will have it
 
     async def _claim(self) -> None:
         """Look up in the ledger what was found meanwhile, as often as something was."""
