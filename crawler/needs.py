@@ -78,15 +78,17 @@ class Needs:
 
     def claimed(self, asked: Sequence[Need], fresh: Collection[str]) -> None:
         """Of those that were asked about, these URLs are to be had; the archive has the others."""
+        was_full = self.full
         del self._found[: len(asked)]
         self._waiting += (need for need in asked if need.url in fresh)
+        self._tell(was_full=was_full)
 
     def next(self) -> Need:
         """The one that has waited longest; it flies now."""
+        was_full = self.full
         need = self._waiting.popleft()
         self._flying[need.url] = need
-        if len(self._waiting) == MOST - 1:
-            self._room()
+        self._tell(was_full=was_full)
         return need
 
     def take(self, need: Need) -> None:
@@ -123,6 +125,10 @@ class Needs:
             "listed": [asdict(each) for each in self._missing],
             "unlisted": self.missing.total() - len(self._missing),
         }
+
+    def _tell(self, *, was_full: bool) -> None:
+        if was_full and not self.full:
+            self._room()
 
     def _lack(self, need: Need, reason: str) -> None:
         self.missing[reason] += 1

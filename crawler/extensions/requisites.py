@@ -13,7 +13,6 @@ from scrapy.http import Response
 from twisted.python.failure import Failure
 
 from crawler.arguments import Arguments
-from crawler.errors import CrawlerError
 from crawler.extensions import extension
 from crawler.extensions.archivist import Archivist
 from crawler.extensions.manners import Manners
@@ -66,6 +65,7 @@ class Requisites:
         self._needs.find(needs)
         if needs and (self._claiming is None or self._claiming.done()):
             self._claiming = asyncio.ensure_future(self._claim())
+            self._claiming.add_done_callback(self._claimed)
 
     async def done(self) -> None:
         """Until each has come to its end; the run's end is not waited for."""
@@ -93,15 +93,15 @@ class Requisites:
     async def _claim(self) -> None:
         """Look up in the ledger what was found meanwhile, as often as something was."""
         while (found := self._needs.found()) and not self._archivist.course.over:
-            try:
-                fresh = await self._archivist.claim([need.url for need in found])
-            except CrawlerError as error:
-                self._archivist.course.fail(error)
-                return
+            fresh = await self._archivist.claim([need.url for need in found])
             if not self._archivist.course.over:  # else they are dropped
                 self._needs.claimed(found, frozenset(fresh))
                 self._feed()
         self._news.set()
+
+    def _claimed(self, claiming: asyncio.Future[None]) -> None:
+        if not claiming.cancelled() and (error := claiming.exception()) is not None:
+            self._archivist.course.stumble("the look-up of requisites", error)
 
     def _feed(self) -> None:
         engine = self._crawler.engine
@@ -122,16 +122,14 @@ class Requisites:
         )
 
     def _answered(self, response: Response, need: Need) -> None:
-        if response.status in REDIRECTS:
-            self._redirected(response, need)
-        elif 200 <= response.status < 300:
+        if 200 <= response.status < 300 or response.status in REDIRECTS:
             self._needs.take(need)
-            if _is_style(response):
-                css = response.body.decode("utf-8", "replace")
-                self._follow(of_style(css, response.url), need)
         else:
             self._needs.miss(need, f"http_{response.status}")
-        self._landed()
+        try:
+            self._follow(_led_to(response), need)
+        finally:
+            self._landed()
 
     def _unanswered(self, failure: Failure) -> None:
         """What comes to no end because the run does is dropped with those that wait."""
@@ -145,12 +143,6 @@ class Requisites:
         self._needs.miss(need, "robots_unavailable" if waits else absent.reason)
         self._landed()
 
-    def _redirected(self, response: Response, need: Need) -> None:
-        """The redirect is kept, too: what it leads to is needed for the same page."""
-        self._needs.take(need)
-        location = (response.headers.get("Location") or b"").decode("latin-1")
-        self._follow(absolute([location], response.url), need)
-
     def _follow(self, urls: Sequence[str], need: Need) -> None:
         if need.depth < DEPTH:
             self.want(urls, need.page, need.depth + 1)
@@ -163,5 +155,10 @@ class Requisites:
         self._news.set()
 
 
-def _is_style(response: Response) -> bool:
-    return (response.headers.get("Content-Type") or b"").lower().startswith(b"text/css")
+def _led_to(response: Response) -> Sequence[str]:
+    """What a redirect leads to, or a style names: it is needed for the same page."""
+    if response.status in REDIRECTS:
+        return absolute([(response.headers.get("Location") or b"").decode("latin-1")], response.url)
+    if (response.headers.get("Content-Type") or b"").lower().startswith(b"text/css"):
+        return of_style(response.body.decode("utf-8", "replace"), response.url)
+    return ()
