@@ -67,7 +67,7 @@ class Holdings:
                 sources = [merge.merge(self._store, folder, last=self._n + len(new)).lines]
                 if self._also:
                     sources.append(iter(let_go.enter_context(self._also.open("rb"))))
-            file.writelines(_but_for(out, merge.merged(sources)))
+            file.writelines(_shown(out, merge.merged(sources)))
         part.rename(index)  # pywb opens it anew for each search
 
     def _write_list(self, new: Iterable[Commit], out: frozenset[ArticleId]) -> None:
@@ -97,8 +97,13 @@ def _row(line: bytes) -> tuple[object, ...]:
     return int(item["id"]), item["version"], moment, *(item[name] for name in names), words
 
 
-def _but_for(out: frozenset[ArticleId], lines: Iterator[bytes]) -> Iterator[bytes]:
-    """The lines whose URL is not that of an excluded article, in whatever form and archive service."""
-    if not out:
-        return lines
-    return (line for line in lines if not any(int(id) in out for id in ARTICLE.findall(line)))
+def _shown(out: frozenset[ArticleId], lines: Iterator[bytes]) -> Iterator[bytes]:
+    """The lines but for those of excluded articles, in whatever form of URL, and of 304s.
+
+    pywb would give a 304 to a browser that has no page to go with it; without its line it gives that page.
+    """
+    for line in lines:
+        if b'"status":"304"' not in line and not (
+            out and any(int(id) in out for id in ARTICLE.findall(line))
+        ):
+            yield line

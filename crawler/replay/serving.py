@@ -73,7 +73,7 @@ def _indexed(python: Path, also: Sequence[Path], folder: Path) -> Path:
     for link, file in zip(links, also, strict=True):
         link.symlink_to(file.absolute())
     index = folder / "also.cdxj"
-    command: list[str | Path] = [python.with_name("cdx-indexer"), "-j", "-s", index, *links]
+    command: list[str | Path] = [python.with_name("cdx-indexer"), "-j", "-s", "-o", index, *links]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 -- our own
     if done.returncode or done.stderr.strip():
         said = (done.stderr.strip().splitlines() or ["no word why"])[-1]
