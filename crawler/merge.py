@@ -61,11 +61,11 @@ def merge(store: Store, folder: Path, *, last: int | None = None, afresh: bool =
     commits.look_over(store)
     base = 0 if afresh else _base(store, last)
     log = list(_until(commits.log(store, base + 1), last))
-    runs: list[Path] = []
-    for run in _runs(store, log):
-        runs.append(folder / f"run-{len(runs):06d}")
-        _write(runs[-1], run)
-    sources = [*map(_lines, runs), *([kept(store, base)] if base else ())]
+    runs = Runs(folder)
+    for commit in log:
+        for line in commits.lines(store, commit, "index"):
+            runs.add(line + b"\n")
+    sources = [*runs.sources(), *([kept(store, base)] if base else ())]
     return Merged(base + len(log), len(log), merged(sources))
 
 
@@ -89,6 +89,38 @@ def keep(store: Store, folder: Path, disk: Disk) -> Merged | None:
     for old in numbers(store)[KEPT:]:
         store.remove(key(old))
     return index
+
+
+class Runs:
+    """Lines that come in any order, as sorted runs: the last in memory, those before in the folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._paths: list[Path] = []
+        self._run: list[bytes] = []
+        self._size = 0
+
+    def add(self, line: bytes) -> None:
+        self._run.append(line)
+        self._size += len(line)
+        if self._size > RUN_BYTES:
+            self._write()
+
+    def sources(self) -> list[Iterator[bytes]]:
+        """The runs, for `merged`."""
+        self._run.sort()
+        return [*map(_lines, self._paths), iter(self._run)]
+
+    def _write(self) -> None:
+        self._run.sort()
+        path = self._folder / f"run-{len(self._paths):06d}"
+        try:
+            with path.open("wb", buffering=1 << 20) as file:
+                file.writelines(self._run)
+        except OSError as error:
+            raise ArchiveError(f"the index can't be sorted in {self._folder}: {error}") from error
+        self._paths.append(path)
+        self._run, self._size = [], 0
 
 
 def kept(store: Store, n: int) -> Iterator[bytes]:
@@ -148,28 +180,6 @@ def _until(log: Iterator[Commit], last: int | None) -> Iterator[Commit]:
         if last is not None and commit.n > last:
             return
         yield commit
-
-
-def _runs(store: Store, log: Iterable[Commit]) -> Iterator[list[bytes]]:
-    """The index lines of the commits in sorted runs."""
-    run: list[bytes] = []
-    size = 0
-    for commit in log:
-        for line in commits.lines(store, commit, "index"):
-            run.append(line + b"\n")
-            size += len(line)
-            if size > RUN_BYTES:
-                yield sorted(run)
-                run, size = [], 0
-    yield sorted(run)
-
-
-def _write(path: Path, lines: list[bytes]) -> None:
-    try:
-        with path.open("wb", buffering=1 << 20) as file:
-            file.writelines(lines)
-    except OSError as error:
-        raise ArchiveError(f"the index can't be sorted in {path.parent}: {error}") from error
 
 
 def _lines(path: Path) -> Iterator[bytes]:
