@@ -16,7 +16,10 @@ setup: $(READY)  ## make .venv with what requirements-dev.lock names
 demo: $(READY)  ## crawl the replica site into demo/archive, verify and export it
 	@$(PY) -m tools.demo
 
-test: $(READY)  ## all tests, with 30 crash trials
+debian:  # asked each time: a package may have gone since
+	@sh tools/debian.sh
+
+test: $(READY) debian  ## all tests, with 30 crash trials
 	$(PY) -m pytest -n 2 -q
 
 check: $(READY)  ## format, lint, types, layers
@@ -25,7 +28,7 @@ check: $(READY)  ## format, lint, types, layers
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-cache
 
-crash: $(READY)  ## the long form of the crash tests: 200 trials on a folder, 100 on S3, 20 of wrong clocks
+crash: $(READY) debian  ## the long form of the crash tests: 200 trials on a folder, 100 on S3, 20 of wrong clocks
 	CRASH_TRIALS=200 S3_TRIALS=100 CLOCK_TRIALS=20 $(PY) -m pytest -n 2 -q -rP -m crash
 
 ceph: $(READY)  ## the store's tests once more, on Ceph's radosgw; gets it from Debian if it is missing
@@ -46,4 +49,4 @@ lock:  ## make both locks anew from pyproject.toml: what a crawl needs, and that
 	$(LOCK) -o requirements.lock
 	$(LOCK) --group dev -c requirements.lock -o requirements-dev.lock
 
-.PHONY: help setup demo test check crash ceph bench robustness lock
+.PHONY: help setup demo debian test check crash ceph bench robustness lock
