@@ -16,7 +16,7 @@ from pathlib import Path
 from crawler import commits
 from crawler.commits import Commit
 from crawler.disk import Disk
-from crawler.errors import ArchiveError, Damaged
+from crawler.errors import ArchiveError, Damaged, StoreError
 from crawler.lines import lines_of
 from crawler.stores import Store
 
@@ -25,6 +25,10 @@ SUFFIX = ".cdxj"
 KEPT = 2  #: the newest: one that is being read while another is made stays
 RUN_BYTES = 64 << 20  #: of lines that are sorted in memory
 AHEAD = 1000  #: lines of each sorted run that are in memory while runs are merged
+
+
+class Gone(StoreError):
+    """An older index was removed while it was wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +130,7 @@ class Runs:
 def kept(store: Store, n: int) -> Iterator[bytes]:
     """The lines of the index that is kept as of commit n; Damaged if it is torn or in no order."""
     if (stream := store.read(key(n))) is None:
-        raise Damaged(f"{store.url}: {key(n)} is gone; try again.")
+        raise Gone(f"{store.url}: {key(n)} is gone, for there is a newer one: try again.")
     with closing(stream):
         try:
             yield from _in_order(lines_of(stream))
