@@ -16,7 +16,7 @@ from pathlib import Path
 from crawler import commits
 from crawler.commits import Commit
 from crawler.disk import Disk
-from crawler.errors import ArchiveError, Damaged
+from crawler.errors import ArchiveError, Damaged, StoreError
 from crawler.lines import lines_of
 from crawler.stores import Store
 
@@ -25,6 +25,10 @@ SUFFIX = ".cdxj"
 KEPT = 2  #: the newest: one that is being read while another is made stays
 RUN_BYTES = 64 << 20  #: of lines that are sorted in memory
 AHEAD = 1000  #: lines of each sorted run that are in memory while runs are merged
+
+
+class Gone(StoreError):
+    """An older index was removed while it was wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +65,11 @@ def merge(store: Store, folder: Path, *, last: int | None = None, afresh: bool =
     commits.look_over(store)
     base = 0 if afresh else _base(store, last)
     log = list(_until(commits.log(store, base + 1), last))
-    runs: list[Path] = []
-    for run in _runs(store, log):
-        runs.append(folder / f"run-{len(runs):06d}")
-        _write(runs[-1], run)
-    sources = [*map(_lines, runs), *([kept(store, base)] if base else ())]
+    runs = Runs(folder)
+    for commit in log:
+        for line in commits.lines(store, commit, "index"):
+            runs.add(line + b"\n")
+    sources = [*runs.sources(), *([kept(store, base)] if base else ())]
     return Merged(base + len(log), len(log), merged(sources))
 
 
@@ -91,10 +95,42 @@ def keep(store: Store, folder: Path, disk: Disk) -> Merged | None:
     return index
 
 
+class Runs:
+    """Lines that come in any order, as sorted runs: the last in memory, those before in the folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._paths: list[Path] = []
+        self._run: list[bytes] = []
+        self._size = 0
+
+    def add(self, line: bytes) -> None:
+        self._run.append(line)
+        self._size += len(line)
+        if self._size > RUN_BYTES:
+            self._write()
+
+    def sources(self) -> list[Iterator[bytes]]:
+        """The runs, for `merged`."""
+        self._run.sort()
+        return [*map(_lines, self._paths), iter(self._run)]
+
+    def _write(self) -> None:
+        self._run.sort()
+        path = self._folder / f"run-{len(self._paths):06d}"
+        try:
+            with path.open("wb", buffering=1 << 20) as file:
+                file.writelines(self._run)
+        except OSError as error:
+            raise ArchiveError(f"the index can't be sorted in {self._folder}: {error}") from error
+        self._paths.append(path)
+        self._run, self._size = [], 0
+
+
 def kept(store: Store, n: int) -> Iterator[bytes]:
     """The lines of the index that is kept as of commit n; Damaged if it is torn or in no order."""
     if (stream := store.read(key(n))) is None:
-        raise Damaged(f"{store.url}: {key(n)} is gone; try again.")
+        raise Gone(f"{store.url}: {key(n)} is gone, for there is a newer one: try again.")
     with closing(stream):
         try:
             yield from _in_order(lines_of(stream))
@@ -148,28 +184,6 @@ def _until(log: Iterator[Commit], last: int | None) -> Iterator[Commit]:
         if last is not None and commit.n > last:
             return
         yield commit
-
-
-def _runs(store: Store, log: Iterable[Commit]) -> Iterator[list[bytes]]:
-    """The index lines of the commits in sorted runs."""
-    run: list[bytes] = []
-    size = 0
-    for commit in log:
-        for line in commits.lines(store, commit, "index"):
-            run.append(line + b"\n")
-            size += len(line)
-            if size > RUN_BYTES:
-                yield sorted(run)
-                run, size = [], 0
-    yield sorted(run)
-
-
-def _write(path: Path, lines: list[bytes]) -> None:
-    try:
-        with path.open("wb", buffering=1 << 20) as file:
-            file.writelines(lines)
-    except OSError as error:
-        raise ArchiveError(f"the index can't be sorted in {path.parent}: {error}") from error
 
 
 def _lines(path: Path) -> Iterator[bytes]:

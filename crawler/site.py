@@ -6,7 +6,7 @@ import re
 from html import unescape
 from itertools import islice
 from string import punctuation
-from urllib.parse import quote, unquote_to_bytes, urldefrag, urljoin, urlsplit
+from urllib.parse import quote, unquote, unquote_to_bytes, urldefrag, urljoin, urlsplit
 
 from crawler.items import Absent, ArticleId, Outcome
 
@@ -32,6 +32,8 @@ _REST = r"(?:[?#][^\x00-\x20\x7f]*)?"
 _BARE = re.compile(r"([1-9][0-9]{0,18})")
 _ARTICLE = re.compile(rf"{_ORIGIN}{_PATH}{_REST}")
 
+_ANYWHERE = re.compile(rf"{_HOST}(?::[0-9]+)?/+a/+([1-9][0-9]{{0,18}})(?![0-9])")
+
 _BASE = re.compile(rb"""<base\b[^<>]*?\bhref\s*=\s*["']?([^"'\s>]+)""", re.IGNORECASE)
 _HREF = re.compile(rb"""href\s*=\s*(?:"\s*([^"<>]*)|'\s*([^'<>]*)|([^\s"'<>]+))""")
 _WHOLE_LINK = re.compile(rf"(?:{_ORIGIN}|//{_HOST}){_PATH}{_REST}\s*".encode())
@@ -50,6 +52,12 @@ def article_id(text: str) -> ArticleId | None:
     if not found or (number := int(found[1])) > MOST:
         return None
     return ArticleId(number)
+
+
+def named_in(text: str) -> frozenset[ArticleId]:
+    """The ids whose URL stands anywhere in a text: an archive service's URL, say."""
+    found = _ANYWHERE.findall(text) + (_ANYWHERE.findall(unquote(text)) if "%" in text else [])
+    return frozenset(ArticleId(int(digits)) for digits in found)
 
 
 def url_of(article: ArticleId) -> str:

@@ -163,7 +163,7 @@ def test_of_two_at_once_neither_harms_the_other(store, tmp_path) -> None:
 def test_nothing_stays_in_the_room_but_what_goes_with_it(store, room) -> None:
     commit(store, 1, "a 1")
     merge.keep(store, room, Disk())
-    assert all(path.name.startswith("run-") for path in room.iterdir())
+    assert not list(room.iterdir())
 
 
 @pytest.mark.parametrize(
