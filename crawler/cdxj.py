@@ -17,6 +17,7 @@ from surt import surt
 from crawler.errors import Damaged
 from crawler.items import End, Exchange, RecordRef, Stored
 from crawler.lines import canonical
+from crawler.site import HOME
 from crawler.warc import Measured, NewRecord, Record, http_head, payload, target_uri, warc_date
 from crawler.wire.message import Head
 
@@ -26,6 +27,7 @@ _KEYS = (
     *("url", "mime", "status", "digest", "length", "offset", "filename"),
     *("sha256", "size", "id", "date"),
 )
+_ARTICLES = f"{HOME}a/"
 _MIME_END = re.compile(r"[;\s]")
 _NOT_A_DIGIT = re.compile(r"[^0-9]")
 
@@ -145,6 +147,15 @@ def stored(entry: Entry, segment: str) -> Stored | None:
         url=entry.url,
         date=entry.date,
     )
+
+
+def held(entry: Entry) -> str | None:
+    """The URL of a requisite that the entry's record answers for good: nobody need ask for it again."""
+    answered = 200 <= entry.status < 400 and entry.status != 304
+    whole = entry.truncated in (None, End.LENGTH)  # what is too long is so next time, too
+    if not (answered and whole) or entry.url.startswith(_ARTICLES) or entry.url.endswith("/robots.txt"):
+        return None
+    return entry.url
 
 
 def _mime(head: Head) -> str:

@@ -46,12 +46,20 @@ _BREAKS = str.maketrans("", "", "\t\r\n")  # no part of a URL (WHATWG URL, 4.4)
 
 def of_page(tree: LexborHTMLParser, url: str) -> tuple[str, ...]:
     """The absolute http(s) URLs of what the page needs, each once, in its order."""
-    return _absolute(_references(tree), _base(tree, url))
+    return absolute(_references(tree), _base(tree, url))
 
 
 def of_style(css: str, url: str) -> tuple[str, ...]:
     """The same of a style sheet: what its url() and @import name."""
-    return _absolute(_named(css), url)
+    return absolute(_named(css), url)
+
+
+def absolute(values: Iterable[str], base: str) -> tuple[str, ...]:
+    """The URLs that these references name on a page at `base`: http and https, without fragments."""
+    parts = urlsplit(base)
+    root = f"{parts.scheme}://{parts.netloc}"
+    urls = (_joined(value, base, root) for value in islice(values, MOST))
+    return tuple(dict.fromkeys(filter(None, urls)))
 
 
 def host_of(url: str) -> str:
@@ -122,13 +130,6 @@ def _unescaped(found: re.Match[str]) -> str:
     if found[1] is None:
         return found[2]
     return chr(code) if (code := int(found[1], 16)) < 0x110000 else ""
-
-
-def _absolute(values: Iterable[str], base: str) -> tuple[str, ...]:
-    parts = urlsplit(base)
-    root = f"{parts.scheme}://{parts.netloc}"
-    urls = (_joined(value, base, root) for value in islice(values, MOST))
-    return tuple(dict.fromkeys(filter(None, urls)))
 
 
 def _joined(value: str, base: str, root: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from typing import Any
 
 from crawler.clock import stamp
 from crawler.errors import Damaged
@@ -67,6 +68,8 @@ class Run:
     commits: tuple[int, ...]  #: the numbers of its commits
     versions: Mapping[str, str]
     settings: Mapping[str, str]  #: without secrets
+    requisites: Mapping[str, Any] = field(default_factory=dict)
+    """Taken and missing ones; none of a run that needed none, or that was before there were any."""
 
     @property
     def key(self) -> str:

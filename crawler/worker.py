@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from itertools import islice
@@ -29,8 +29,8 @@ NO_IDS = "The archive knows no ids yet. Give some: `-a ids=203367206718582`, or 
 class Worker:
     """Moves into an archive, leases from it, commits to it, and moves out again.
 
-    Leasing (lease, tried, found, renew, release) has a connection to the ledger of its own, so that it may
-    be done in another thread than the rest.
+    Leasing (lease, tried, found, claim, renew, release) has a connection to the ledger of its own, so that
+    it may be done in another thread than the rest.
     """
 
     def __init__(self, housing: Housing, clock: Clock = utc_now) -> None:
@@ -111,6 +111,10 @@ class Worker:
         new = self._desk.add(links, "link")
         if self._wanted.ids is None:
             self.due += new
+
+    def claim(self, urls: Collection[str]) -> Sequence[str]:
+        """Those of the URLs of requisites that the archive does not hold, and that this run did not claim."""
+        return self._desk.claim(urls)
 
     def renew(self) -> None:
         """Say that we live."""
