@@ -62,7 +62,8 @@ class Hidden:
         found = _RECORD.search(line)
         id = found[1].decode() if found else ""
         if id in self._records or self.url(line.decode(errors="replace")):
-            self._records.add(id)
+            if id:  # an index of others names no record
+                self._records.add(id)
             return True
         return False
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import pytest
 from surt import surt
@@ -265,6 +266,25 @@ def test_wget_s_warc_replays_beside_ours(growing: House, site: Site, tmp_path: P
         assert growing.crawl(LATE[:1], "-adiscover=none").code == 0
         replay.wait(lambda: replay.page(url(LATE[0])).status == 200)
         assert replay.page(other).status == 200
+
+
+def by_others(id: int) -> bytes:
+    """A record as older programs write them: WARC/1.0, not compressed, without a digest."""
+    block = b"HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\nby others"
+    head = (
+        f"WARC/1.0\r\nWARC-Type: response\r\nWARC-Record-ID: <urn:uuid:{uuid4()}>\r\n"
+        f"WARC-Date: 2016-05-04T03:02:01Z\r\nWARC-Target-URI: {url(id)}\r\n"
+        f"Content-Type: application/http; msgtype=response\r\nContent-Length: {len(block)}\r\n\r\n"
+    )
+    return head.encode() + block + b"\r\n\r\n"
+
+
+def test_an_excluded_article_is_left_out_of_others_archives_too(growing: House, tmp_path: Path) -> None:
+    other = tmp_path / "other.warc"
+    other.write_bytes(b"".join(map(by_others, (OUT, LATE[0], LATE[1]))))
+    assert growing.scrapy("ids", "exclude", str(OUT), "--why", "asked for it").code == 0
+    with replaying(growing.settings(), "--also", str(other)) as replay:
+        assert [replay.page(url(id)).status for id in (OUT, LATE[0], LATE[1])] == [404, 200, 200]
 
 
 # S3
