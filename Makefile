@@ -44,9 +44,10 @@ bench: $(READY)  ## beside bare Scrapy, scrapy-webarchive and wget; verify; the 
 robustness: $(READY)  ## write docs/ROBUSTNESS.md anew, from the tests
 	@$(PY) -m tools.robustness
 
-lock:  ## make both locks anew from pyproject.toml: what a crawl needs, and that with what the tests need
+lock:  ## make the locks anew from pyproject.toml: what a crawl needs, that with what the tests need, pywb
 	.venv/bin/pip install -q uv
 	$(LOCK) -o requirements.lock
 	$(LOCK) --group dev -c requirements.lock -o requirements-dev.lock
+	$(subst pyproject.toml,--group replay,$(LOCK)) -o requirements-replay.lock
 
 .PHONY: help setup demo debian test check crash ceph bench robustness lock

@@ -14,7 +14,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
-from tests.crawling import CHECKOUT, SCRAPY
+from tests.crawling import CHECKOUT
 
 SECONDS = 60  # also the first replay on a machine, which installs pywb, takes less
 
@@ -80,11 +80,11 @@ class Replay:
 
 
 @contextmanager
-def replaying(settings: Sequence[str], *arguments: str) -> Iterator[Replay]:
+def replaying(settings: Sequence[str], *arguments: str, checkout: Path = CHECKOUT) -> Iterator[Replay]:
     """The command while the block runs; a Ctrl-C ends it."""
-    command = [str(SCRAPY), "replay", "--port", "0", *arguments, *settings]
+    command = [str(checkout / ".venv/bin/scrapy"), "replay", "--port", "0", *arguments, *settings]
     with subprocess.Popen(
-        command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command, cwd=checkout, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
         try:
             assert process.stdout

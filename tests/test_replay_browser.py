@@ -63,7 +63,9 @@ def test_an_article_is_seen_whole(house: House, replay: Replay, chromium: Window
         assert normalised(text) in seen
     assert frame.evaluate("getComputedStyle(document.documentElement).direction") == "rtl"
     assert all(pictures(frame).values())
-    assert frame.evaluate("[...document.styleSheets].some(sheet => sheet.href && sheet.cssRules.length > 100)")
+    assert frame.evaluate(
+        "[...document.styleSheets].some(sheet => sheet.href && sheet.cssRules.length > 100)"
+    )
     assert not chromium.elsewhere
 
 
