@@ -83,6 +83,14 @@ class Run:
 KEY = re.compile(rf"{FOLDER}[0-9]{{14}}-[0-9a-f]{{8}}\.json")
 
 
+REPORT = re.compile(rf"{FOLDER}qa-[0-9]{{14}}-[0-9a-f]{{8}}\.json")
+
+
+def is_report(key: str) -> bool:
+    """Whether a report of `scrapy qa` may lie there (crawler/qa/report.py)."""
+    return REPORT.fullmatch(key) is not None
+
+
 def is_key(key: str) -> bool:
     """Whether a run's summary may lie there."""
     return KEY.fullmatch(key) is not None

@@ -50,6 +50,8 @@ STOP_AFTER_MISSES = 10  # pauses in a row after connections that a host did not 
 STOP_AFTER_USELESS = 200  # answers in a row that are parked, blocked or empty, as of a site that is no more
 ROBOTS_SECONDS = 86_400  # that a robots.txt holds (RFC 9309, 2.4)
 CRAWL_DELAY_SECONDS = 60  # the longest Crawl-delay that we keep to; a longer one is told
+CHROMIUM = ""  # the browser's program; empty: the first of chromium, chromium-browser, google-chrome in PATH
+BROWSER_SANDBOX = ""  # 1 or 0; empty: on, but for root, whom Chromium's refuses
 DISK = "crawler.disk.Disk"  # the crash tests put a failing one here
 
 # --- the wire ---

@@ -51,6 +51,7 @@ class Beside:
             *self._snapshots.values(),
             *self._merged.values(),
             *filter(runs.is_key, keys),
+            *filter(runs.is_report, keys),
         }
 
     def payloads(self, n: int) -> bool:
