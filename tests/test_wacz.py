@@ -206,6 +206,16 @@ def test_a_file_beyond_four_gigabytes_is_told_so_from_its_beginning(
     assert len(large.data) > len(plain.data)  # sizes of eight bytes
 
 
+def test_the_directory_has_an_extra_field_wherever_a_local_header_has_one(
+    made: Keeper, tmp_path: Path
+) -> None:
+    """Else ReplayWeb.page reads from a wrong offset."""
+    wacz = packed(made, tmp_path)
+    for info in wacz.zip.infolist():
+        in_local = int.from_bytes(wacz.data[info.header_offset + 28 : info.header_offset + 30], "little")
+        assert bool(in_local) == bool(info.extra)
+
+
 # The pages
 
 
