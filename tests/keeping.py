@@ -37,18 +37,23 @@ class Keeper:
     serial: int = 0
 
     def fetch(
-        self, url: str, body: bytes, kind: str = "", *, on: str = "2026-11-23", interim: bytes = b""
-    ) -> Exchange:
-        """An exchange, as a revisit if the payload is there; its records."""
-        exchange = self._exchange(url, body, kind, on, interim)
-        self._write(exchange)
-        return exchange
+        self,
+        url: str,
+        body: bytes,
+        kind: str = "",
+        *,
+        on: str = "2026-11-23",
+        status: str = "200 OK",
+        interim: bytes = b"",
+    ) -> None:
+        """An exchange, as a revisit if the payload is there; `interim` came before it."""
+        self._write(replace(_exchange(url, body, kind, on, status, next(self.ids)), interim=interim))
 
     def take(self, id: int, body: str, *, on: str = "2026-11-23") -> None:
         """A page fetched for an id, and what became of it."""
         url = f"http://anapress.net/a/{id}"
         kind = "text/html; charset=utf-8"
-        exchange = self._exchange(url, body.encode(), kind, on, b"")
+        exchange = _exchange(url, body.encode(), kind, on, "200 OK", next(self.ids))
         ref, whole = self._write(exchange)
         date = warc.warc_date(exchange.began)
         page = Page(id=ArticleId(id), url=url, captured_at=date, body=body.encode(), content_type=kind)
@@ -70,13 +75,6 @@ class Keeper:
     def log(self) -> list[commits.Commit]:
         return list(commits.log(self.store))
 
-    def _exchange(self, url: str, body: bytes, kind: str, on: str, interim: bytes) -> Exchange:
-        plain = takes.exchange(
-            url, body, id=next(self.ids), began=datetime.fromisoformat(f"{on}T10:08:00+00:00")
-        )
-        head = plain.head[:-2] + (f"Content-Type: {kind}\r\n" if kind else "").encode() + b"\r\n"
-        return replace(plain, head=head, interim=interim)
-
     def _write(self, exchange: Exchange) -> tuple[RecordRef | None, RecordRef | None]:
         """Where the record lies, and the one that holds its payload."""
         digest = sha256(exchange.body if isinstance(exchange.body, bytes) else b"").digest()
@@ -94,6 +92,14 @@ class Keeper:
                 self.spool, name, Disk(), new_id=lambda: next(self.ids), opened=takes.BEGAN, about={}
             )
         return self.segment
+
+
+def _exchange(url: str, body: bytes, kind: str, on: str, status: str, id: UUID) -> Exchange:
+    began = datetime.fromisoformat(f"{on}T10:08:00+00:00")
+    plain = takes.exchange(url, body, id=id, status=status, began=began)
+    return replace(
+        plain, head=plain.head[:-2] + (f"Content-Type: {kind}\r\n" if kind else "").encode() + b"\r\n"
+    )
 
 
 @contextmanager

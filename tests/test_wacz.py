@@ -33,6 +33,7 @@ ROBOTS, HOME = f"{SITE}/robots.txt", f"{SITE}/"
 ONE, TWO, THREE, FOUR = (f"{SITE}/a/{id}" for id in (1, 2, 3, 4))
 PICTURE, OTHER_PICTURE, STYLE = f"{SITE}/i/a.png", f"{SITE}/i/b.png", f"{SITE}/s.css"
 IMPORTED, FONT, SAME_PICTURE = f"{SITE}/t.css", f"{SITE}/f.woff2", f"{SITE}/i/same.png"
+MOVED, NEW_PLACE = f"{SITE}/moved.png", f"{SITE}/i/moved.png"
 AT = datetime(2026, 12, 1, tzinfo=UTC)
 HINTS = b"HTTP/1.1 103 Early Hints\r\n\r\n"
 
@@ -48,7 +49,7 @@ def page(title: str, text: str, *parts: str) -> str:
 
 FIRST = page("الأول", f"نص المقال الأول {LONG}", "/i/a.png")
 CHANGED = page("الأول", f"نص آخر للمقال الأول {LONG}", "/i/a.png")
-SECOND = page("الثاني", f"نص المقال الثاني {LONG}", "/i/b.png", "/i/same.png")
+SECOND = page("الثاني", f"نص المقال الثاني {LONG}", "/i/b.png", "/i/same.png", "/moved.png")
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +67,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keeper]:
         keeper.fetch(FONT, b"font", "font/woff2", on="2026-11-24")
         keeper.fetch(OTHER_PICTURE, b"other picture", "image/png", on="2026-11-24")
         keeper.fetch(SAME_PICTURE, b"picture", "image/png", on="2026-11-24")  # a revisit, of another URL
+        keeper.fetch(MOVED, b"", status=f"301 Moved\r\nLocation: {NEW_PLACE}", on="2026-11-24")
+        keeper.fetch(NEW_PLACE, b"it moved", "image/png", on="2026-11-24")
         keeper.commit()
         keeper.take(1, FIRST, on="2026-11-25")  # a revisit, of another segment
         keeper.take(3, FIRST, on="2026-11-25")  # again, of another id: a duplicate
@@ -245,7 +248,8 @@ def test_a_page_has_its_text_and_an_id_of_its_own_and_a_capture_in_the_index(
 
 def test_an_id_brings_its_captures_and_what_its_pages_need_and_no_more(made: Keeper, tmp_path: Path) -> None:
     wacz = packed(made, tmp_path, ids=ids(2))
-    assert wacz.urls == {TWO, OTHER_PICTURE, STYLE, IMPORTED, FONT, SAME_PICTURE, PICTURE}
+    pictures = {OTHER_PICTURE, SAME_PICTURE, PICTURE, MOVED, NEW_PLACE}
+    assert wacz.urls == {TWO, STYLE, IMPORTED, FONT, *pictures}
     assert [page["url"] for page in wacz.pages] == [TWO]
 
 
@@ -390,8 +394,9 @@ def test_a_segment_that_is_not_what_its_commit_says_ends_it_and_is_named(tmp_pat
         path.unlink()
         if harm != "lose":
             path.write_bytes(data[:-1] if harm == "cut" else data[:40] + b"\0" + data[41:])
-        with pytest.raises(Damaged, match=path.name):
-            packed(keeper, tmp_path)
+        for wish in ({}, {"ids": ids(1)}):
+            with pytest.raises(Damaged, match=path.name):
+                packed(keeper, tmp_path, **wish)
 
 
 def test_what_was_begun_does_not_look_whole(made: Keeper, tmp_path: Path, monkeypatch) -> None:
