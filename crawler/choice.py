@@ -1,28 +1,30 @@
 """A choice of an archive's records: those of some ids, of some time, and what belongs to them.
 
 To a page belongs what it needs to be shown (crawler/requisites.py), wherever the archive has it; to a revisit
-the record that holds its payload. Each round reads all index lines, and of the WARCs only the pages and
-styles that it took, until a round wants nothing new.
+the record that holds its payload; to a redirect where it leads, unless that is another article. Each round
+reads all index lines, and of the WARCs only the pages, styles and redirects that it took, until a round wants
+nothing new.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from contextlib import closing
 from dataclasses import dataclass
+from urllib.parse import urljoin
 
 from crawler import cdxj, commits, remake, warc
 from crawler.cdxj import REVISIT, Entry, urlkey
 from crawler.commits import Commit
 from crawler.errors import Damaged, LayoutUnknown, WrongUse
+from crawler.excerpt import opened
 from crawler.hidden import Hidden
-from crawler.items import ArticleId, Page
+from crawler.items import ArticleId
 from crawler.layouts.charset import decoded
 from crawler.layouts.document import document
 from crawler.requisites import of_page, of_style
 from crawler.site import named_in, url_of
 from crawler.stores import Store
-from crawler.warc import target_uri
+from crawler.warc import Record, http_head, target_uri
 
 SHOWN = 5  #: ids that a message lists
 STYLE = "text/css"
@@ -123,30 +125,42 @@ class _Choice:
     def _learn(self, commit: Commit, entries: Iterable[Entry]) -> None:
         sums = {entry.sha256 for entry in entries if entry.mime == REVISIT}
         self._new_sums |= sums - self._sums
-        read = [entry for entry in entries if entry.mime in (*PAGES, STYLE)]
-        for url in self._needed(commit, read):
+        for url in self._needed(commit, [entry for entry in entries if _tells(entry)]):
             if (key := urlkey(target_uri(url))) not in self._keys:
                 self._new_keys.add(key)
 
     def _needed(self, commit: Commit, entries: Collection[Entry]) -> set[str]:
-        """What these pages and styles need."""
+        """The URLs that these pages, styles and redirects need."""
         needed: set[str] = set()
-        if not entries or (stream := self._store.read(commits.place("warc", commit.segment))) is None:
-            return needed  # a missing file is named when it is copied
-        with closing(stream):
+        if not entries or (file := commit.file("warc")) is None:
+            return needed
+        with opened(self._store, file) as stream:
             for entry in sorted(entries, key=lambda entry: entry.offset):
                 record = warc.read_member(stream, entry.offset)
-                try:
-                    page, _ = remake.page(ArticleId(0), record, record, "")
-                except Damaged:
-                    continue  # a body that is not in its coding has no parts
-                needed.update(_requisites(page, style=entry.mime == STYLE))
+                needed.update(_location(entry, record) if _redirects(entry) else _requisites(entry, record))
         return needed
 
 
-def _requisites(page: Page, *, style: bool) -> Iterable[str]:
-    text, _ = decoded(page.body, page.content_type)
+def _tells(entry: Entry) -> bool:
+    return entry.mime in (*PAGES, STYLE) or _redirects(entry)
+
+
+def _redirects(entry: Entry) -> bool:
+    return 300 <= entry.status < 400
+
+
+def _location(entry: Entry, record: Record) -> Iterable[str]:
+    location = (http_head(record).get(b"Location") or b"").decode("latin-1").strip()
     try:
-        return of_style(text, page.url) if style else of_page(document(text).tree, page.url)
-    except LayoutUnknown:  # nested beyond reading
+        return (urljoin(entry.url, location),) if location else ()
+    except ValueError:  # a bad IPv6 address
+        return ()
+
+
+def _requisites(entry: Entry, record: Record) -> Iterable[str]:
+    try:
+        page, _ = remake.page(ArticleId(0), record, record, "")
+        text, _ = decoded(page.body, page.content_type)
+        return of_style(text, page.url) if entry.mime == STYLE else of_page(document(text).tree, page.url)
+    except (Damaged, LayoutUnknown):  # a body that is not in its coding, or nested beyond reading
         return ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePosixPath
@@ -65,15 +65,28 @@ def members(stream: BinaryIO, offset: int = 0) -> Iterator[Member]:
         yield Member(record, tee.take(record.length))
 
 
+@contextmanager
+def opened(store: Store, file: File) -> Iterator[BinaryIO]:
+    """The commit's file; what is found Damaged in the block is named with it."""
+    name, advice = f"{store.url}: {file.path}", "`scrapy verify` tells more."
+    if (stream := store.read(file.path)) is None:
+        raise Damaged(f"{name} is missing. {advice}")
+    with closing(stream):
+        try:
+            yield stream
+        except Damaged as error:
+            raise Damaged(f"{name}: {error}. {advice}") from error
+
+
 def _copied(store: Store, file: File) -> Iterator[bytes]:
     digest, size = hashlib.sha256(), 0
-    with closing(_opened(store, file)) as stream:
+    with opened(store, file) as stream:
         while chunk := stream.read(CHUNK):
             digest.update(chunk)
             size += len(chunk)
             yield chunk
-    if (size, digest.hexdigest()) != (file.bytes, file.sha256):
-        raise Damaged(f"{store.url}: {file.path} is not what its commit says: `scrapy verify` tells more.")
+        if (size, digest.hexdigest()) != (file.bytes, file.sha256):
+            raise Damaged("it is not what its commit says")
 
 
 def _some(store: Store, commit: Commit, file: File, hidden: Hidden, pick: Pick) -> Excerpt:
@@ -81,7 +94,7 @@ def _some(store: Store, commit: Commit, file: File, hidden: Hidden, pick: Pick) 
 
     def chunks() -> Iterator[bytes]:
         at, waiting = 0, []  # a warcinfo waits for the first record that it is of
-        with closing(_opened(store, file)) as stream:
+        with opened(store, file) as stream:
             for member in pick(stream):
                 if hidden.record(member.record):
                     continue
@@ -123,12 +136,6 @@ def _exchange(stream: BinaryIO, offset: int) -> Iterator[Member]:
 
 def _lines(store: Store, commit: Commit) -> Iterator[bytes]:
     return commits.lines(store, commit, "index")
-
-
-def _opened(store: Store, file: File) -> BinaryIO:
-    if (stream := store.read(file.path)) is None:
-        raise Damaged(f"{store.url}: {file.path} is missing: `scrapy verify` tells more.")
-    return stream
 
 
 def _name(file: File) -> str:

@@ -7,6 +7,7 @@ in a pipe and in S3.
 from __future__ import annotations
 
 import hashlib
+import struct
 import zipfile
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -39,12 +40,15 @@ class Package:
 
     def add(self, path: str, chunks: Iterable[bytes], *, most: int = LARGE, packed: bool = False) -> None:
         """A file of at most so many bytes; WARCs and what is gzipped must not be packed once more."""
-        digest, size = hashlib.sha256(), 0
-        with self._zip.open(self._info(path, packed=packed), "w", force_zip64=most >= LARGE) as file:
+        digest, size, info = hashlib.sha256(), 0, self._info(path, packed=packed)
+        with self._zip.open(info, "w", force_zip64=most >= LARGE) as file:
             for chunk in chunks:
                 file.write(chunk)
                 digest.update(chunk)
                 size += len(chunk)
+        if most >= LARGE:
+            # ReplayWeb.page takes it that no local header has an extra field where the directory has none
+            info.extra = struct.pack("<HHQQ", 1, 16, info.file_size, info.compress_size)
         name = PurePosixPath(path).name.lower()
         hash = f"sha256:{digest.hexdigest()}"
         self._resources.append({"name": name, "path": path, "hash": hash, "bytes": size})
