@@ -26,6 +26,7 @@ _KEYS = (
     *("url", "mime", "status", "digest", "length", "offset", "filename"),
     *("sha256", "size", "id", "date"),
 )
+_ASKED_ANYWAY = re.compile(r"https?://[^/]*/(?:a/[0-9]|robots\.txt$)", re.IGNORECASE)
 _MIME_END = re.compile(r"[;\s]")
 _NOT_A_DIGIT = re.compile(r"[^0-9]")
 
@@ -145,6 +146,13 @@ def stored(entry: Entry, segment: str) -> Stored | None:
         url=entry.url,
         date=entry.date,
     )
+
+
+def held(entry: Entry) -> str | None:
+    """The URL of a requisite that the entry's record answers for good: nobody need ask for it again."""
+    answered = 200 <= entry.status < 400 and entry.status != 304
+    whole = entry.truncated in (None, End.LENGTH)  # what is too long is so next time, too
+    return entry.url if answered and whole and not _ASKED_ANYWAY.match(entry.url) else None
 
 
 def _mime(head: Head) -> str:

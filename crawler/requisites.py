@@ -10,7 +10,7 @@ from urllib.parse import quote, urldefrag, urljoin, urlsplit
 
 from selectolax.lexbor import LexborHTMLParser
 
-from crawler.site import HOME, is_site_host
+from crawler.site import HOME
 
 MOST = 5000  #: references that are read of one page or style
 LONGEST = 2048  #: URL; what is longer is left out
@@ -46,26 +46,36 @@ _BREAKS = str.maketrans("", "", "\t\r\n")  # no part of a URL (WHATWG URL, 4.4)
 
 def of_page(tree: LexborHTMLParser, url: str) -> tuple[str, ...]:
     """The absolute http(s) URLs of what the page needs, each once, in its order."""
-    return _absolute(_references(tree), _base(tree, url))
+    return absolute(_references(tree), _base(tree, url))
 
 
 def of_style(css: str, url: str) -> tuple[str, ...]:
     """The same of a style sheet: what its url() and @import name."""
-    return _absolute(_named(css), url)
+    return absolute(_named(css), url)
+
+
+def absolute(values: Iterable[str], base: str) -> tuple[str, ...]:
+    """The URLs that these references name on a page at `base`: http and https, without fragments."""
+    parts = urlsplit(base)
+    root = f"{parts.scheme}://{parts.netloc}"
+    urls = (_joined(value, base, root) for value in islice(values, MOST))
+    return tuple(dict.fromkeys(filter(None, urls)))
 
 
 def host_of(url: str) -> str:
     """The host that is to be asked for the URL, empty where it has none."""
     try:
         parts = urlsplit(url)
-        return (parts.hostname or "").rstrip(".") if parts.port != 0 else ""
+        port = parts.port
     except ValueError:  # a bad IPv6 address or port
         return ""
+    return (parts.hostname or "") if port != 0 else ""
 
 
 def is_ours(host: str, more: Iterable[str] = ()) -> bool:
     """Whether requisites are taken from there: from the site, the hosts below it, and those below `more`."""
-    return is_site_host(host) or any(f".{host}".endswith(f".{each}") for each in (_SITE, *more))
+    name = f".{host.removesuffix('.')}"
+    return any(name.endswith(f".{each}") for each in (_SITE, *more))
 
 
 _SITE = urlsplit(HOME).netloc
@@ -122,13 +132,6 @@ def _unescaped(found: re.Match[str]) -> str:
     if found[1] is None:
         return found[2]
     return chr(code) if (code := int(found[1], 16)) < 0x110000 else ""
-
-
-def _absolute(values: Iterable[str], base: str) -> tuple[str, ...]:
-    parts = urlsplit(base)
-    root = f"{parts.scheme}://{parts.netloc}"
-    urls = (_joined(value, base, root) for value in islice(values, MOST))
-    return tuple(dict.fromkeys(filter(None, urls)))
 
 
 def _joined(value: str, base: str, root: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from typing import Any
 
 from crawler.clock import stamp
 from crawler.errors import Damaged
@@ -17,6 +18,7 @@ from crawler.lines import OutcomeLine, canonical
 from crawler.stores import Store
 
 FOLDER = "runs/"
+LATEST = 20  #: runs that are looked at for what they dropped
 
 
 def kind_of(reason: str) -> str:
@@ -67,6 +69,8 @@ class Run:
     commits: tuple[int, ...]  #: the numbers of its commits
     versions: Mapping[str, str]
     settings: Mapping[str, str]  #: without secrets
+    requisites: Mapping[str, Any] = field(default_factory=dict)
+    """Taken and missing ones; none of a run that needed none, or that was before there were any."""
 
     @property
     def key(self) -> str:
@@ -107,6 +111,16 @@ def newest(store: Store, keys: Iterable[str]) -> Run | None:
     for key in sorted(filter(is_key, keys), reverse=True):
         with suppress(Damaged):
             if (run := read(store, key)) is not None:
+                return run
+    return None
+
+
+def needing(store: Store) -> Run | None:
+    """The last run that wanted requisites, if it is one of the latest."""
+    keys = sorted((key for key, _ in store.list(FOLDER) if is_key(key)), reverse=True)
+    for key in keys[:LATEST]:
+        with suppress(Damaged):
+            if (run := read(store, key)) is not None and run.requisites:
                 return run
     return None
 

@@ -40,6 +40,8 @@ PAGE_BYTES = 16 << 20  # a larger body is archived, not read
 DECODED_BYTES = 16 << 20  # of a body once decompressed; beyond it is archived, not read
 DECODED_RATIO = 200  # times its compressed size, of all beyond the first MiB: pages reach 20, bombs 1000
 PAGE_TAGS = 50_000  # of a page; what has more is archived, not read, for parsing it might take minutes
+PAGE_REQUISITES = 500  # new ones, of a page and its styles
+REQUISITE_BYTES = 64 << 20  # what is longer is stored truncated: a film, not a picture
 RESOLVE = "crawler.wire.dial.system_resolve"  # the tests put names of their own here
 RETRY_SECONDS = 2  # at most, of the first pause after a failure; each further one may be twice as long, to 60
 WAIT_SECONDS = 3600  # a Retry-After that is longer ends the run (exit 3): another job may come then
@@ -110,6 +112,7 @@ SPIDER_MIDDLEWARES = {
 EXTENSIONS = {
     "crawler.extensions.archivist.Archivist": 0,
     "crawler.extensions.manners.Manners": 5,
+    "crawler.extensions.requisites.Requisites": 7,
     "crawler.extensions.watch.Watch": 10,
     "crawler.extensions.progress.Progress": 20,
     "scrapy.extensions.logstats.LogStats": None,  # Progress tells of ids; LOGSTATS_INTERVAL is how often

@@ -182,6 +182,29 @@ def test_a_stored_payload_makes_the_next_one_a_revisit() -> None:
     assert written(CHUNKED, whole)[0].mime == "warc/revisit"
 
 
+@pytest.mark.parametrize(
+    ("changed", "held"),
+    [
+        ({}, True),
+        ({"mime": "warc/revisit"}, True),
+        ({"status": 301}, True),
+        ({"truncated": "length"}, True),
+        ({"truncated": "time"}, False),
+        ({"status": 304}, False),
+        ({"status": 404}, False),
+        ({"url": "http://anapress.net/a/7"}, False),
+        ({"url": "https://www.anapress.net/a/7?page=2"}, False),
+        ({"url": "http://anapress.net/robots.txt"}, False),
+        ({"url": "http://anapress.net/a/picture.png"}, True),
+    ],
+    ids=str,
+)
+def test_what_answers_a_requisite_for_good_is_held(changed, held) -> None:
+    url = "http://anapress.net/img/7.png"
+    entry, _ = written(replace(PAGE, url=url))
+    assert cdxj.held(structs.replace(entry, **changed)) == (changed.get("url", url) if held else None)
+
+
 def test_lines_sort_by_key_then_time() -> None:
     urls = [
         "http://b.example/",

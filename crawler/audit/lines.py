@@ -63,9 +63,10 @@ class Replay:
         return number["items"], counts
 
     def _apply(self, commit: Commit, lines: list[OutcomeLine], *, payloads: bool) -> None:
-        stored = commits.stored(self._store, commit) if payloads else ()
+        held: list[str] = []
+        stored = commits.stored(self._store, commit, held) if payloads else ()
         try:
-            self._ledger.apply(commit.n, commit.segment, commit.at, lines, stored)
+            self._ledger.apply(commit.n, commit.segment, commit.at, lines, stored, held)
         except (LedgerError, Damaged) as error:
             self._fault(Commit.key(commit.n), "", str(error))
 
