@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def one_round(pages: Pages) -> Iterator[tuple[str, Figures]]:
-    for peer in (peers.bare, peers.ours, peers.rival, peers.wget):
+    for peer in (peers.bare, peers.ours, peers.dressed, peers.rival, peers.wget):
         with tempfile.TemporaryDirectory() as folder:
             program = peer(pages, Path(folder))
             yield program.name, figures_of([program], Path(folder), pages)

@@ -27,7 +27,7 @@ ABOUT = {
     "render=plain": "how: plain HTTP, the only way so far",
     "requisites=1": "(default) also the pictures, styles, scripts, fonts and icons that a replay of the "
     "articles needs, from the site's own hosts; 0: none",
-    "requisites_hosts=HOSTS": "other hosts that they may come from, and those below them: a comma list",
+    "requisites_hosts=": "other hosts that they may come from, and those below them: a comma list",
 }
 """Each argument, as the prompt and docs/CRAWL.md tell it."""
 NAMES = tuple(form.partition("=")[0] for form in ABOUT)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from urllib.parse import urljoin
 
 from crawler import cdxj, commits, remake, warc
 from crawler.cdxj import REVISIT, Entry, urlkey
@@ -21,7 +20,7 @@ from crawler.hidden import Hidden
 from crawler.items import ArticleId
 from crawler.layouts.charset import decoded
 from crawler.layouts.document import document
-from crawler.requisites import of_page, of_style
+from crawler.requisites import absolute, of_page, of_style
 from crawler.site import named_in, url_of
 from crawler.stores import Store
 from crawler.warc import Record, http_head, target_uri
@@ -150,11 +149,8 @@ def _redirects(entry: Entry) -> bool:
 
 
 def _location(entry: Entry, record: Record) -> Iterable[str]:
-    location = (http_head(record).get(b"Location") or b"").decode("latin-1").strip()
-    try:
-        return (urljoin(entry.url, location),) if location else ()
-    except ValueError:  # a bad IPv6 address
-        return ()
+    location = (http_head(record).get(b"Location") or b"").decode("latin-1")
+    return absolute([location], entry.url)
 
 
 def _requisites(entry: Entry, record: Record) -> Iterable[str]:

@@ -1,23 +1,28 @@
 """What we leave out of all that we publish: the records of excluded ids, and those that show their texts.
 
-A record is hidden if its URL names an excluded id, if an outcome of such an id rests on it, or that of
-another id which shows such an id's text; and so is whatever belongs to a hidden record: its request, and
-revisits of it.
+A record is hidden if its URL names an excluded id, or a picture that stands in the article of such an id and
+in none that is shown; if an outcome of such an id rests on it, or that of another id which shows such an
+id's text; and so is whatever belongs to a hidden record: its request, and revisits of it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from typing import Self
 
+from msgspec import MsgspecError, Struct
+from msgspec.json import Decoder
+
 from crawler import commits, exclusions
+from crawler.cdxj import urlkey
 from crawler.commits import Commit
+from crawler.errors import Damaged
 from crawler.items import ArticleId
 from crawler.lines import OutcomeLine
 from crawler.site import named_in
 from crawler.stores import Store
-from crawler.warc import Record
+from crawler.warc import Record, target_uri
 
 _RECORD = re.compile(rb'"id":"([^"]+)"')
 _BELONGS = ("WARC-Record-ID", "WARC-Concurrent-To", "WARC-Refers-To")
@@ -26,14 +31,17 @@ _BELONGS = ("WARC-Record-ID", "WARC-Concurrent-To", "WARC-Refers-To")
 class Hidden:
     """Knows of each record whether it is hidden; it learns of records as they are shown to it."""
 
-    def __init__(self, ids: Collection[ArticleId], records: Iterable[str] = ()) -> None:
+    def __init__(self, ids: Collection[ArticleId], pictures: Iterable[str] = ()) -> None:
         self.ids = frozenset(ids)
-        self._records = set(records)
+        self._keys = frozenset(urlkey(target_uri(url)) for url in pictures)
+        self._records: set[str] = set()
 
     @classmethod
     def of(cls, store: Store, log: Iterable[Commit]) -> Self:
         """What the archive's exclusions hide, as of now, of these commits."""
-        hidden = cls(exclusions.excluded(exclusions.read(store)))
+        log = list(log)  # it is read several times
+        ids = exclusions.excluded(exclusions.read(store))
+        hidden = cls(ids, _pictures(store, log, ids) if ids else ())
         if hidden:
             for commit in log:
                 for line in commits.outcomes(store, commit):
@@ -44,7 +52,7 @@ class Hidden:
         return bool(self.ids)
 
     def url(self, url: str) -> bool:
-        return not self.ids.isdisjoint(named_in(url))
+        return not self.ids.isdisjoint(named_in(url)) or (bool(self._keys) and urlkey(url) in self._keys)
 
     def outcome(self, line: OutcomeLine) -> bool:
         """Whether what became of an id is hidden; then its record is too."""
@@ -61,7 +69,9 @@ class Hidden:
             return False
         found = _RECORD.search(line)
         id = found[1].decode() if found else ""
-        if id in self._records or self.url(line.decode(errors="replace")):
+        text = line.decode(errors="replace")
+        of_picture = text.partition(" ")[0] in self._keys
+        if id in self._records or of_picture or not self.ids.isdisjoint(named_in(text)):
             if id:  # an index of others names no record
                 self._records.add(id)
             return True
@@ -75,3 +85,38 @@ class Hidden:
             return False
         self._records.add(record.id)
         return True
+
+
+class _Image(Struct):
+    url: str
+
+
+class _Item(Struct):
+    """What is wanted of an item line."""
+
+    id: str
+    images: list[_Image]
+
+
+_item = Decoder(_Item).decode
+
+
+def _pictures(store: Store, log: Iterable[Commit], ids: Collection[ArticleId]) -> set[str]:
+    """The URLs of pictures in the articles of these ids that are in no other id's."""
+    theirs: set[str] = set()
+    for item in _items(store, log):
+        if int(item.id) in ids:
+            theirs.update(image.url for image in item.images)
+    for item in _items(store, log) if theirs else ():
+        if int(item.id) not in ids:
+            theirs.difference_update(image.url for image in item.images)
+    return theirs
+
+
+def _items(store: Store, log: Iterable[Commit]) -> Iterator[_Item]:
+    for commit in log:
+        for line in commits.lines(store, commit, "items"):
+            try:
+                yield _item(line)
+            except (MsgspecError, ValueError) as error:
+                raise Damaged(f"an item of commit {commit.n} can't be read: {error}") from error

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Self
 
 from crawler.items import ArticleId
 
 MOST = 1000  #: that wait; while there are more, no new id is begun
 LISTED = 200  #: of those that are missing, that the run's file names
+DROPPED = 2000  #: of those that the run's end dropped, that it names: the next run asks for them
 HOSTS = 20  #: of others, that it names
 
 
@@ -21,6 +22,15 @@ class Need:
     url: str
     page: ArticleId  #: whose page needed it first
     depth: int = 0  #: styles and redirects between that page and it
+
+    def told(self) -> dict[str, Any]:
+        """As a run's file has it."""
+        return {"url": self.url, "page": str(self.page), "depth": self.depth}
+
+    @classmethod
+    def read(cls, raw: Mapping[str, Any]) -> Self:
+        """The same read back; an error where it is none."""
+        return cls(str(raw["url"]), ArticleId(int(raw["page"])), int(raw["depth"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +51,7 @@ class Needs:
         self._waiting: deque[Need] = deque()
         self._flying: dict[str, Need] = {}
         self._missing: list[Missing] = []
+        self._dropped: list[Need] = []
         self.taken = 0
         self.missing: Counter[str] = Counter()  #: how many, by reason
         self._elsewhere: Counter[str] = Counter()
@@ -78,15 +89,17 @@ class Needs:
 
     def claimed(self, asked: Sequence[Need], fresh: Collection[str]) -> None:
         """Of those that were asked about, these URLs are to be had; the archive has the others."""
+        was_full = self.full
         del self._found[: len(asked)]
         self._waiting += (need for need in asked if need.url in fresh)
+        self._tell(was_full=was_full)
 
     def next(self) -> Need:
         """The one that has waited longest; it flies now."""
+        was_full = self.full
         need = self._waiting.popleft()
         self._flying[need.url] = need
-        if len(self._waiting) == MOST - 1:
-            self._room()
+        self._tell(was_full=was_full)
         return need
 
     def take(self, need: Need) -> None:
@@ -105,9 +118,11 @@ class Needs:
             self._elsewhere[host] += 1
 
     def drop(self) -> None:
-        """The run is over: what has not come to its end won't."""
-        for need in (*self._flying.values(), *self._waiting, *self._found):
-            self._lack(need, "dropped")
+        """The run is over: what has not come to its end is left to the next."""
+        dropped = (*self._flying.values(), *self._waiting, *self._found)
+        if dropped:
+            self._dropped += dropped
+            self.missing["dropped"] += len(dropped)
         self._flying.clear()
         self._waiting.clear()
         self._found.clear()
@@ -121,8 +136,13 @@ class Needs:
             "missing": dict(self.missing.most_common()),
             "elsewhere": dict(self._elsewhere.most_common(HOSTS)),
             "listed": [asdict(each) for each in self._missing],
-            "unlisted": self.missing.total() - len(self._missing),
+            "dropped": [need.told() for need in self._dropped[:DROPPED]],
+            "unlisted": self.missing.total() - len(self._missing) - len(self._dropped[:DROPPED]),
         }
+
+    def _tell(self, *, was_full: bool) -> None:
+        if was_full and not self.full:
+            self._room()
 
     def _lack(self, need: Need, reason: str) -> None:
         self.missing[reason] += 1

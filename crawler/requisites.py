@@ -10,7 +10,7 @@ from urllib.parse import quote, urldefrag, urljoin, urlsplit
 
 from selectolax.lexbor import LexborHTMLParser
 
-from crawler.site import HOME, is_site_host
+from crawler.site import HOME
 
 MOST = 5000  #: references that are read of one page or style
 LONGEST = 2048  #: URL; what is longer is left out
@@ -66,14 +66,16 @@ def host_of(url: str) -> str:
     """The host that is to be asked for the URL, empty where it has none."""
     try:
         parts = urlsplit(url)
-        return (parts.hostname or "").rstrip(".") if parts.port != 0 else ""
+        port = parts.port
     except ValueError:  # a bad IPv6 address or port
         return ""
+    return (parts.hostname or "") if port != 0 else ""
 
 
 def is_ours(host: str, more: Iterable[str] = ()) -> bool:
     """Whether requisites are taken from there: from the site, the hosts below it, and those below `more`."""
-    return is_site_host(host) or any(f".{host}".endswith(f".{each}") for each in (_SITE, *more))
+    name = f".{host.removesuffix('.')}"
+    return any(name.endswith(f".{each}") for each in (_SITE, *more))
 
 
 _SITE = urlsplit(HOME).netloc

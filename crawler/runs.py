@@ -18,6 +18,7 @@ from crawler.lines import OutcomeLine, canonical
 from crawler.stores import Store
 
 FOLDER = "runs/"
+LATEST = 20  #: runs that are looked at for what they dropped
 
 
 def kind_of(reason: str) -> str:
@@ -118,6 +119,16 @@ def newest(store: Store, keys: Iterable[str]) -> Run | None:
     for key in sorted(filter(is_key, keys), reverse=True):
         with suppress(Damaged):
             if (run := read(store, key)) is not None:
+                return run
+    return None
+
+
+def needing(store: Store) -> Run | None:
+    """The last run that wanted requisites, if it is one of the latest."""
+    keys = sorted((key for key, _ in store.list(FOLDER) if is_key(key)), reverse=True)
+    for key in keys[:LATEST]:
+        with suppress(Damaged):
+            if (run := read(store, key)) is not None and run.requisites:
                 return run
     return None
 

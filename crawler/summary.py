@@ -74,7 +74,7 @@ def _files(run: Run, files: Sequence[File]) -> Iterator[str]:
 def _next(run: Run, where: str) -> Iterator[str]:
     if run.outcomes.get(Outcome.FAILED):
         yield f"again     scrapy ids requeue --outcome failed{where}"
-    if run.left or run.outcomes.get(Outcome.FAILED):
+    if run.left or run.outcomes.get(Outcome.FAILED) or run.requisites.get("dropped"):
         yield f"go on     scrapy crawl anapress{where}"
     yield f"prove     scrapy verify{where}"
     if any(run.outcomes.get(outcome) for outcome in ARTICLES):

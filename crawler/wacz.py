@@ -10,12 +10,13 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain, islice
+from itertools import chain, filterfalse, islice
 from pathlib import Path
 
 from zlib_ng import zlib_ng
 
 from crawler import excerpt
+from crawler.cdxj import shows_nothing
 from crawler.choice import Wish, choose
 from crawler.commits import Commit
 from crawler.errors import WrongUse
@@ -114,7 +115,7 @@ def write(
         if not packed.captures:
             raise WrongUse("All of that is excluded: no WACZ was made.")
         blocks: list[bytes] = []
-        package.add(INDEX, _blocks(merged(runs.sources()), blocks))
+        package.add(INDEX, _blocks(filterfalse(shows_nothing, merged(runs.sources())), blocks))
         package.add(OVER_IT, blocks, packed=True)
         package.add(PAGES, _counted(contents.pages(folder), packed), packed=True)
         package.close(about)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection, Iterable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from itertools import islice
 
@@ -17,6 +17,7 @@ from crawler.housing import Housing
 from crawler.items import ArticleId, Lease
 from crawler.ledger import Ledger
 from crawler.lock import Holder, Lock
+from crawler.needs import Need
 from crawler.recovery import add, recover
 from crawler.runs import Run, Tally
 from crawler.segment import sealed
@@ -49,6 +50,7 @@ class Worker:
         self.settled = 0  #: asked-for ids that were settled already, and are not to be taken again
         self.due = 0  #: ids that this run has or had to take, as far as it is known yet
         self.left = 0
+        self.dropped: Sequence[Need] = ()  #: requisites that the run before did not come to
         self.missed = 0  #: asked-for ids that are still left: somebody else holds them, or we ended early
 
     def move_in(self, arguments: Arguments) -> None:
@@ -85,6 +87,8 @@ class Worker:
             self.settled = self._ledger.done(self._wanted.ids, captured_before=before)
             self.due = len(self._wanted.ids) - self.settled
         self._as_of = self._ledger.n()
+        if arguments.requisites:
+            self.dropped = self._dropped()
 
     def lease(self) -> Sequence[Lease]:
         """The next batch; of the asked ids in their order, each asked for once."""
@@ -155,6 +159,12 @@ class Worker:
         with self._open:
             if self.lock is not None and not away:
                 self.lock.release()
+
+    def _dropped(self) -> Sequence[Need]:
+        last = runs.needing(self._store)
+        with suppress(ValueError, TypeError, LookupError):  # nothing rests on what a summary says
+            return [Need.read(raw) for raw in last.requisites["dropped"]] if last else ()
+        return ()
 
     def _count_due(self) -> None:
         counts, before = self._ledger.counts(), self._wanted.captured_before

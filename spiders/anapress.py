@@ -66,6 +66,7 @@ class Anapress(scrapy.Spider):
         archivist, requisites = extension(self.crawler, Archivist), extension(self.crawler, Requisites)
         requisites.begin(self._arguments)
         await archivist.start(self._arguments)
+        requisites.resume()
         async for lease in archivist.leases():
             flow = live(lease.id, held=Validators(lease.etag, lease.last_modified), hops=self._hops)
             yield self._asked(next(flow), flow, lease, lease.attempts)

@@ -35,6 +35,9 @@ class Window:
         return [line for line in self.asked if not OWN.search(line)]
 
     def page(self, width: int = 1100, height: int = 900) -> Page:
+        """A new page, in a window of its own; the one before is closed."""
+        for context in self.browser.contexts:
+            context.close()
         return self.browser.new_page(viewport={"width": width, "height": height})
 
 

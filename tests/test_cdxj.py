@@ -193,7 +193,9 @@ def test_a_stored_payload_makes_the_next_one_a_revisit() -> None:
         ({"status": 304}, False),
         ({"status": 404}, False),
         ({"url": "http://anapress.net/a/7"}, False),
+        ({"url": "https://www.anapress.net/a/7?page=2"}, False),
         ({"url": "http://anapress.net/robots.txt"}, False),
+        ({"url": "http://anapress.net/a/picture.png"}, True),
     ],
     ids=str,
 )

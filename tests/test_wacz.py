@@ -42,8 +42,8 @@ def page(title: str, text: str, *parts: str) -> str:
     pictures = "".join(f'<img src="{part}">' for part in parts)
     return (
         f'<html lang="ar"><head><title>{title}</title><link rel="stylesheet" href="/s.css"></head><body>'
-        f'<a href="/">home</a><a href="/a/2">two</a><h1>{title}</h1>{pictures}'
-        f"<article><p>{FONT_SIZE}</p><p>{text}</p><p>{LONG}</p></article></body></html>"
+        f'<a href="/">home</a><a href="/a/2">two</a><h1>{title}</h1>'
+        f"<article><p>{FONT_SIZE}</p><p>{text}</p>{pictures}<p>{LONG}</p></article></body></html>"
     )
 
 
@@ -334,6 +334,14 @@ def test_of_an_excluded_id_there_is_nothing(made: Keeper, tmp_path: Path) -> Non
     assert wacz.urls.isdisjoint({TWO})
     assert TWO not in {page["url"] for page in wacz.pages}
     assert {ONE, THREE, PICTURE, ROBOTS} < wacz.urls
+
+
+def test_the_pictures_of_an_excluded_article_go_with_it_unless_another_shows_them(
+    made: Keeper, tmp_path: Path
+) -> None:
+    wacz = packed(exclude(made, 2), tmp_path)
+    assert wacz.urls.isdisjoint({OTHER_PICTURE, SAME_PICTURE, MOVED})
+    assert {PICTURE, STYLE} < wacz.urls  # the first article has that picture
 
 
 def test_who_shows_the_text_of_an_excluded_id_is_left_out_with_it(made: Keeper, tmp_path: Path) -> None:

@@ -176,7 +176,8 @@ def test_cdxj_indexer_makes_the_same_index_of_it(house: House, tmp_path: Path) -
     theirs = run(
         str(PROGRAMS / "cdxj-indexer"), "-s", *map(str, sorted((tmp_path / "archive").iterdir()))
     ).out
-    assert [common(line) for line in ours] == [common(line) for line in theirs.splitlines()]
+    shown = [line for line in theirs.splitlines() if '"status": "304"' not in line]
+    assert [common(line) for line in ours] == [common(line) for line in shown]
 
 
 def test_a_wacz_on_stdout_is_the_one_in_the_file(house: House) -> None:

@@ -26,7 +26,7 @@ from crawler.extensions.thread import Thread
 from crawler.extensions.uploads import Uploads
 from crawler.housing import Housing
 from crawler.items import Absent, Exchange, Lease, Outcome, Take
-from crawler.needs import Needs
+from crawler.needs import Need, Needs
 from crawler.programs import Programs
 from crawler.worker import Worker
 from crawler.writer.frames import Broken, Checkpointed, Committed, Report, SealedSegment
@@ -96,6 +96,11 @@ class Archivist:
     def made(self) -> Sequence[File]:
         """The files of this run's commits so far."""
         return self._worker.made
+
+    @property
+    def dropped(self) -> Sequence[Need]:
+        """Requisites that the run before did not come to."""
+        return self._worker.dropped
 
     @property
     def waiting(self) -> int:

@@ -42,7 +42,7 @@ class Door(WireHandler):
         async with manners.hosts.turn(host):
             if manners.course.stopping:
                 raise IgnoreRequest(ENDING)
-            if host in manners.left:
+            if host in manners.given_up:
                 raise Left(host)
             try:
                 response = await super().download_request(request)

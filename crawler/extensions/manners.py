@@ -63,7 +63,7 @@ class Manners:
         self.hosts = Hosts(monotonic, self.rest, room=room)
         self._useless = 0  # answers in a row
         self.guests: set[str] = set()  #: hosts of requisites alone: no run ends because of one
-        self.left: set[str] = set()  #: of them, those that had enough, or are away
+        self.given_up: set[str] = set()  #: of them, those that had enough, or are away
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -138,8 +138,8 @@ class Manners:
     def _end(self, host: str, why: str) -> None:
         if host not in self.guests:
             self.course.end(why)
-        elif host not in self.left:
-            self.left.add(host)
+        elif host not in self.given_up:
+            self.given_up.add(host)
             logger.warning("%s: no more requisites are asked for there", why)
 
 

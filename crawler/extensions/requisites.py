@@ -11,10 +11,8 @@ from scrapy import Request
 from scrapy.crawler import Crawler
 from scrapy.http import Response
 from twisted.python.failure import Failure
-from w3lib.url import safe_url_string
 
 from crawler.arguments import Arguments
-from crawler.errors import CrawlerError
 from crawler.extensions import extension
 from crawler.extensions.archivist import Archivist
 from crawler.extensions.manners import Manners
@@ -27,6 +25,7 @@ from crawler.sources.reasons import Waits, absence_of
 
 DEPTH = 5  #: styles and redirects that lead to one another
 SEEN = 10_000  #: URLs of late that are not looked up again: most pages share most of theirs
+PAGES = 10_000  #: of late, of which we know how many they brought
 BEHIND = -1  #: the priority: an article that waits goes first
 SHARE = 4  #: one in so many of CONCURRENT_REQUESTS, for a request that is tried again keeps its place
 
@@ -38,6 +37,7 @@ class Requisites:
         self._crawler, self._room, self._most, self._size = crawler, room, most, size
         self._hosts: Sequence[str] = ()
         self._seen: set[str] = set()
+        self._brought: dict[ArticleId, int] = {}  # requisites of each page and its styles, the latest last
         self._claiming: asyncio.Future[None] | None = None  # kept, or it might be collected
         self._news = asyncio.Event()
 
@@ -61,12 +61,22 @@ class Requisites:
     def want(self, urls: Iterable[str], page: ArticleId, depth: int = 0) -> None:
         """A page, or something that it needs, needs these."""
         new = self._new(urls)
-        needs = [Need(url, page, depth) for url in islice(new, self._most)]
+        before = self._brought.pop(page, 0)
+        needs = [Need(url, page, depth) for url in islice(new, max(self._most - before, 0))]
+        self._brought[page] = before + len(needs)
+        if len(self._brought) > PAGES:
+            del self._brought[next(iter(self._brought))]
         for url in new:
             self._needs.miss(Need(url, page, depth), "over_limit")
         self._needs.find(needs)
         if needs and (self._claiming is None or self._claiming.done()):
             self._claiming = asyncio.ensure_future(self._claim())
+            self._claiming.add_done_callback(self._claimed)
+
+    def resume(self) -> None:
+        """What the run before did not come to is wanted first."""
+        for need in self._archivist.dropped:
+            self.want([need.url], need.page, need.depth)
 
     async def done(self) -> None:
         """Until each has come to its end; the run's end is not waited for."""
@@ -89,20 +99,20 @@ class Requisites:
                 continue
             if not is_site_host(host):
                 self._manners.guests.add(host)
-            yield safe_url_string(each)  # as the request will have it, and the index then
+            yield Request(each).url  # as the index will have it
 
     async def _claim(self) -> None:
         """Look up in the ledger what was found meanwhile, as often as something was."""
         while (found := self._needs.found()) and not self._archivist.course.over:
-            try:
-                fresh = await self._archivist.claim([need.url for need in found])
-            except CrawlerError as error:
-                self._archivist.course.fail(error)
-                return
+            fresh = await self._archivist.claim([need.url for need in found])
             if not self._archivist.course.over:  # else they are dropped
                 self._needs.claimed(found, frozenset(fresh))
                 self._feed()
         self._news.set()
+
+    def _claimed(self, claiming: asyncio.Future[None]) -> None:
+        if not claiming.cancelled() and (error := claiming.exception()) is not None:
+            self._archivist.course.stumble("the look-up of requisites", error)
 
     def _feed(self) -> None:
         engine = self._crawler.engine
@@ -123,16 +133,14 @@ class Requisites:
         )
 
     def _answered(self, response: Response, need: Need) -> None:
-        if response.status in REDIRECTS:
-            self._redirected(response, need)
-        elif 200 <= response.status < 300:
+        if 200 <= response.status < 300 or response.status in REDIRECTS:
             self._needs.take(need)
-            if _is_style(response):
-                css = response.body.decode("utf-8", "replace")
-                self._follow(of_style(css, response.url), need)
         else:
             self._needs.miss(need, f"http_{response.status}")
-        self._landed()
+        try:
+            self._follow(_led_to(response), need)
+        finally:
+            self._landed()
 
     def _unanswered(self, failure: Failure) -> None:
         """What comes to no end because the run does is dropped with those that wait."""
@@ -146,12 +154,6 @@ class Requisites:
         self._needs.miss(need, "robots_unavailable" if waits else absent.reason)
         self._landed()
 
-    def _redirected(self, response: Response, need: Need) -> None:
-        """The redirect is kept, too: what it leads to is needed for the same page."""
-        self._needs.take(need)
-        location = (response.headers.get("Location") or b"").decode("latin-1")
-        self._follow(absolute([location], response.url), need)
-
     def _follow(self, urls: Sequence[str], need: Need) -> None:
         if need.depth < DEPTH:
             self.want(urls, need.page, need.depth + 1)
@@ -164,5 +166,10 @@ class Requisites:
         self._news.set()
 
 
-def _is_style(response: Response) -> bool:
-    return (response.headers.get("Content-Type") or b"").lower().startswith(b"text/css")
+def _led_to(response: Response) -> Sequence[str]:
+    """What a redirect leads to, or a style names: it is needed for the same page."""
+    if response.status in REDIRECTS:
+        return absolute([(response.headers.get("Location") or b"").decode("latin-1")], response.url)
+    if (response.headers.get("Content-Type") or b"").lower().startswith(b"text/css"):
+        return of_style(response.body.decode("utf-8", "replace"), response.url)
+    return ()

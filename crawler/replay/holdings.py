@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
-from crawler import commits, exclusions, merge
+from crawler import cdxj, commits, exclusions, merge
 from crawler.commits import Commit
 from crawler.hidden import Hidden
 from crawler.items import ArticleId, Outcome
@@ -43,7 +43,7 @@ class Holdings:
     def refresh(self) -> None:
         """Take in what was committed, or excluded, since the last time."""
         new = list(commits.log(self._store, self._n + 1))
-        hidden = self._current(exclusions.excluded(exclusions.read(self._store)))
+        hidden = self._current(new, exclusions.excluded(exclusions.read(self._store)))
         if new or hidden is not self._hidden:
             self._write_list(new, hidden)
             self._write_index(new, hidden)
@@ -51,9 +51,9 @@ class Holdings:
             self._warcs |= {file.path for commit in new if (file := commit.file("warc"))}
             self._hidden = hidden  # the last step: what failed before it is done anew
 
-    def _current(self, out: frozenset[ArticleId]) -> Hidden:
-        """What was hidden, unless other ids are excluded now."""
-        if self._hidden is not None and self._hidden.ids == out:
+    def _current(self, new: Sequence[Commit], out: frozenset[ArticleId]) -> Hidden:
+        """What was hidden, if that can't have changed: an excluded article may show new pictures."""
+        if self._hidden is not None and self._hidden.ids == out and not (new and out):
             return self._hidden
         return Hidden.of(self._store, commits.log(self._store))
 
@@ -67,14 +67,13 @@ class Holdings:
             for commit in new:
                 lines = commits.lines(self._store, commit, "items")
                 database.executemany(INSERT, map(_row, lines))
-                database.executemany(SHOW, self._versions(commit, hidden))
+                database.executemany(SHOW, self._versions(commit))
             database.execute("DELETE FROM excluded")
             database.executemany("INSERT INTO excluded VALUES (?)", ((id,) for id in hidden.ids))
 
-    def _versions(self, commit: Commit, hidden: Hidden) -> Iterator[tuple[int, int]]:
-        """Which version of an article is the last that was seen; what is hidden is noted as it passes."""
+    def _versions(self, commit: Commit) -> Iterator[tuple[int, int]]:
+        """Which version of an article is the last that was seen."""
         for line in commits.outcomes(self._store, commit):
-            hidden.outcome(line)
             if line.outcome in SHOWN and line.version is not None:
                 yield int(line.id), line.version
 
@@ -90,8 +89,7 @@ class Holdings:
                 sources = [merge.merge(self._store, folder, last=self._n + len(new)).lines]
                 if self._also:
                     sources.append(iter(let_go.enter_context(self._also.open("rb"))))
-            # pywb would give a 304 to a browser that has no page to go with it; without its line, that page
-            lines = (line for line in merge.merged(sources) if b'"status":"304"' not in line)
+            lines = filterfalse(cdxj.shows_nothing, merge.merged(sources))
             file.writelines(filterfalse(hidden.line, lines))
         part.rename(index)  # pywb opens it anew for each search
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
@@ -91,9 +91,8 @@ class Client:
             form = target.absolute if self._dialer.through_proxy(target) else target.path
             request = request_head(method, form, target.authority, headers, body) + body
             deadline = asyncio.get_running_loop().time() + seconds
-            size = min(most or self._limits.body_bytes, self._limits.body_bytes)
-            limits = replace(self._limits, body_bytes=size)
-            return await self._ask(_Question(target, method, request, deadline, limits), exchanges)
+            question = _Question(target, method, request, deadline, self._limits.within(most))
+            return await self._ask(question, exchanges)
         except Failure as failure:
             failure.exchanges = tuple(exchanges)
             raise

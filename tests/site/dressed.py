@@ -11,6 +11,7 @@ DRESSED_ID = fault_id("dressed")  #: no fault, but it has an article as those ha
 DEEPEST = 9  #: styles that each import the next
 BIG = 3 << 20
 OTHER_HOST = "cdn.example.org"
+TIRED_HOST = "tired.example.org"
 
 HEAD = f"""
 <link rel="stylesheet" href="/css/dressed.css"><link rel="shortcut icon" href="/icon/site.ico">
@@ -29,7 +30,7 @@ BODY = f"""
 <img src="/img/none/at/all.png" alt=""><img src="/busy/picture.png" alt=""><img src="/private/secret.png" alt="">
 <img src="/moved/here.png" alt=""><img src="/moved/round.png" alt="">
 <img src="http://{OTHER_HOST}/img/elsewhere.png" alt=""><img src="http://[::1/bad.png" alt=""><img src="ftp://anapress.net/x" alt="">
-<a href="/section/news">أخبار</a><iframe src="/about"></iframe>
+<img src="http://{TIRED_HOST}/tired/picture.png" alt=""><a href="/section/news">أخبار</a><iframe src="/about"></iframe>
 """
 THERE = (  #: what a crawl brings, in any order
     *("/css/dressed.css", "/icon/site.ico", "/icon/touch.png", "/manifest.json", "/font/preloaded.woff2"),
@@ -72,6 +73,7 @@ DRESSES: tuple[tuple[str, Callable[..., tuple[object, ...]]], ...] = (
     (r"/manifest\.json", lambda: ("application/json", json.dumps({"name": "anapress"}).encode())),
     (r"/media/big\.mp4", lambda: ("video/mp4", b"film" * (BIG // 4))),
     (r"/busy/.*", lambda: ("text/html", b"busy", "503 Service Unavailable")),
+    (r"/tired/.*", lambda: ("text/html", b"later", "429 Too Many Requests", ("Retry-After: 99999",))),
     (r"/moved/([a-z]+)\.png", _moved),
 )
 """Paths, and what lies there: its type, its bytes, and its status and more lines where it is not there."""
