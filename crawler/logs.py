@@ -28,7 +28,7 @@ class JsonLines(logging.Formatter):
 
 
 def hush(settings: Settings) -> None:
-    """Scrapy makes no record that nobody would see: it makes several a page, and drops them at the handler."""
+    """No record that nobody would see: Scrapy makes several a page, and its handler drops them."""
     logging.getLogger("scrapy").setLevel(settings["LOG_LEVEL"])
 
 

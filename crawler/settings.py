@@ -102,7 +102,7 @@ DOWNLOADER_MIDDLEWARES = {
     "scrapy.downloadermiddlewares.downloadtimeout.DownloadTimeoutMiddleware": None,  # the wire knows it
 }
 SPIDER_MIDDLEWARES = {
-    # a request is a lease's: it has no depth, start, length or foreign meta to look after; a 404 is an outcome
+    # a request is a lease's: no depth, start, length or foreign meta to look after; and a 404 is an outcome
     "scrapy.spidermiddlewares.start.StartSpiderMiddleware": None,
     "scrapy.spidermiddlewares.depth.DepthMiddleware": None,
     "scrapy.spidermiddlewares.urllength.UrlLengthMiddleware": None,
