@@ -123,6 +123,7 @@ DUPEFILTER_CLASS = (
 
 # --- the process ---
 CONCURRENT_ITEMS = 1  # default 100: starts as many tasks a response
+STATS_CLASS = "crawler.stats.Stats"  # default wraps what is asked of it anew, to warn of old arguments
 WARN_ON_GENERATOR_RETURN_VALUE = False  # default True: parses a callback's source at every request
 REMOTE_CONTROL_ENABLED = False  # default True: a local port that runs code
 TELNETCONSOLE_ENABLED = False  # default True
