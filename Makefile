@@ -39,6 +39,7 @@ bench: $(READY)  ## beside bare Scrapy, scrapy-webarchive and wget; verify; the 
 	$(PY) -m bench.speed --write
 	$(PY) -m bench.verify
 	$(PY) -m bench.ledger
+	$(PY) -m bench.ledger --ids 10000000 --ratios
 	$(PY) -m bench.start
 
 robustness: $(READY)  ## write docs/ROBUSTNESS.md anew, from the tests

@@ -90,7 +90,6 @@ REDIRECT_MAX_TIMES = 10  # default 20; so many hops of one article are a loop
 METAREFRESH_ENABLED = False  # default True: what a page says is data
 COMPRESSION_ENABLED = False  # default True: the wire handler decodes, as `verify` will
 HTTPPROXY_ENABLED = False  # default True: it takes http_proxy from the environment
-HTTPERROR_ALLOW_ALL = True  # default False: a 404 is an outcome
 REFERER_ENABLED = False  # default True: nothing referred us
 
 DOWNLOADER_MIDDLEWARES = {
@@ -104,12 +103,15 @@ DOWNLOADER_MIDDLEWARES = {
     "crawler.middlewares.stop.Stop": 940,
     "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,  # ids have one host; redirects are judged
     "scrapy.downloadermiddlewares.httpauth.HttpAuthMiddleware": None,
+    "scrapy.downloadermiddlewares.downloadtimeout.DownloadTimeoutMiddleware": None,  # the wire knows it
 }
 SPIDER_MIDDLEWARES = {
-    # every request is a lease's: none has a depth, a start or a length to look after
+    # a request is a lease's: no depth, start, length or foreign meta to look after; and a 404 is an outcome
     "scrapy.spidermiddlewares.start.StartSpiderMiddleware": None,
     "scrapy.spidermiddlewares.depth.DepthMiddleware": None,
     "scrapy.spidermiddlewares.urllength.UrlLengthMiddleware": None,
+    "scrapy.spidermiddlewares.httperror.HttpErrorMiddleware": None,
+    "scrapy.spidermiddlewares.metacopy.MetaCopyDetectionMiddleware": None,
 }
 EXTENSIONS = {
     "crawler.extensions.archivist.Archivist": 0,
@@ -126,6 +128,7 @@ DUPEFILTER_CLASS = (
 
 # --- the process ---
 CONCURRENT_ITEMS = 1  # default 100: starts as many tasks a response
+STATS_CLASS = "crawler.stats.Stats"  # default wraps what is asked of it anew, to warn of old arguments
 WARN_ON_GENERATOR_RETURN_VALUE = False  # default True: parses a callback's source at every request
 REMOTE_CONTROL_ENABLED = False  # default True: a local port that runs code
 TELNETCONSOLE_ENABLED = False  # default True

@@ -105,12 +105,10 @@ class Anapress(scrapy.Spider):
 
     def _asked(self, request: scrapy.Request, flow: Flow, lease: Lease, attempts: int) -> scrapy.Request:
         """The flow's next request; all hops of an id share its attempts."""
-        return request.replace(
-            callback=self.answered,
-            errback=self.unanswered,
-            cb_kwargs={"flow": flow, "lease": lease},
-            meta={ATTEMPTS: attempts},
-        )
+        request.callback, request.errback = self.answered, self.unanswered
+        request.cb_kwargs.update(flow=flow, lease=lease)
+        request.meta[ATTEMPTS] = attempts
+        return request
 
     def _read(self, brought: tuple[Page, int], lease: Lease) -> tuple[Page, Article | Absent]:
         """What the page comes to; what it needs to be shown is asked for when no article is."""

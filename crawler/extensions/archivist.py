@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import suppress
 from functools import partial
@@ -116,6 +117,7 @@ class Archivist:
         self._link = await start_writer(plan, self._worker.spool, self._report)
         self._link.ended.add_done_callback(self._writer_ended)
         self.course.under_way = True
+        gc.freeze()  # what a start made stays: no collection need look at it
         self._chores.every(RENEW_SECONDS, partial(self._leasing.take, self._worker.renew))
         if (lock := self._worker.lock) is not None:
             self._chores.every(lock.renew_seconds, partial(self._renewing.take, lock.renew))
