@@ -8,9 +8,9 @@ from typing import NamedTuple
 from crawler.errors import LayoutUnknown
 from crawler.items import Absent, Article, Outcome, Page
 from crawler.layouts import generic, v1
-from crawler.layouts.absence import unlike, unread
+from crawler.layouts.absence import marked, unlike, unread
 from crawler.layouts.charset import decoded
-from crawler.layouts.document import Document, document
+from crawler.layouts.document import NO_BODY, Document, document
 from crawler.layouts.metadata import Metadata, metadata
 from crawler.layouts.nesting import refuse_crowds
 
@@ -41,7 +41,10 @@ def read(page: Page, status: int, *, tags: int | None = None) -> Article | Absen
             refuse_crowds(text, tags)
         shown = document(text)
         return unlike(shown, text, page.id) or _article(page, shown)
-    except LayoutUnknown as unknown:  # it may be an article; a person has to look, or a new layout
+    except LayoutUnknown as unknown:
+        if str(unknown) == NO_BODY and (absent := marked(text)):  # frames around somebody else's page
+            return absent
+        # it may be an article; a person has to look, or a new layout
         return Absent(outcome=Outcome.FAILED, reason=f"layout_unknown:{unknown}")
 
 
