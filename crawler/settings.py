@@ -41,6 +41,10 @@ DECODED_BYTES = 16 << 20  # of a body once decompressed; beyond it is archived, 
 DECODED_RATIO = 200  # times its compressed size, of all beyond the first MiB: pages reach 20, bombs 1000
 PAGE_TAGS = 50_000  # of a page; what has more is archived, not read, for parsing it might take minutes
 RESOLVE = "crawler.wire.dial.system_resolve"  # the tests put names of their own here
+DISCOVER_PAGES = 10_000  # that one search of the site asks for: a paging without end must not hold a run
+DISCOVER_IDS = 1_000_000  # new ones of it: a newsroom has fewer, and a hostile sitemap would fill the archive
+DISCOVER_DEPTH = 3  # links from the home page to a section, or from a sitemap to the next; sites have two
+DISCOVER_BYTES = 50 << 20  # of a sitemap once unpacked: sitemaps.org allows no more
 RETRY_SECONDS = 2  # at most, of the first pause after a failure; each further one may be twice as long, to 60
 WAIT_SECONDS = 3600  # a Retry-After that is longer ends the run (exit 3): another job may come then
 STOP_AFTER_WAITS = 5  # pauses in a row that a host asks for; 0, here and below: no limit
@@ -110,6 +114,7 @@ SPIDER_MIDDLEWARES = {
 EXTENSIONS = {
     "crawler.extensions.archivist.Archivist": 0,
     "crawler.extensions.manners.Manners": 5,
+    "crawler.extensions.discovery.Discovery": 7,
     "crawler.extensions.watch.Watch": 10,
     "crawler.extensions.progress.Progress": 20,
     "scrapy.extensions.logstats.LogStats": None,  # Progress tells of ids; LOGSTATS_INTERVAL is how often

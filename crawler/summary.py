@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from crawler.commits import File
 from crawler.items import ARTICLES, ArticleId, Outcome
-from crawler.runs import Run, kind_of
+from crawler.runs import Run, Search, kind_of
 from crawler.wording import number, size, span
 
 REASONS = 5  #: of an outcome, that are told
@@ -19,9 +19,10 @@ Examples = Mapping[tuple[str, str], Collection[ArticleId]]
 
 def summary(run: Run, files: Sequence[File], examples: Examples, where: str = "") -> str:
     """Lines, or nothing of a run that took nothing. `where` stands behind the commands that it names."""
+    found = [_found(run.search)] if run.search and run.search.pages else []
     if not run.outcomes:
-        return ""
-    lines = [_taken(run), *_outcomes(run, examples), *_files(run, files), *_next(run, where)]
+        return "".join(f"{line}\n" for line in found)
+    lines = [_taken(run), *_outcomes(run, examples), *found, *_files(run, files), *_next(run, where)]
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -37,6 +38,12 @@ def _outcomes(run: Run, examples: Examples) -> Iterator[str]:
             yield f"  {times:>18,} {reason}{_such_as(examples.get((outcome, reason), ()), times)}"
         if rest := reasons[REASONS:]:
             yield f"  {sum(times for _, times in rest):>18,} for {len(rest)} other reasons"
+
+
+def _found(search: Search) -> str:
+    ways = ", ".join(f"{count} {found}" for found, count in search.found.items())
+    told = f"{number(sum(search.found.values()), 'new id')}" + (f" ({ways})" if ways else "")
+    return f"found     {told} on {number(search.pages, 'page')}"
 
 
 def _kinds(reasons: Mapping[str, int]) -> Counter[str]:
