@@ -43,6 +43,10 @@ PAGE_TAGS = 50_000  # of a page; what has more is archived, not read, for parsin
 PAGE_REQUISITES = 500  # new ones, of a page and its styles
 REQUISITE_BYTES = 64 << 20  # what is longer is stored truncated: a film, not a picture
 RESOLVE = "crawler.wire.dial.system_resolve"  # the tests put names of their own here
+DISCOVER_PAGES = 10_000  # that one search of the site asks for: a paging without end must not hold a run
+DISCOVER_IDS = 1_000_000  # new ones of it: a newsroom has fewer, and a hostile sitemap would fill the archive
+DISCOVER_DEPTH = 3  # links from the home page to a section, or from a sitemap to the next; sites have two
+DISCOVER_BYTES = 50 << 20  # of a sitemap once unpacked: sitemaps.org allows no more
 RETRY_SECONDS = 2  # at most, of the first pause after a failure; each further one may be twice as long, to 60
 WAIT_SECONDS = 3600  # a Retry-After that is longer ends the run (exit 3): another job may come then
 STOP_AFTER_WAITS = 5  # pauses in a row that a host asks for; 0, here and below: no limit
@@ -116,7 +120,8 @@ SPIDER_MIDDLEWARES = {
 EXTENSIONS = {
     "crawler.extensions.archivist.Archivist": 0,
     "crawler.extensions.manners.Manners": 5,
-    "crawler.extensions.requisites.Requisites": 7,
+    "crawler.extensions.requisites.Requisites": 6,
+    "crawler.extensions.discovery.Discovery": 7,
     "crawler.extensions.watch.Watch": 10,
     "crawler.extensions.progress.Progress": 20,
     "scrapy.extensions.logstats.LogStats": None,  # Progress tells of ids; LOGSTATS_INTERVAL is how often

@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from crawler.arguments import Arguments
 from crawler.extensions import extension
 from crawler.extensions.archivist import Archivist
+from crawler.extensions.discovery import Discovery
 from crawler.extensions.requisites import Requisites
 from crawler.housing import Housing
 from crawler.items import Absent, Article, Lease, Page, Take
@@ -38,10 +39,12 @@ class Anapress(scrapy.Spider):
         self._arguments, self._hops, self._tags = arguments, hops, tags
 
     @classmethod
-    def from_crawler(cls, crawler: Crawler, *_: Any, **kwargs: Any) -> Self:
+    def from_crawler(
+        cls, crawler: Crawler, *_: Any, arguments: Arguments | None = None, **kwargs: Any
+    ) -> Self:
         settings = crawler.settings
         spider = cls(
-            Arguments.of(kwargs),
+            arguments if isinstance(arguments, Arguments) else Arguments.of(kwargs),
             hops=settings.getint("REDIRECT_MAX_TIMES"),
             tags=settings.getint("PAGE_TAGS"),
         )
@@ -67,6 +70,8 @@ class Anapress(scrapy.Spider):
         requisites.begin(self._arguments)
         await archivist.start(self._arguments)
         requisites.resume()
+        if archivist.walks:
+            await extension(self.crawler, Discovery).search(add=self._arguments.add)
         async for lease in archivist.leases():
             flow = live(lease.id, held=Validators(lease.etag, lease.last_modified), hops=self._hops)
             yield self._asked(next(flow), flow, lease, lease.attempts)

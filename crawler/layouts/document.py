@@ -11,6 +11,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from crawler.errors import LayoutUnknown
 from crawler.layouts.nesting import refuse_monsters
 
+NO_BODY = "no_body"
 HARD = 2  #: breaks between two blocks that are two paragraphs; one break may be a mere new line
 
 
@@ -100,7 +101,7 @@ def document(text: str) -> Document:
     refuse_monsters(text)
     tree = LexborHTMLParser(text)
     if (body := tree.body) is None:
-        raise LayoutUnknown("no_body")
+        raise LayoutUnknown(NO_BODY)
     return _Walk(Document(tree)).through(body)
 
 
