@@ -70,9 +70,9 @@ def _write(housing: Housing, folder: Path, target: str, *, public: bool) -> None
 
 def _pour(lines: Iterable[bytes], sink: Sink) -> int:
     progress, count = Progress(), 0
-    for line in lines:
-        sink.write(line)
-        count += 1
+    for block in merge.blocks(iter(lines)):
+        sink.write(block)
+        count += block.count(b"\n")
         progress(f"{count:,} lines")
     return count
 
