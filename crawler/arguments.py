@@ -17,11 +17,13 @@ from crawler.spelling import nearest
 
 PLAIN = {"source": "live", "render": "plain"}
 """Arguments whose other values are not built yet."""
-DISCOVER = ("none", "links")
+DISCOVER = ("none", "links", "site")
 ABOUT = {
     "ids=IDS": "only these: a comma list of ids and article URLs; a file (one a line, # comments, .gz too); "
     "an s3:// object; - for stdin. Ids settled already are left. Without it: all that is left to do",
-    "discover=links": "(default) article links on captured pages become known ids; none: they don't",
+    "discover=links": "(default) article links on captured pages become known ids; none: they don't; "
+    "site: they do, and first the site's home page, sections, sitemaps and feeds are searched. "
+    "Where no id is known yet, site is the default",
     "refresh=7d": "take articles again that were captured longer ago (s, m, h, d, w; 0: all)",
     "source=live": "where pages are fetched from: the site itself, the only source so far",
     "render=plain": "how: plain HTTP, the only way so far",
@@ -50,10 +52,22 @@ class Arguments:
     """The arguments, checked; the ids are not read yet."""
 
     ids: str | None = None
-    follow: bool = True  #: article links on captured pages become known ids
+    discover: str = ""  #: none, links or site; empty: links, and site where no id is known yet
     refresh: timedelta | None = None
     requisites: bool = True  #: also what the articles' pages need to be shown
     requisites_hosts: tuple[str, ...] = ()  #: hosts beside the site's own that it may come from
+    take: bool = True  #: articles, and not only ids (`scrapy ids discover`)
+    add: bool = True  #: what is discovered, and not only tell it
+
+    @property
+    def follow(self) -> bool:
+        """Whether article links on captured pages become known ids."""
+        return self.discover != "none"
+
+    @property
+    def may_walk(self) -> bool:
+        """Whether a crawl that knows no ids is to look for some."""
+        return self.discover in ("", "site")
 
     @classmethod
     def of(cls, given: Mapping[str, str]) -> Self:
@@ -65,14 +79,14 @@ class Arguments:
                 raise WrongUse(_unknown(name))
             if name in PLAIN and value != PLAIN[name]:
                 raise WrongUse(f"-a {name}={value} is not built yet; this release does {name}={PLAIN[name]}.")
-        discover = given.get("discover", "links")
-        if discover not in DISCOVER:
+        discover = given.get("discover", "")
+        if "discover" in given and discover not in DISCOVER:
             raise WrongUse(
                 f"-a discover={discover} is not built yet; this release does {', '.join(DISCOVER)}."
             )
         return cls(
             ids=given.get("ids"),
-            follow=discover == "links",
+            discover=discover,
             refresh=_age(given.get("refresh")),
             requisites=_requisites(given),
             requisites_hosts=_hosts(given.get("requisites_hosts", "")),
@@ -80,6 +94,8 @@ class Arguments:
 
     def wanted(self, now: datetime, opened: Opened) -> Wanted:
         """What to take, the ids read (of a list in S3: `opened`); WrongUse if they can't be."""
+        if not self.take:
+            return Wanted(ids=())
         stdin = getattr(sys.stdin, "buffer", None)
         given = None if self.ids is None else idlist.read(self.ids, stdin=stdin, opened=opened)
         ids = None if given is None else idlist.distinct(given)

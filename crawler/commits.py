@@ -263,7 +263,7 @@ def _attempt(
     counts: dict[str, int] = {}
     with _Lines(paths["items"], disk) as items, _Lines(paths["outcomes"], disk) as outcomes:
         for decision in contribution.decisions(Decider(ledger)):
-            outcomes.write(str(decision.outcome))
+            outcomes.write(str(decision.outcome).encode())
             kind = decision.outcome.outcome
             counts[kind] = counts.get(kind, 0) + 1
             if decision.item is not None:
@@ -301,8 +301,8 @@ class _Lines:
         self._gzip = BufferedWriter(cast("RawIOBase", packed), 1 << 16)
         return self
 
-    def write(self, line: str) -> None:
-        self._gzip.write(line.encode() + b"\n")
+    def write(self, line: bytes) -> None:
+        self._gzip.write(line + b"\n")
         self.count += 1
 
     def __exit__(self, *_: object) -> None:

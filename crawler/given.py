@@ -38,6 +38,7 @@ NEEDED = {
     "EXTENSIONS": (
         *("crawler.extensions.archivist.Archivist", "crawler.extensions.manners.Manners"),
         "crawler.extensions.requisites.Requisites",
+        "crawler.extensions.discovery.Discovery",
     ),
     "DOWNLOADER_MIDDLEWARES": ("crawler.middlewares.archive.Archive", "crawler.middlewares.stop.Stop"),
     "ITEM_PIPELINES": ("pipelines.draft.Draft",),

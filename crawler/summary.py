@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from crawler.commits import File
 from crawler.items import ARTICLES, ArticleId, Outcome
-from crawler.runs import Run, kind_of
+from crawler.runs import Run, Search, kind_of
 from crawler.wording import counts, number, size, span
 
 REASONS = 5  #: of an outcome, that are told
@@ -20,9 +20,11 @@ Examples = Mapping[tuple[str, str], Collection[ArticleId]]
 
 def summary(run: Run, files: Sequence[File], examples: Examples, where: str = "") -> str:
     """Lines, or nothing of a run that took nothing. `where` stands behind the commands that it names."""
+    found = [_found(run.search)] if run.search and run.search.pages else []
     if not run.outcomes:
-        return ""
-    lines = [_taken(run), *_outcomes(run, examples), *_needed(run), *_files(run, files), *_next(run, where)]
+        return "".join(f"{line}\n" for line in found)
+    outcomes, needed = _outcomes(run, examples), _needed(run)
+    lines = [_taken(run), *outcomes, *found, *needed, *_files(run, files), *_next(run, where)]
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -47,6 +49,12 @@ def _needed(run: Run) -> Iterator[str]:
     yield f"needed    {number(told['taken'], 'requisite')}{missing}"
     if hosts := dict(list(told["elsewhere"].items())[:HOSTS]):
         yield f"elsewhere {counts(hosts)}: -a requisites_hosts={','.join(hosts)} takes them, too"
+
+
+def _found(search: Search) -> str:
+    ways = ", ".join(f"{count} {found}" for found, count in search.found.items())
+    told = f"{number(sum(search.found.values()), 'new id')}" + (f" ({ways})" if ways else "")
+    return f"found     {told} on {number(search.pages, 'page')}"
 
 
 def _kinds(reasons: Mapping[str, int]) -> Counter[str]:

@@ -24,7 +24,10 @@ from crawler.segment import sealed
 from crawler.spool import Spool
 
 BATCH = 256  #: leases taken at once
-NO_IDS = "The archive knows no ids yet. Give some: `-a ids=203367206718582`, or `scrapy ids add FILE`."
+NO_IDS = (
+    "The archive knows no ids yet. Give some: `-a ids=203367206718582`, or `scrapy ids add FILE`; "
+    "or let them be found: `-a discover=site`."
+)
 
 
 class Worker:
@@ -43,6 +46,8 @@ class Worker:
         self._as_of = 0  # the newest commit when we began: a refresh takes what was captured by then
         self._snapshot = 0  # the newest commit that a snapshot of ours covers
         self.moved_in = False
+        self.walks = False  #: the site is to be searched for ids, before all else
+        self.walked: Sequence[str] = ()  #: its sections that earlier runs walked to their end
         self.lock: Lock | None = None  #: of the archive, where it has one; renewed beside all else
         self.commits: list[int] = []  #: the numbers of those that we made
         self.made: list[File] = []  #: and their files
@@ -51,6 +56,7 @@ class Worker:
         self.due = 0  #: ids that this run has or had to take, as far as it is known yet
         self.left = 0
         self.dropped: Sequence[Need] = ()  #: requisites that the run before did not come to
+        self.known = 0  #: ids that the archive knows in the end
         self.missed = 0  #: asked-for ids that are still left: somebody else holds them, or we ended early
 
     def move_in(self, arguments: Arguments) -> None:
@@ -66,7 +72,7 @@ class Worker:
         self._wanted = arguments.wanted(self._clock(), housing.open_object)
         self._store = housing.open_store()
         self._store.preflight()
-        if self._wanted.ids is None and archive.find(self._store) is None:
+        if self._wanted.ids is None and not arguments.may_walk and archive.find(self._store) is None:
             raise WrongUse(NO_IDS)  # before a mistake leaves an archive behind
         home = archive.ensure(self._store, housing.contact)
         commits.look_over(self._store)
@@ -78,8 +84,9 @@ class Worker:
         self._snapshot = max(snapshots.numbers(self._store), default=0)
         self._desk: Ledger = self._open_ledger()
         recover(housing.spool, home.id, self._store, self._ledger, disk, self._clock)
+        self.walks = arguments.discover == "site"
         if self._wanted.ids is None:
-            self._count_due()
+            self._count_due(arguments)
         else:
             add(self._wanted.ids, "list", self.spool, self._store, self._ledger, disk, self._clock)
             self._asked = iter(self._wanted.ids)
@@ -89,6 +96,18 @@ class Worker:
         self._as_of = self._ledger.n()
         if arguments.requisites:
             self.dropped = self._dropped()
+        if self.walks:
+            self.walked = runs.walked(self._store)
+
+    def unknown(self, ids: Iterable[ArticleId]) -> Sequence[ArticleId]:
+        """Those of the ids that nobody found yet."""
+        return list(self._ledger.unlogged(ids))
+
+    def discovered(self, ids: Sequence[ArticleId], found: str) -> None:
+        """Make ids that the site names known, in one commit."""
+        new = add(ids, found, self.spool, self._store, self._ledger, self._disk, self._clock)
+        if self._wanted.ids is None:
+            self.due += new
 
     def lease(self) -> Sequence[Lease]:
         """The next batch; of the asked ids in their order, each asked for once."""
@@ -144,7 +163,8 @@ class Worker:
 
     def finish(self, *, hurried: bool) -> None:
         """Count what is left, and leave a snapshot of what we did unless somebody waits for our end."""
-        self.left = self._ledger.counts().left
+        counts = self._ledger.counts()
+        self.left, self.known = counts.left, counts.known
         asked = self._wanted.ids
         self.missed = self.left if asked is None else len(asked) - self._ledger.done(asked)
         if not hurried:
@@ -166,10 +186,11 @@ class Worker:
             return [Need.read(raw) for raw in last.requisites["dropped"]] if last else ()
         return ()
 
-    def _count_due(self) -> None:
+    def _count_due(self, arguments: Arguments) -> None:
         counts, before = self._ledger.counts(), self._wanted.captured_before
-        if not counts.known:
+        if not counts.known and not arguments.may_walk:
             raise WrongUse(NO_IDS)
+        self.walks = self.walks or not counts.known
         self.due = counts.left + (self._ledger.aged(before) if before else 0)
 
     def _take_lock(self) -> None:

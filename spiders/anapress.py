@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from crawler.arguments import Arguments
 from crawler.extensions import extension
 from crawler.extensions.archivist import Archivist
+from crawler.extensions.discovery import Discovery
 from crawler.extensions.requisites import Requisites
 from crawler.housing import Housing
 from crawler.items import Absent, Article, Lease, Page, Take
@@ -38,10 +39,12 @@ class Anapress(scrapy.Spider):
         self._arguments, self._hops, self._tags = arguments, hops, tags
 
     @classmethod
-    def from_crawler(cls, crawler: Crawler, *_: Any, **kwargs: Any) -> Self:
+    def from_crawler(
+        cls, crawler: Crawler, *_: Any, arguments: Arguments | None = None, **kwargs: Any
+    ) -> Self:
         settings = crawler.settings
         spider = cls(
-            Arguments.of(kwargs),
+            arguments if isinstance(arguments, Arguments) else Arguments.of(kwargs),
             hops=settings.getint("REDIRECT_MAX_TIMES"),
             tags=settings.getint("PAGE_TAGS"),
         )
@@ -67,6 +70,8 @@ class Anapress(scrapy.Spider):
         requisites.begin(self._arguments)
         await archivist.start(self._arguments)
         requisites.resume()
+        if archivist.walks:
+            await extension(self.crawler, Discovery).search(add=self._arguments.add)
         async for lease in archivist.leases():
             flow = live(lease.id, held=Validators(lease.etag, lease.last_modified), hops=self._hops)
             yield self._asked(next(flow), flow, lease, lease.attempts)
@@ -105,12 +110,10 @@ class Anapress(scrapy.Spider):
 
     def _asked(self, request: scrapy.Request, flow: Flow, lease: Lease, attempts: int) -> scrapy.Request:
         """The flow's next request; all hops of an id share its attempts."""
-        return request.replace(
-            callback=self.answered,
-            errback=self.unanswered,
-            cb_kwargs={"flow": flow, "lease": lease},
-            meta={ATTEMPTS: attempts},
-        )
+        request.callback, request.errback = self.answered, self.unanswered
+        request.cb_kwargs.update(flow=flow, lease=lease)
+        request.meta[ATTEMPTS] = attempts
+        return request
 
     def _read(self, brought: tuple[Page, int], lease: Lease) -> tuple[Page, Article | Absent]:
         """What the page comes to; what it needs to be shown is asked for when no article is."""

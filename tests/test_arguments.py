@@ -38,8 +38,24 @@ def test_a_file_of_ids_is_read(tmp_path) -> None:
     assert list(wanted.ids) == [5, 6]
 
 
-def test_links_may_be_left_alone() -> None:
-    assert not Arguments.of({"discover": "none"}).follow
+@pytest.mark.parametrize(
+    ("given", "follow", "may_walk"),
+    [
+        ({}, True, True),
+        ({"discover": "none"}, False, False),
+        ({"discover": "links"}, True, False),
+        ({"discover": "site"}, True, True),
+    ],
+)
+def test_links_are_followed_unless_they_are_not_to_be_and_the_site_is_searched_unless_links_are_enough(
+    given, follow, may_walk
+) -> None:
+    arguments = Arguments.of(given)
+    assert (arguments.follow, arguments.may_walk) == (follow, may_walk)
+
+
+def test_a_search_alone_takes_no_id() -> None:
+    assert Arguments(discover="site", take=False).wanted(NOW, nothing).ids == ()
 
 
 @pytest.mark.parametrize(
@@ -78,7 +94,6 @@ def test_what_is_not_built_yet_takes_its_plain_value(given) -> None:
     [
         {"source": "wayback"},
         {"render": "browser"},
-        {"discover": "site"},
         {"discover": "x"},
     ],
 )

@@ -13,10 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
+from surt import surt
 
 from crawler import cdxj, warc
 from crawler.errors import Damaged
 from crawler.items import End, Exchange, RecordRef, Stored
+from crawler.site import HOME
 
 PAGE = Exchange(
     id=UUID(int=7),
@@ -264,3 +266,10 @@ def test_a_record_that_lacks_what_its_line_needs_is_damaged() -> None:
     without = {name: value for name, value in record.headers.items() if name != "WARC-Target-URI"}
     with pytest.raises(Damaged, match="lacks 'WARC-Target-URI'"):
         cdxj.entry_of(replace(record, headers=without), "s.warc.gz")
+
+
+@given(
+    st.one_of(st.integers(1, 2**63 - 1).map("http://anapress.net/a/{}".format), st.just(f"{HOME}robots.txt"))
+)
+def test_our_own_urls_are_sorted_as_the_common_library_sorts_them(url) -> None:
+    assert cdxj.urlkey(url) == surt(url)

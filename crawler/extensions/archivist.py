@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import suppress
 from functools import partial
@@ -25,7 +26,7 @@ from crawler.extensions.parting import Parting
 from crawler.extensions.thread import Thread
 from crawler.extensions.uploads import Uploads
 from crawler.housing import Housing
-from crawler.items import Absent, Exchange, Lease, Outcome, Take
+from crawler.items import Absent, ArticleId, Exchange, Lease, Outcome, Take
 from crawler.needs import Need, Needs
 from crawler.programs import Programs
 from crawler.worker import Worker
@@ -116,9 +117,29 @@ class Archivist:
         self._link = await start_writer(plan, self._worker.spool, self._report)
         self._link.ended.add_done_callback(self._writer_ended)
         self.course.under_way = True
+        gc.freeze()  # what a start made stays: no collection need look at it
         self._chores.every(RENEW_SECONDS, partial(self._leasing.take, self._worker.renew))
         if (lock := self._worker.lock) is not None:
             self._chores.every(lock.renew_seconds, partial(self._renewing.take, lock.renew))
+
+    @property
+    def walks(self) -> bool:
+        """Whether the site is to be searched for ids first."""
+        return self._worker.walks and not self.course.over
+
+    @property
+    def walked(self) -> Sequence[str]:
+        """The site's sections that were searched to their end before."""
+        return self._worker.walked
+
+    async def unknown(self, ids: Sequence[ArticleId]) -> Sequence[ArticleId]:
+        """Those of the ids that the archive does not know."""
+        return await self._committing.ask(partial(self._worker.unknown, ids))
+
+    async def discovered(self, ids: Sequence[ArticleId], found: str) -> None:
+        """Make ids known, all in one step; what goes wrong ends the crawl."""
+        await self._committing.take(partial(self._worker.discovered, ids, found))
+        self._changed()
 
     def leases(self) -> AsyncIterator[Lease]:
         """One lease after the other, as there is room for it; ends when nothing is left to be leased."""

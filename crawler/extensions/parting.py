@@ -15,7 +15,7 @@ from crawler.extensions.uploads import Uploads
 from crawler.housing import Housing
 from crawler.needs import Needs
 from crawler.programs import Programs
-from crawler.runs import Run
+from crawler.runs import Run, Search
 from crawler.worker import Worker
 
 
@@ -96,6 +96,8 @@ class Parting:
             self._account.bugs,
             settled=worker.settled,
             postponed=self._account.postponed,
+            unseen=walked.unseen if (walked := self._account.walked) else {},
+            barren=walked is not None and not (worker.known or walked.ids),
         )
 
     def _run(self, ending: Ending) -> Run:
@@ -113,4 +115,14 @@ class Parting:
             commits=tuple(worker.commits),
             versions=self._programs.versions,
             settings=self._programs.settings,
+            search=self._search(),
+        )
+
+    def _search(self) -> Search | None:
+        """What later runs may build on."""
+        if (walked := self._account.walked) is None or not self._account.added:
+            return None
+        sections = sorted(walked.sections)
+        return Search(
+            pages=walked.pages, found=dict(walked.ids), unseen=dict(walked.unseen), sections=sections
         )

@@ -8,9 +8,9 @@ from typing import NamedTuple
 from crawler.errors import LayoutUnknown
 from crawler.items import Absent, Article, Outcome, Page
 from crawler.layouts import generic, v1
-from crawler.layouts.absence import unlike, unread
+from crawler.layouts.absence import marked, unlike, unread
 from crawler.layouts.charset import decoded
-from crawler.layouts.document import Document, document
+from crawler.layouts.document import NO_BODY, Document, document
 from crawler.layouts.metadata import Metadata, metadata
 from crawler.layouts.nesting import refuse_crowds
 from crawler.requisites import of_page
@@ -58,7 +58,10 @@ def reading(page: Page, status: int, *, tags: int | None = None, requisites: boo
             return Reading(absent)
         needed = of_page(shown.tree, page.url) if requisites else ()
         return Reading(_article(page, shown), needed)
-    except LayoutUnknown as unknown:  # it may be an article; a person has to look, or a new layout
+    except LayoutUnknown as unknown:
+        if str(unknown) == NO_BODY and (absent := marked(text)):  # frames around somebody else's page
+            return Reading(absent)
+        # it may be an article; a person has to look, or a new layout
         return Reading(Absent(outcome=Outcome.FAILED, reason=f"layout_unknown:{unknown}"), needed)
 
 
