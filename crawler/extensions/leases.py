@@ -13,6 +13,7 @@ from crawler.extensions.course import Course
 from crawler.extensions.thread import Thread
 from crawler.extensions.uploads import Uploads
 from crawler.items import ArticleId, Lease, Take
+from crawler.needs import Needs
 from crawler.worker import Worker
 
 
@@ -26,11 +27,12 @@ class Leases:
         uploads: Uploads,
         course: Course,
         chores: Chores,
+        needs: Needs,
         others: Callable[[], Awaitable[bool]],
         *,
         room: int,
     ) -> None:
-        self._worker, self._thread, self._uploads = worker, thread, uploads
+        self._worker, self._thread, self._uploads, self._needs = worker, thread, uploads, needs
         self._course, self._chores, self._room = course, chores, room
         self._others = others  # whether, with nothing to do here, there may be something later
         self._flying: dict[ArticleId, Lease] = {}  # handed to the spider, no take yet
@@ -99,7 +101,7 @@ class Leases:
 
     @property
     def _is_full(self) -> bool:
-        return len(self._flying) >= self._room or self._uploads.full
+        return len(self._flying) >= self._room or self._uploads.full or self._needs.full
 
     async def _suspect(self, lease: Lease, *, away: bool) -> None:
         """Workers died of this id, perhaps: should we die while it is on its way, that counts."""

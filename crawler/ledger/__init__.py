@@ -62,7 +62,13 @@ class Follower(Protocol):
         """The number of the commit that names this segment."""
 
     def apply(
-        self, n: int, segment: str, at: str, outcomes: Iterable[OutcomeLine], stored: Iterable[Stored]
+        self,
+        n: int,
+        segment: str,
+        at: str,
+        outcomes: Iterable[OutcomeLine],
+        stored: Iterable[Stored],
+        held: Iterable[str] = (),
     ) -> None:
         """Take in commit n, whole or not at all.
 
@@ -70,7 +76,8 @@ class Follower(Protocol):
         A `known` line makes an unheard-of id left; with reason `requeued` and as many takes as the id
         has, it makes a settled id left again; otherwise it changes nothing (but marks it as logged).
         Any other line settles the id with that take, and ends whatever lease there is on it.
-        `at` (ISO 8601) stands for the capture time where a line has none.
+        `at` (ISO 8601) stands for the capture time where a line has none. `held` are URLs that `claim` gives
+        no more; it is read behind `stored`, which may fill it.
         """
 
 
@@ -91,7 +98,7 @@ class Known(Protocol):
     def original(self, content_hash: str) -> Original | None:
         """The id and version that brought this text first, in commit order."""
 
-    def among(self, ids: Collection[ArticleId], texts: Collection[str]) -> Known:
+    def among(self, ids: Iterable[ArticleId], texts: Iterable[str]) -> Known:
         """The same, to be asked of these ids and texts: a ledger that is far away reads them at once."""
 
 
@@ -141,6 +148,9 @@ class Ledger(Follower, Known, Protocol):
 
     def leased(self, worker: str | None = None) -> int:
         """How many leases worker holds; without one, all of them."""
+
+    def claim(self, urls: Collection[str]) -> Sequence[str]:
+        """Those of the URLs that no commit holds and that this ledger object did not give before."""
 
     def done(self, ids: Iterable[ArticleId], *, captured_before: datetime | None = None) -> int:
         """How many of these ids `lease` would never give: settled, and no articles captured before then."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from crawler.items import ArticleId
@@ -42,5 +42,5 @@ class Ahead:
             return self.originals[content_hash]
         return self.ledger.original(content_hash)
 
-    def among(self, ids: Collection[ArticleId], texts: Collection[str]) -> Known:
+    def among(self, ids: Iterable[ArticleId], texts: Iterable[str]) -> Known:
         return self.ledger.among(ids, texts)

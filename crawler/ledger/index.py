@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,7 @@ class SqliteIndex(SqliteFollower):
         row = self._db.row(schema.ORIGINAL, pack_hash(content_hash))
         return row and Original(id=str(row[0]), version=row[1])
 
-    def among(self, ids: Collection[ArticleId], texts: Collection[str]) -> Known:  # noqa: ARG002
+    def among(self, ids: Iterable[ArticleId], texts: Iterable[str]) -> Known:  # noqa: ARG002
         return self  # a file is near
 
     def stored(self, sha256: bytes, length: int) -> Stored | None:

@@ -26,7 +26,7 @@ from crawler.ledger.entry import OUTCOMES, UNHEARD, Entry, hash_of
 from crawler.ledger.payload import unpack, unpack_text
 from crawler.ledger.rows import milliseconds
 from crawler.ledger.server import SECONDS, Emptied, Server
-from crawler.ledger.steps import Steps, bucket_of, own_key, packed, text
+from crawler.ledger.steps import Steps, bucket_of, held_key, own_key, packed, text
 from crawler.lines import Original, OutcomeLine
 from crawler.validators import Validators
 
@@ -72,6 +72,7 @@ class RedisLedger:
         self._archive: UUID | None = None
         self._newest = 0  # the newest commit that we ever saw applied
         self._following = False
+        self._claimed: set[bytes] = set()  # of this object's run alone
         self.join(make=make)
 
     @classmethod
@@ -124,7 +125,13 @@ class RedisLedger:
         return None if n is None else int(n)
 
     def apply(
-        self, n: int, segment: str, at: str, outcomes: Iterable[OutcomeLine], stored: Iterable[Stored]
+        self,
+        n: int,
+        segment: str,
+        at: str,
+        outcomes: Iterable[OutcomeLine],
+        stored: Iterable[Stored],
+        held: Iterable[str] = (),
     ) -> None:
         """In parts, each of which may be taken in twice: until the last, n is the one before.
 
@@ -134,7 +141,7 @@ class RedisLedger:
             return
         if n > applied + 1:
             raise LedgerError(f"{self._server.name} has {applied} commits and can't take in commit {n} next")
-        parts = list(Steps(self._bucket, n, segment, at).parts(outcomes, stored, MANY))
+        parts = list(Steps(self._bucket, n, segment, at).parts(outcomes, stored, held, MANY))
         self._newest = max(self._newest, n)  # it is in the log
         try:
             for number, part in enumerate(parts, 1):
@@ -202,6 +209,13 @@ class RedisLedger:
     def leased(self, worker: str | None = None) -> int:
         return int(self._server.run(scripts.LEASED, self._lease_seconds, worker or "")[0])
 
+    def claim(self, urls: Collection[str]) -> Sequence[str]:
+        by_key = {key: url for url in urls if (key := held_key(url)) not in self._claimed}
+        held = self._fields([("r:", bucket_of(key), text(key)) for key in by_key])
+        free = [key for key, there in zip(by_key, held, strict=True) if there is None]
+        self._claimed.update(free)
+        return [by_key[key] for key in free]
+
     # what the log says
 
     def standing(self, id: ArticleId) -> Standing:
@@ -241,7 +255,7 @@ class RedisLedger:
         (entry,) = self._entries([id])
         return self._confirmed([(id, entry)])[0] if held == entry.held else None
 
-    def among(self, ids: Collection[ArticleId], texts: Collection[str]) -> Known:
+    def among(self, ids: Iterable[ArticleId], texts: Iterable[str]) -> Known:
         ids, texts = list(dict.fromkeys(ids)), list(dict.fromkeys(texts))
         standings = {id: entry.standing for id, entry in zip(ids, self._entries(ids), strict=True)}
         return Ahead(self, standings, dict(zip(texts, self._originals(texts), strict=True)))

@@ -6,6 +6,7 @@ anapress:t:<b>     content hash → the id and version that brought it first
 anapress:v:<b>     id and content hash → version, of texts that an id showed before its present one
 anapress:p:<b>     SHA-256 → the record that holds the payload whole
 anapress:u:<b>     id and digest → SHA-256, of pages that were given validators
+anapress:r:<b>     the URLs of requisites that the archive has, as keys
 anapress:buckets   the numbers b of i: that are in use
 anapress:due       b → how many ids of it can be leased
 anapress:old       b → no article of it that nobody holds was captured before (unix ms)

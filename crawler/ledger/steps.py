@@ -10,7 +10,7 @@ from msgspec import Raw, msgpack
 from crawler.items import ArticleId, Outcome, Stored
 from crawler.ledger import payload
 from crawler.ledger.entry import OUTCOMES, hash_of, tail
-from crawler.ledger.rows import of_segment, values
+from crawler.ledger.rows import key_of, of_segment, values
 from crawler.lines import OutcomeLine
 
 Step = tuple[object, ...]
@@ -34,6 +34,11 @@ def own_key(id: ArticleId, digest: str) -> bytes:
     return f"{id} {digest}".encode()
 
 
+def held_key(url: str) -> bytes:
+    """What the URL of a requisite is found by."""
+    return key_of(url).to_bytes(8, "big", signed=True)
+
+
 class Steps:
     """Commit n of a segment, in parts."""
 
@@ -41,18 +46,24 @@ class Steps:
         self._bucket, self._n, self._segment, self._at = bucket, n, segment, at
         self._validated: set[bytes] = set()  # pages that came with validators in this commit
 
-    def parts(self, outcomes: Iterable[OutcomeLine], stored: Iterable[Stored], size: int) -> Iterator[bytes]:
+    def parts(
+        self, outcomes: Iterable[OutcomeLine], stored: Iterable[Stored], held: Iterable[str], size: int
+    ) -> Iterator[bytes]:
         """So many steps each, packed; one at least."""
-        steps = self._steps(outcomes, stored)
+        steps = self._steps(outcomes, stored, held)
         yield packed(list(islice(steps, size)))
         while some := list(islice(steps, size)):
             yield packed(some)
 
-    def _steps(self, outcomes: Iterable[OutcomeLine], stored: Iterable[Stored]) -> Iterator[Step]:
+    def _steps(
+        self, outcomes: Iterable[OutcomeLine], stored: Iterable[Stored], held: Iterable[str]
+    ) -> Iterator[Step]:
         for line in outcomes:
             yield from self._line(line)
         for record in stored:
             yield from self._stored(record)
+        for key in map(held_key, held):
+            yield "r:", bucket_of(key), text(key), ""
 
     def _line(self, line: OutcomeLine) -> Iterator[Step]:
         told, id = values(line, self._n, self._at), line.article_id
