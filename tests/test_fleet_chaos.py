@@ -1,6 +1,6 @@
 """Fleets whose workers are killed and stopped, and whose server dies, forgets and goes back: nothing is lost.
 
-Each trial is named by its seed; FLEET_TRIALS is how many (make chaos: 100).
+Each trial is named by its seed; FLEET_TRIALS is how many (`make crash`: 100).
 """
 
 from __future__ import annotations
