@@ -121,5 +121,9 @@ class Parting:
             return None
         sections = sorted(walked.sections)
         return Search(
-            pages=walked.pages, found=dict(walked.ids), unseen=dict(walked.unseen), sections=sections
+            pages=walked.pages,
+            found=dict(walked.ids),
+            unseen=dict(walked.unseen),
+            over=walked.over,
+            sections=sections,
         )

@@ -64,7 +64,7 @@ class Walked:
     ids: Counter[str] = field(default_factory=Counter)  #: new ones, by how they were found
     unseen: Counter[str] = field(default_factory=Counter)  #: pages that could not be had or read, by reason
     sections: set[str] = field(default_factory=set)  #: keys of those walked to their end, now or before
-    over: bool = False
+    over: bool = False  #: it came to its end
 
 
 Step = Request | Unknown | Add
