@@ -17,6 +17,7 @@ from crawler.lines import OutcomeLine, canonical
 from crawler.stores import Store
 
 FOLDER = "runs/"
+MOST_SECTIONS = 20_000  #: that are remembered; without one, it is walked whole again
 LOOK_BACK = 100  #: summaries, for the last that tells of a search for ids
 
 

@@ -14,7 +14,7 @@ from crawler.extensions.thread import Thread
 from crawler.extensions.uploads import Uploads
 from crawler.housing import Housing
 from crawler.programs import Programs
-from crawler.runs import Run, Search
+from crawler.runs import MOST_SECTIONS, Run, Search
 from crawler.worker import Worker
 
 
@@ -119,7 +119,7 @@ class Parting:
         """What later runs may build on."""
         if (walked := self._account.walked) is None or not self._account.added:
             return None
-        sections = sorted(walked.sections)
+        sections = sorted(walked.sections)[:MOST_SECTIONS]
         return Search(
             pages=walked.pages,
             found=dict(walked.ids),
