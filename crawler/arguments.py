@@ -15,7 +15,7 @@ from crawler.idlist import Opened
 from crawler.items import ArticleId
 from crawler.spelling import nearest
 
-PLAIN = {"source": "live", "render": "plain", "requisites": "0"}
+PLAIN = {"source": "live", "render": "plain"}
 """Arguments whose other values are not built yet."""
 DISCOVER = ("none", "links", "site")
 ABOUT = {
@@ -27,12 +27,15 @@ ABOUT = {
     "refresh=7d": "take articles again that were captured longer ago (s, m, h, d, w; 0: all)",
     "source=live": "where pages are fetched from: the site itself, the only source so far",
     "render=plain": "how: plain HTTP, the only way so far",
-    "requisites=0": "pictures, styles and scripts of a page: none, so far",
+    "requisites=1": "(default) also the pictures, styles, scripts, fonts and icons that a replay of the "
+    "articles needs, from the site's own hosts; 0: none",
+    "requisites_hosts=": "other hosts that they may come from, and those below them: a comma list",
 }
 """Each argument, as the prompt and docs/CRAWL.md tell it."""
 NAMES = tuple(form.partition("=")[0] for form in ABOUT)
 EVER = datetime.max.replace(tzinfo=UTC)  #: `refresh=0` is all, also what a clock that was ahead has dated
 OLDEST = timedelta(days=36_500)
+HOST = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}", re.ASCII)
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -51,6 +54,8 @@ class Arguments:
     ids: str | None = None
     discover: str = ""  #: none, links or site; empty: links, and site where no id is known yet
     refresh: timedelta | None = None
+    requisites: bool = True  #: also what the articles' pages need to be shown
+    requisites_hosts: tuple[str, ...] = ()  #: hosts beside the site's own that it may come from
     take: bool = True  #: articles, and not only ids (`scrapy ids discover`)
     add: bool = True  #: what is discovered, and not only tell it
 
@@ -79,7 +84,13 @@ class Arguments:
             raise WrongUse(
                 f"-a discover={discover} is not built yet; this release does {', '.join(DISCOVER)}."
             )
-        return cls(ids=given.get("ids"), discover=discover, refresh=_age(given.get("refresh")))
+        return cls(
+            ids=given.get("ids"),
+            discover=discover,
+            refresh=_age(given.get("refresh")),
+            requisites=_requisites(given),
+            requisites_hosts=_hosts(given.get("requisites_hosts", "")),
+        )
 
     def wanted(self, now: datetime, opened: Opened) -> Wanted:
         """What to take, the ids read (of a list in S3: `opened`); WrongUse if they can't be."""
@@ -100,6 +111,23 @@ def _unknown(name: str) -> str:
     meant = nearest(name, NAMES, close=0.6)  # no name of another's stands here
     guess = f": did you mean -a {meant}=…?" if meant else "."
     return f"-a {name}=… is not known{guess} There are {', '.join(sorted(NAMES))}."
+
+
+def _requisites(given: Mapping[str, str]) -> bool:
+    wanted = given.get("requisites", "1")
+    if wanted not in ("0", "1"):
+        raise WrongUse(f"-a requisites={wanted}: give 0 or 1.")
+    if wanted == "0" and given.get("requisites_hosts"):
+        raise WrongUse("-a requisites=0 wants none: leave it out, or -a requisites_hosts=…")
+    return wanted == "1"
+
+
+def _hosts(text: str) -> tuple[str, ...]:
+    hosts = tuple(host.strip().lower().rstrip(".") for host in text.split(",") if host.strip())
+    for host in hosts:
+        if not HOST.fullmatch(host):
+            raise WrongUse(f"-a requisites_hosts: {host!r} is no host: give some such as cdn.example.org.")
+    return hosts
 
 
 def _age(text: str | None) -> timedelta | None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from typing import Any
 
 from crawler.clock import stamp
 from crawler.errors import Damaged
@@ -18,6 +19,7 @@ from crawler.stores import Store
 
 FOLDER = "runs/"
 MOST_SECTIONS = 20_000  #: that are remembered; without one, it is walked whole again
+LATEST = 20  #: runs that are looked at for what they dropped
 LOOK_BACK = 100  #: summaries, for the last that tells of a search for ids
 
 
@@ -80,6 +82,8 @@ class Run:
     commits: tuple[int, ...]  #: the numbers of its commits
     versions: Mapping[str, str]
     settings: Mapping[str, str]  #: without secrets
+    requisites: Mapping[str, Any] = field(default_factory=dict)
+    """Taken and missing ones; none of a run that needed none, or that was before there were any."""
     search: Search | None = None
 
     @property
@@ -92,6 +96,14 @@ class Run:
 
 
 KEY = re.compile(rf"{FOLDER}[0-9]{{14}}-[0-9a-f]{{8}}\.json")
+
+
+REPORT = re.compile(rf"{FOLDER}qa-[0-9]{{14}}-[0-9a-f]{{8}}\.json")
+
+
+def is_report(key: str) -> bool:
+    """Whether a report of `scrapy qa` may lie there (crawler/qa/report.py)."""
+    return REPORT.fullmatch(key) is not None
 
 
 def is_key(key: str) -> bool:
@@ -123,6 +135,16 @@ def newest(store: Store, keys: Iterable[str]) -> Run | None:
     for key in sorted(filter(is_key, keys), reverse=True):
         with suppress(Damaged):
             if (run := read(store, key)) is not None:
+                return run
+    return None
+
+
+def needing(store: Store) -> Run | None:
+    """The last run that wanted requisites, if it is one of the latest."""
+    keys = sorted((key for key, _ in store.list(FOLDER) if is_key(key)), reverse=True)
+    for key in keys[:LATEST]:
+        with suppress(Damaged):
+            if (run := read(store, key)) is not None and run.requisites:
                 return run
     return None
 

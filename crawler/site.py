@@ -6,7 +6,7 @@ import re
 from html import unescape
 from itertools import islice
 from string import punctuation
-from urllib.parse import quote, unquote_to_bytes, urldefrag, urljoin, urlsplit
+from urllib.parse import quote, unquote, unquote_to_bytes, urldefrag, urljoin, urlsplit
 
 from crawler.items import Absent, ArticleId, Outcome
 
@@ -32,10 +32,12 @@ _REST = r"(?:[?#][^\x00-\x20\x7f]*)?"
 _BARE = re.compile(r"([1-9][0-9]{0,18})")
 _ARTICLE = re.compile(rf"{_ORIGIN}{_PATH}{_REST}")
 
+_ANYWHERE = re.compile(rf"{_HOST}(?::[0-9]+)?/+a/+([1-9][0-9]{{0,18}})(?![0-9])")
+
 _BASE = re.compile(rb"""<base\b[^<>]*?\bhref\s*=\s*["']?([^"'\s>]+)""", re.IGNORECASE)
 _HREF = re.compile(rb"""href\s*=\s*(?:"\s*([^"<>]*)|'\s*([^'<>]*)|([^\s"'<>]+))""")
 _WHOLE_LINK = re.compile(rf"(?:{_ORIGIN}|//{_HOST}){_PATH}{_REST}\s*".encode())
-_LOCAL_LINK = re.compile(rf"{_PATH}{_REST}\s*".encode())
+_OUR_LINK = re.compile(rf"(?:{_ORIGIN}|//{_HOST})?{_PATH}{_REST}\s*".encode())
 _NEVER = re.compile(rb"[^0-9]*\Z|(?i:#|mailto:|tel:|javascript:|data:)")  # no id, or no page
 
 _MOST_LINKS = 20_000  # of one page; each costs some microseconds
@@ -53,9 +55,17 @@ def article_id(text: str) -> ArticleId | None:
     """The id that a bare number or an article's URL names, None where it is neither."""
     text = text.strip(" \t\r\n")
     found = _BARE.fullmatch(text) or _ARTICLE.fullmatch(text)
-    if not found or (number := int(found[1])) > MOST:
-        return None
-    return ArticleId(number)
+    return _numbered(found[1]) if found else None
+
+
+def _numbered(digits: str | bytes) -> ArticleId | None:
+    return ArticleId(number) if (number := int(digits)) <= MOST else None
+
+
+def named_in(text: str) -> frozenset[ArticleId]:
+    """The ids whose URL stands anywhere in a text: an archive service's URL, say."""
+    found = _ANYWHERE.findall(text) + (_ANYWHERE.findall(unquote(text)) if "%" in text else [])
+    return frozenset(ArticleId(int(digits)) for digits in found)
 
 
 def url_of(article: ArticleId) -> str:
@@ -93,11 +103,11 @@ def links(body: bytes, base_url: str) -> tuple[ArticleId, ...]:
     if b"\0" in body:
         body = body.replace(b"\0", b"")  # UTF-16 as well, whose every other byte is ASCII
     base = base_of(body, base_url)
-    ours = is_on_site(base)
+    plain = _OUR_LINK if is_on_site(base) else _WHOLE_LINK
     lower = body.lower()  # a pattern that begins with letters of one case is found ten times as fast
     spans = (found.span(found.lastindex or 0) for found in _HREF.finditer(lower))
     values = dict.fromkeys(body[start:end] for start, end in islice(spans, _MOST_LINKS))
-    found = (_linked(value, base, ours=ours) for value in values)
+    found = (_linked(value, base, plain) for value in values)
     return tuple(dict.fromkeys(one for one in found if one is not None))
 
 
@@ -107,9 +117,9 @@ def base_of(body: bytes, base_url: str) -> str:
     return (joined(base_url, found[1].decode("latin-1")) or base_url) if found else base_url
 
 
-def _linked(value: bytes, base: str, *, ours: bool) -> ArticleId | None:
-    if plain := _WHOLE_LINK.fullmatch(value) or (ours and _LOCAL_LINK.fullmatch(value)):
-        return article_id(plain[1].decode())
+def _linked(value: bytes, base: str, plain: re.Pattern[bytes]) -> ArticleId | None:
+    if found := plain.fullmatch(value):
+        return _numbered(found[1])
     if _NEVER.match(value):
         return None
     target = original(joined(base, unescape(value.decode("latin-1")).strip()))

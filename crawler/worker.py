@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import ExitStack, suppress
 from functools import partial
 from itertools import islice
 
@@ -17,6 +17,7 @@ from crawler.housing import Housing
 from crawler.items import ArticleId, Lease
 from crawler.ledger import Ledger
 from crawler.lock import Holder, Lock
+from crawler.needs import Need
 from crawler.recovery import add, recover
 from crawler.runs import Run, Tally
 from crawler.segment import sealed
@@ -32,8 +33,8 @@ NO_IDS = (
 class Worker:
     """Moves into an archive, leases from it, commits to it, and moves out again.
 
-    Leasing (lease, tried, found, renew, release) has a connection to the ledger of its own, so that it may
-    be done in another thread than the rest.
+    Leasing (lease, tried, found, claim, renew, release) has a connection to the ledger of its own, so that
+    it may be done in another thread than the rest.
     """
 
     def __init__(self, housing: Housing, clock: Clock = utc_now) -> None:
@@ -54,6 +55,7 @@ class Worker:
         self.settled = 0  #: asked-for ids that were settled already, and are not to be taken again
         self.due = 0  #: ids that this run has or had to take, as far as it is known yet
         self.left = 0
+        self.dropped: Sequence[Need] = ()  #: requisites that the run before did not come to
         self.known = 0  #: ids that the archive knows in the end
         self.missed = 0  #: asked-for ids that are still left: somebody else holds them, or we ended early
 
@@ -91,6 +93,8 @@ class Worker:
             self.settled = self._ledger.done(self._wanted.ids, captured_before=before)
             self.due = len(self._wanted.ids) - self.settled
         self._as_of = self._ledger.n()
+        if arguments.requisites:
+            self.dropped = self._dropped()
         self.walks = self._is_to_walk(arguments)
         if self.walks and (last := runs.last_search(self._store)):
             self.walked = last.sections
@@ -130,6 +134,10 @@ class Worker:
         new = self._desk.add(links, "link")
         if self._wanted.ids is None:
             self.due += new
+
+    def claim(self, urls: Collection[str]) -> Sequence[str]:
+        """Those of the URLs of requisites that the archive does not hold, and that this run did not claim."""
+        return self._desk.claim(urls)
 
     def renew(self) -> None:
         """Say that we live."""
@@ -171,6 +179,12 @@ class Worker:
         with self._open:
             if self.lock is not None and not away:
                 self.lock.release()
+
+    def _dropped(self) -> Sequence[Need]:
+        last = runs.needing(self._store)
+        with suppress(ValueError, TypeError, LookupError):  # nothing rests on what a summary says
+            return [Need.read(raw) for raw in last.requisites["dropped"]] if last else ()
+        return ()
 
     def _count_due(self, arguments: Arguments) -> None:
         counts, before = self._ledger.counts(), self._wanted.captured_before

@@ -15,9 +15,10 @@ from crawler.arguments import Arguments
 from crawler.extensions import extension
 from crawler.extensions.archivist import Archivist
 from crawler.extensions.discovery import Discovery
+from crawler.extensions.requisites import Requisites
 from crawler.housing import Housing
-from crawler.items import Absent, Article, Lease, Take
-from crawler.layouts import read
+from crawler.items import Absent, Article, Lease, Page, Take
+from crawler.layouts import read, reading
 from crawler.middlewares.retry import ATTEMPTS
 from crawler.secrets import hide_secrets
 from crawler.site import article_id, links, url_of
@@ -65,13 +66,16 @@ class Anapress(scrapy.Spider):
 
     async def start(self) -> AsyncIterator[Any]:
         """One request a lease, as the archivist has room."""
-        archivist = extension(self.crawler, Archivist)
+        archivist, requisites = extension(self.crawler, Archivist), extension(self.crawler, Requisites)
+        requisites.begin(self._arguments)
         await archivist.start(self._arguments)
+        requisites.resume()
         if archivist.walks:
             await extension(self.crawler, Discovery).search(add=self._arguments.add)
         async for lease in archivist.leases():
             flow = live(lease.id, held=Validators(lease.etag, lease.last_modified), hops=self._hops)
             yield self._asked(next(flow), flow, lease, lease.attempts)
+        await requisites.done()
 
     def parse(self, response: Response, **_: Any) -> Iterator[Article | dict[str, str]]:
         """A page as the layouts read it, for `scrapy parse` and `scrapy fetch`: nothing is archived."""
@@ -106,17 +110,19 @@ class Anapress(scrapy.Spider):
 
     def _asked(self, request: scrapy.Request, flow: Flow, lease: Lease, attempts: int) -> scrapy.Request:
         """The flow's next request; all hops of an id share its attempts."""
-        return request.replace(
-            callback=self.answered,
-            errback=self.unanswered,
-            cb_kwargs={"flow": flow, "lease": lease},
-            meta={ATTEMPTS: attempts},
-        )
+        request.callback, request.errback = self.answered, self.unanswered
+        request.cb_kwargs.update(flow=flow, lease=lease)
+        request.meta[ATTEMPTS] = attempts
+        return request
+
+    def _read(self, brought: tuple[Page, int], lease: Lease) -> tuple[Page, Article | Absent]:
+        """What the page comes to; what it needs to be shown is asked for when no article is."""
+        result, needed = reading(*brought, tags=self._tags, requisites=self._arguments.requisites)
+        extension(self.crawler, Requisites).want(needed, lease.id)
+        return brought[0], result
 
     def _take(self, lease: Lease, brought: Brought, last: Response | scrapy.Request) -> Take:
-        page, result = (
-            (brought[0], read(*brought, tags=self._tags)) if isinstance(brought, tuple) else (None, brought)
-        )
+        page, result = self._read(brought, lease) if isinstance(brought, tuple) else (None, brought)
         status = last.status if isinstance(last, Response) else None
         capture = capture_of(last)
         response = capture if capture and capture.head else None

@@ -84,7 +84,7 @@ def test_an_age_that_is_none_is_refused(text) -> None:
         Arguments.of({"refresh": text})
 
 
-@pytest.mark.parametrize("given", [{"source": "live"}, {"render": "plain"}, {"requisites": "0"}])
+@pytest.mark.parametrize("given", [{"source": "live"}, {"render": "plain"}])
 def test_what_is_not_built_yet_takes_its_plain_value(given) -> None:
     assert Arguments.of(given) == Arguments()
 
@@ -94,12 +94,39 @@ def test_what_is_not_built_yet_takes_its_plain_value(given) -> None:
     [
         {"source": "wayback"},
         {"render": "browser"},
-        {"requisites": "1"},
         {"discover": "x"},
     ],
 )
 def test_what_is_not_built_yet_is_refused_with_a_sentence(given) -> None:
     with pytest.raises(WrongUse, match="not built yet; this release does"):
+        Arguments.of(given)
+
+
+def test_requisites_are_wanted_unless_they_are_not() -> None:
+    assert Arguments.of({}).requisites
+    assert Arguments.of({"requisites": "1"}).requisites
+    assert not Arguments.of({"requisites": "0"}).requisites
+
+
+def test_hosts_of_requisites_are_a_comma_list() -> None:
+    hosts = Arguments.of({"requisites_hosts": "CDN.example.org., img.example.com,"}).requisites_hosts
+    assert hosts == ("cdn.example.org", "img.example.com")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *({"requisites": value} for value in ("", "2", "yes")),
+        *(
+            {"requisites_hosts": host}
+            for host in ("http://a.b", "a.b:80", "*.a.b", "a..b", "a.b/x", "٣.b", "a b")
+        ),
+        {"requisites": "0", "requisites_hosts": "cdn.example.org"},
+    ],
+    ids=str,
+)
+def test_requisites_that_can_not_be_are_refused(given) -> None:
+    with pytest.raises(WrongUse, match="requisites"):
         Arguments.of(given)
 
 

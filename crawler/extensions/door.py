@@ -13,6 +13,7 @@ from scrapy.http import Response
 from crawler.extensions import extension
 from crawler.extensions.course import ENDING
 from crawler.extensions.manners import Manners, wish_of
+from crawler.sources.reasons import Left
 from crawler.wire.handler import WireHandler
 
 UNREACHED = (CannotResolveHostError, DownloadConnectionRefusedError)
@@ -41,6 +42,8 @@ class Door(WireHandler):
         async with manners.hosts.turn(host):
             if manners.course.stopping:
                 raise IgnoreRequest(ENDING)
+            if host in manners.given_up:
+                raise Left(host)
             try:
                 response = await super().download_request(request)
             except UNREACHED:

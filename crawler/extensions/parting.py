@@ -13,6 +13,7 @@ from crawler.extensions.course import Course
 from crawler.extensions.thread import Thread
 from crawler.extensions.uploads import Uploads
 from crawler.housing import Housing
+from crawler.needs import Needs
 from crawler.programs import Programs
 from crawler.runs import MOST_SECTIONS, Run, Search
 from crawler.worker import Worker
@@ -29,12 +30,13 @@ class Parting:
         uploads: Uploads,
         course: Course,
         account: Account,
+        needs: Needs,
         *,
         leasing: Thread,
         committing: Thread,
     ) -> None:
         self._housing, self._programs, self._worker = housing, programs, worker
-        self._uploads, self._course, self._account = uploads, course, account
+        self._uploads, self._course, self._account, self._needs = uploads, course, account, needs
         self._leasing, self._committing = leasing, committing
         self._began = utc_now()
         self._under_way = False  # the last steps of the archive
@@ -108,6 +110,7 @@ class Parting:
             reason=ending.sentence,
             outcomes=worker.took.outcomes,
             reasons=worker.took.reasons,
+            requisites=self._needs.told(),
             left=worker.left,
             commits=tuple(worker.commits),
             versions=self._programs.versions,

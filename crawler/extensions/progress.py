@@ -108,6 +108,7 @@ class Progress:
             spool=spool.total(),
             spool_most=archivist.housing.spool_bytes,
             commits=len(warcs),
+            needs=archivist.needs.counts,
         )
 
     def _phase(self) -> str:

@@ -148,6 +148,7 @@ class WireHandler:
                 [header for header in _headers(request) if header[0].lower() not in _NOT_SENT],
                 request.body,
                 seconds=float(request.meta.get("download_timeout") or self._timeout),
+                most=request.meta.get("download_maxsize"),
             )
         except Failure as failure:
             exchanges.extend(failure.exchanges)
