@@ -18,6 +18,7 @@ from crawler.wire.failure import EmptyReply, Failure, ProxyFailed, TimedOut
 from crawler.wire.head import Head
 from crawler.wire.limits import Limits
 from crawler.wire.pool import Place, Pool
+from crawler.wire.relay import Asked, Listener
 from crawler.wire.request import Headers, Target, request_head
 
 _IDEMPOTENT = ("GET", "HEAD", "OPTIONS")
@@ -75,16 +76,15 @@ class Client:
         self, method: str, url: str, headers: Headers = (), body: bytes = b"", *, seconds: float = 180
     ) -> Received:
         """The whole response within seconds; else a Failure that carries what was on the wire."""
-        exchanges: list[Exchange] = []
-        try:
-            target = Target.parse(url)
-            form = target.absolute if self._dialer.through_proxy(target) else target.path
-            request = request_head(method, form, target.authority, headers, body) + body
-            deadline = asyncio.get_running_loop().time() + seconds
-            return await self._ask(_Question(target, method, request, deadline), exchanges)
-        except Failure as failure:
-            failure.exchanges = tuple(exchanges)
-            raise
+        target = Target.parse(url)
+        request = request_head(method, self._form(target), target.authority, headers, body) + body
+        return await self._put(target, method, request, seconds)
+
+    async def relay(self, asked: Asked, listener: Listener, *, seconds: float = 180) -> Received:
+        """The same for a request that is written already: its listener hears the answer meanwhile."""
+        target = Target.parse(asked.url)
+        request = asked.head(self._form(target)) + asked.body
+        return await self._put(target, asked.method, request, seconds, listener)
 
     def cut(self) -> None:
         """End what is under way, as out of time, and begin nothing more: exchanges keep what they have."""
@@ -98,6 +98,20 @@ class Client:
         """Let go of the connections that wait."""
         self._pool.close()
         await asyncio.sleep(0)  # transports close in the loop's next turn
+
+    def _form(self, target: Target) -> str:
+        return target.absolute if self._dialer.through_proxy(target) else target.path
+
+    async def _put(
+        self, target: Target, method: str, request: bytes, seconds: float, listener: Listener | None = None
+    ) -> Received:
+        exchanges: list[Exchange] = []
+        deadline = asyncio.get_running_loop().time() + seconds
+        try:
+            return await self._ask(_Question(target, method, request, deadline, listener), exchanges)
+        except Failure as failure:
+            failure.exchanges = tuple(exchanges)
+            raise
 
     async def _ask(self, question: _Question, exchanges: list[Exchange]) -> Received:
         connection = self._pool.take(question.place)
@@ -131,7 +145,7 @@ class Client:
         """Put the question once; whatever comes of it is one more exchange."""
         new_id, began = self._new_id(), self._clock()
         path = self._spool_dir / f"{new_id}.body"
-        attempt = Attempt(connection, question.method, self._limits, path)
+        attempt = Attempt(connection, question.method, self._limits, path, question.listener)
         attempt.start(question.request, question.deadline)
         self._attempts.add(attempt)
         try:
@@ -186,6 +200,7 @@ class _Question:
     method: str
     request: bytes
     deadline: float  #: by the loop's clock
+    listener: Listener | None = None
 
     @property
     def place(self) -> Place:
