@@ -6,6 +6,7 @@ than the standard library, nor anything of the crawler, so that its mistakes are
 
 from tests.site.faults import FAULTS, SHOWN
 from tests.site.ids import ERAS, SEED_ID, fault_id, id_of, is_fault, n_of, seed_ids
+from tests.site.lively import LIVELY
 from tests.site.log import CUT, LOST, OPEN, WHOLE, Logged, read_log
 from tests.site.running import Site, running_site
 from tests.site.truth import truth
@@ -16,6 +17,7 @@ __all__ = [
     "CUT",
     "ERAS",
     "FAULTS",
+    "LIVELY",
     "LOST",
     "OPEN",
     "SEED_ID",
