@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Self
 
 from crawler import idlist
@@ -15,7 +16,7 @@ from crawler.idlist import Opened
 from crawler.items import ArticleId
 from crawler.spelling import nearest
 
-PLAIN = {"source": "live", "render": "plain", "requisites": "0"}
+PLAIN = {"source": "live", "requisites": "0"}
 """Arguments whose other values are not built yet."""
 DISCOVER = ("none", "links")
 ABOUT = {
@@ -24,11 +25,22 @@ ABOUT = {
     "discover=links": "(default) article links on captured pages become known ids; none: they don't",
     "refresh=7d": "take articles again that were captured longer ago (s, m, h, d, w; 0: all)",
     "source=live": "where pages are fetched from: the site itself, the only source so far",
-    "render=plain": "how: plain HTTP, the only way so far",
+    "render=plain": "how: (default) plain HTTP; browser: in Chromium, with all that a page asks for; auto: "
+    "in Chromium only where the plain page is an empty shell",
     "requisites=0": "pictures, styles and scripts of a page: none, so far",
 }
 """Each argument, as the prompt and docs/CRAWL.md tell it."""
 NAMES = tuple(form.partition("=")[0] for form in ABOUT)
+
+
+class Render(StrEnum):
+    """How pages are fetched."""
+
+    PLAIN = "plain"
+    BROWSER = "browser"
+    AUTO = "auto"  # in the browser only where the plain page is an empty shell
+
+
 EVER = datetime.max.replace(tzinfo=UTC)  #: `refresh=0` is all, also what a clock that was ahead has dated
 OLDEST = timedelta(days=36_500)
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -49,6 +61,7 @@ class Arguments:
     ids: str | None = None
     follow: bool = True  #: article links on captured pages become known ids
     refresh: timedelta | None = None
+    render: Render = Render.PLAIN
 
     @classmethod
     def of(cls, given: Mapping[str, str]) -> Self:
@@ -65,7 +78,12 @@ class Arguments:
             raise WrongUse(
                 f"-a discover={discover} is not built yet; this release does {', '.join(DISCOVER)}."
             )
-        return cls(ids=given.get("ids"), follow=discover == "links", refresh=_age(given.get("refresh")))
+        return cls(
+            ids=given.get("ids"),
+            follow=discover == "links",
+            refresh=_age(given.get("refresh")),
+            render=_render(given.get("render", "plain")),
+        )
 
     def wanted(self, now: datetime, opened: Opened) -> Wanted:
         """What to take, the ids read (of a list in S3: `opened`); WrongUse if they can't be."""
@@ -78,6 +96,13 @@ class Arguments:
         if self.refresh is None:
             return None
         return now - self.refresh if self.refresh else EVER
+
+
+def _render(text: str) -> Render:
+    try:
+        return Render(text)
+    except ValueError:
+        raise WrongUse(f"-a render={text} is not known: give {', '.join(Render)}.") from None
 
 
 def _unknown(name: str) -> str:

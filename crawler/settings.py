@@ -48,6 +48,13 @@ STOP_AFTER_MISSES = 10  # pauses in a row after connections that a host did not 
 STOP_AFTER_USELESS = 200  # answers in a row that are parked, blocked or empty, as of a site that is no more
 ROBOTS_SECONDS = 86_400  # that a robots.txt holds (RFC 9309, 2.4)
 CRAWL_DELAY_SECONDS = 60  # the longest Crawl-delay that we keep to; a longer one is told
+CHROMIUM = ""  # the browser's program; empty: the first of chromium, chromium-browser, google-chrome in PATH
+BROWSER_SANDBOX = ""  # 1 or 0; empty: on, but for root, whom Chromium's refuses
+BROWSER_CONTEXTS = 2  # pages that are rendered at once
+BROWSER_PAGES = 100  # after which the browser is started anew: its memory grows
+BROWSER_SECONDS = 60  # after which a page is taken as it stands
+BROWSER_WAIT = "idle"  # until nothing was asked for during half a second; load: until the page says so
+BROWSER_SCROLL = True  # once down the page, for pictures that wait to be seen
 DISK = "crawler.disk.Disk"  # the crash tests put a failing one here
 
 # --- the wire ---
@@ -110,6 +117,7 @@ SPIDER_MIDDLEWARES = {
 EXTENSIONS = {
     "crawler.extensions.archivist.Archivist": 0,
     "crawler.extensions.manners.Manners": 5,
+    "crawler.extensions.browser.Browser": 6,
     "crawler.extensions.watch.Watch": 10,
     "crawler.extensions.progress.Progress": 20,
     "scrapy.extensions.logstats.LogStats": None,  # Progress tells of ids; LOGSTATS_INTERVAL is how often

@@ -67,6 +67,11 @@ def is_useless(absent: Absent) -> bool:
     return absent.reason in USELESS
 
 
+def is_shell(absent: Absent) -> bool:
+    """Whether a page shows nothing without its script."""
+    return absent.reason == "js_shell"
+
+
 def links(body: bytes, base_url: str) -> tuple[ArticleId, ...]:
     """The articles that a page links to, each once, in the page's order."""
     if b"\0" in body:

@@ -11,19 +11,22 @@ from scrapy.http import Response
 from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure
 
-from crawler.arguments import Arguments
+from crawler.arguments import Arguments, Render
 from crawler.extensions import extension
 from crawler.extensions.archivist import Archivist
 from crawler.housing import Housing
-from crawler.items import Absent, Article, Lease, Take
+from crawler.items import Absent, Article, Exchange, Lease, Take
 from crawler.layouts import read
 from crawler.middlewares.retry import ATTEMPTS
 from crawler.secrets import hide_secrets
-from crawler.site import article_id, links, url_of
-from crawler.sources.live import Answer, Brought, Flow, capture_of, live, page_of
+from crawler.site import article_id, is_shell, links, url_of
+from crawler.sources.live import RENDER, Answer, Brought, Flow, capture_of, live, page_of
 from crawler.sources.reasons import Waits, absence_of
 from crawler.validators import Validators
 from crawler.warc import warc_date
+
+SEAT = {"download_slot": "browser", "autothrottle_dont_adjust_delay": True}
+"""A page for the browser waits for a context, not for its host: all that the browser asks for does that."""
 
 
 class Anapress(scrapy.Spider):
@@ -58,6 +61,9 @@ class Anapress(scrapy.Spider):
             settings.set("USER_AGENT", f"{settings['USER_AGENT']} (+{contact})", priority="spider")
         if not settings.getfloat("DOWNLOAD_DELAY"):
             settings.set("AUTOTHROTTLE_ENABLED", False, priority="spider")  # noqa: FBT003
+        slots = settings.getdict("DOWNLOAD_SLOTS")
+        slots["browser"] = {"concurrency": settings.getint("BROWSER_CONTEXTS"), "delay": 0}
+        settings.set("DOWNLOAD_SLOTS", slots, priority="spider")
         settings.set("SPOOL_DIR", str(Housing.of(settings).spool), priority="cmdline")
 
     async def start(self) -> AsyncIterator[Any]:
@@ -65,8 +71,7 @@ class Anapress(scrapy.Spider):
         archivist = extension(self.crawler, Archivist)
         await archivist.start(self._arguments)
         async for lease in archivist.leases():
-            flow = live(lease.id, held=Validators(lease.etag, lease.last_modified), hops=self._hops)
-            yield self._asked(next(flow), flow, lease, lease.attempts)
+            yield self._begun(lease, lease.attempts, render=self._arguments.render is Render.BROWSER)
 
     def parse(self, response: Response, **_: Any) -> Iterator[Article | dict[str, str]]:
         """A page as the layouts read it, for `scrapy parse` and `scrapy fetch`: nothing is archived."""
@@ -96,8 +101,20 @@ class Anapress(scrapy.Spider):
         try:
             return self._asked(flow.send(answer), flow, lease, last.meta.get(ATTEMPTS, 0))
         except StopIteration as end:
-            brought: Brought = end.value
-            return self._take(lease, brought, last)
+            take = self._take(lease, end.value, last)
+            if self._wants_browser(take, last):
+                return self._begun(lease, last.meta.get(ATTEMPTS, 0), render=True)
+            return take
+
+    def _begun(self, lease: Lease, attempts: int, *, render: bool) -> scrapy.Request:
+        """The first request of a lease; nothing that a browser renders is the same as before."""
+        held = None if render else Validators(lease.etag, lease.last_modified)
+        flow = live(lease.id, held=held, hops=self._hops, render=render)
+        return self._asked(next(flow), flow, lease, attempts)
+
+    def _wants_browser(self, take: Take, last: Response | scrapy.Request) -> bool:
+        auto = self._arguments.render is Render.AUTO and not last.meta.get(RENDER)
+        return auto and isinstance(take.result, Absent) and is_shell(take.result)
 
     def _asked(self, request: scrapy.Request, flow: Flow, lease: Lease, attempts: int) -> scrapy.Request:
         """The flow's next request; all hops of an id share its attempts."""
@@ -105,7 +122,7 @@ class Anapress(scrapy.Spider):
             callback=self.answered,
             errback=self.unanswered,
             cb_kwargs={"flow": flow, "lease": lease},
-            meta={ATTEMPTS: attempts},
+            meta={**request.meta, ATTEMPTS: attempts} | (SEAT if request.meta.get(RENDER) else {}),
         )
 
     def _take(self, lease: Lease, brought: Brought, last: Response | scrapy.Request) -> Take:
@@ -114,7 +131,7 @@ class Anapress(scrapy.Spider):
         )
         status = last.status if isinstance(last, Response) else None
         capture = capture_of(last)
-        response = capture if capture and capture.head else None
+        response = None if isinstance(capture, Exchange) and not capture.head else capture
         held = _validators(lease, result, last)
         found = links(page.body, page.url) if page and self._arguments.follow else ()
         return Take(

@@ -7,7 +7,7 @@ from io import BytesIO
 
 import pytest
 
-from crawler.arguments import Arguments
+from crawler.arguments import Arguments, Render
 from crawler.errors import WrongUse
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -68,7 +68,7 @@ def test_an_age_that_is_none_is_refused(text) -> None:
         Arguments.of({"refresh": text})
 
 
-@pytest.mark.parametrize("given", [{"source": "live"}, {"render": "plain"}, {"requisites": "0"}])
+@pytest.mark.parametrize("given", [{"source": "live"}, {"requisites": "0"}])
 def test_what_is_not_built_yet_takes_its_plain_value(given) -> None:
     assert Arguments.of(given) == Arguments()
 
@@ -77,7 +77,6 @@ def test_what_is_not_built_yet_takes_its_plain_value(given) -> None:
     "given",
     [
         {"source": "wayback"},
-        {"render": "browser"},
         {"requisites": "1"},
         {"discover": "site"},
         {"discover": "x"},
@@ -86,6 +85,13 @@ def test_what_is_not_built_yet_takes_its_plain_value(given) -> None:
 def test_what_is_not_built_yet_is_refused_with_a_sentence(given) -> None:
     with pytest.raises(WrongUse, match="not built yet; this release does"):
         Arguments.of(given)
+
+
+def test_pages_are_fetched_plainly_unless_a_browser_is_asked_for() -> None:
+    assert Arguments.of({}).render is Render.PLAIN
+    assert Arguments.of({"render": "auto"}).render is Render.AUTO
+    with pytest.raises(WrongUse, match=r"-a render=firefox is not known: give plain, browser, auto\."):
+        Arguments.of({"render": "firefox"})
 
 
 def test_a_name_that_we_do_not_know_is_refused_with_those_that_we_do() -> None:

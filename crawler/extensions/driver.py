@@ -1,0 +1,157 @@
+"""Chromium as scrapy-playwright drives it. Imported only where there is something to render."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from uuid import uuid4
+
+from playwright.async_api import Browser, Error, Page
+from playwright.async_api import Request as Asked
+from playwright.async_api import TimeoutError as TooLong
+from scrapy import Request
+from scrapy.crawler import Crawler
+from scrapy.exceptions import DownloadFailedError, DownloadTimeoutError
+from scrapy_playwright.handler import ScrapyPlaywrightDownloadHandler
+from scrapy_playwright.provider import PlaywrightBrowserProvider
+
+from crawler.browser.page import LOOK_SECONDS
+
+LED = "led"  #: in a request's meta: the URLs that the page's own frame was led to, in their order
+
+logging.getLogger("scrapy-playwright").setLevel(logging.WARNING)
+
+
+class BrowserFailed(DownloadFailedError):
+    """The browser broke over a page, or would not show it."""
+
+    reason = "browser_failed"
+
+
+class BrowserTimeout(DownloadTimeoutError):
+    """A page did not come so far that it could be looked at."""
+
+    reason = "browser_timeout"
+
+
+class Provider(PlaywrightBrowserProvider):  # type: ignore[misc]
+    """Playwright's own, and the process of a browser that may not end when it is told to."""
+
+    pid: int | None = None
+
+    async def launch_browser(self) -> Browser:
+        browser: Browser = await super().launch_browser()
+        session = await browser.new_browser_cdp_session()
+        processes = (await session.send("SystemInfo.getProcessInfo"))["processInfo"]
+        self.pid = next(process["id"] for process in processes if process["type"] == "browser")
+        await session.detach()
+        return browser
+
+
+class Driver:
+    """One browser; each page in a context of its own."""
+
+    def __init__(self, crawler: Crawler, options: dict[str, object], seconds: float) -> None:
+        handler = self._handler = ScrapyPlaywrightDownloadHandler.from_crawler(crawler)
+        handler.browser_provider_cls = Provider
+        handler.config.browser_type_name = "chromium"
+        handler.config.launch_options = options
+        handler.config.navigation_timeout_ms = seconds * 1000
+        handler.config.download_timeout_secs = 1  # a page that is a file was not shown to the browser
+        handler.config.target_closed_max_retries = 0  # an attempt is ours to count
+        self._started = False
+
+    @asynccontextmanager
+    async def visit(self, url: str, options: dict[str, object]) -> AsyncIterator[tuple[Page, list[str]]]:
+        """The page at url, its document read, and where its frame was led; left at the end of the block.
+
+        What goes wrong with the browser meanwhile is BrowserFailed or BrowserTimeout.
+        """
+        name = uuid4().hex
+        try:
+            yield await self._go(url, name, options)
+        except (TooLong, TimeoutError) as error:
+            raise BrowserTimeout(f"{url}: {str(error) or 'its script does not let us look'}") from error
+        except Error as error:
+            raise BrowserFailed(f"{url}: {error}") from error
+        finally:
+            await self._leave(name)
+
+    async def _go(self, url: str, name: str, options: dict[str, object]) -> tuple[Page, list[str]]:
+        if not self._started:
+            self._started = True
+            await self._handler._launch()  # noqa: SLF001 -- its signal was sent when the crawl began
+        led: list[str] = []
+        request = Request(
+            url,
+            meta={
+                "playwright": True,
+                "playwright_context": name,
+                "playwright_context_kwargs": options,
+                "playwright_include_page": True,
+                "playwright_page_init_callback": _prepare,
+                "playwright_page_goto_kwargs": {"wait_until": "domcontentloaded"},
+                LED: led,
+            },
+        )
+        await self._handler.download_request(request)
+        return request.meta["playwright_page"], led
+
+    async def _leave(self, name: str) -> None:
+        """Close the context; a browser that does not do so in time is killed."""
+        if (wrapper := self._handler.context_wrappers.get(name)) is None:
+            return
+        try:
+            async with asyncio.timeout(LOOK_SECONDS):
+                await wrapper.context.close()
+        except TimeoutError:
+            self.kill()
+        except Error:
+            pass  # it is closed already, or its browser is gone
+
+    @property
+    def alive(self) -> bool:
+        """Whether the browser can take another page."""
+        browser: Browser | None = getattr(self._handler, "browser", None)
+        return browser is not None and browser.is_connected()
+
+    def kill(self) -> None:
+        """End the browser and all its processes now; Playwright's own process reaps them."""
+        pid = self._handler.browser_provider.pid
+        if pid is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+
+    async def close(self) -> None:
+        """End the browser."""
+        if not self._started:
+            return
+        try:
+            async with asyncio.timeout(LOOK_SECONDS):
+                await self._handler.close()
+        except TimeoutError:
+            self.kill()
+        except Error:
+            pass  # it was gone before
+
+
+async def _prepare(page: Page, request: Request) -> None:
+    """No interception: the proxy sees what is asked for, and a page would lose its cache, and true 304s."""
+    await page.unroute_all()
+    led: list[str] = request.meta[LED]
+
+    def note(asked: Asked) -> None:
+        if asked.is_navigation_request() and asked.frame == page.main_frame:
+            led.append(asked.url)
+
+    page.on("request", note)
+    page.on("popup", _close)
+
+
+async def _close(popup: Page) -> None:
+    with suppress(Error):
+        await popup.close()
