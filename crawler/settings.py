@@ -52,6 +52,7 @@ CHROMIUM = ""  # the browser's program; empty: the first of chromium, chromium-b
 BROWSER_SANDBOX = ""  # 1 or 0; empty: on, but for root, whom Chromium's refuses
 BROWSER_CONTEXTS = 2  # pages that are rendered at once
 BROWSER_PAGES = 100  # after which the browser is started anew: its memory grows
+BROWSER_BYTES = 1 << 30  # of memory, of one of its processes; a page that takes more fails
 BROWSER_SECONDS = 60  # after which a page is taken as it stands
 BROWSER_WAIT = "idle"  # until nothing was asked for during half a second; load: until the page says so
 BROWSER_SCROLL = True  # once down the page, for pictures that wait to be seen

@@ -83,7 +83,7 @@ class Browser:
         self._rendering.add(rendering)
         try:
             await asyncio.wait([rendering, visit.main], return_when=asyncio.FIRST_COMPLETED)
-            if not visit.fits and visit.main.done():
+            if visit.main.done() and (visit.main.exception() or not visit.fits):
                 return visit.main.result().replace(request=request)
             await asyncio.wait([rendering])
             if rendering.cancelled():
@@ -151,7 +151,8 @@ class Browser:
         chromium = Chromium.of(self._settings)
         own = await self._running.enter_async_context(Port(self._refuse, lambda *_: True, self._authority))
         options = chromium.options(own_port=own.number, spki=self._authority.spki)
-        driver = Driver(self._crawler, options, self._rules.seconds)
+        memory = self._settings.getint("BROWSER_BYTES")
+        driver = Driver(self._crawler, options, seconds=self._rules.seconds, memory=memory)
         self._running.push_async_callback(driver.close)
         return driver
 

@@ -19,8 +19,10 @@ from scrapy.exceptions import DownloadFailedError, DownloadTimeoutError
 from scrapy_playwright.handler import ScrapyPlaywrightDownloadHandler
 from scrapy_playwright.provider import PlaywrightBrowserProvider
 
+from crawler.browser.memory import overgrown
 from crawler.browser.page import LOOK_SECONDS
 
+WEIGH_SECONDS = 0.5
 LED = "led"  #: in a request's meta: the URLs that the page's own frame was led to, in their order
 
 logging.getLogger("scrapy-playwright").setLevel(logging.WARNING)
@@ -55,7 +57,7 @@ class Provider(PlaywrightBrowserProvider):  # type: ignore[misc]
 class Driver:
     """One browser; each page in a context of its own."""
 
-    def __init__(self, crawler: Crawler, options: dict[str, object], seconds: float) -> None:
+    def __init__(self, crawler: Crawler, options: dict[str, object], *, seconds: float, memory: int) -> None:
         handler = self._handler = ScrapyPlaywrightDownloadHandler.from_crawler(crawler)
         handler.browser_provider_cls = Provider
         handler.config.browser_type_name = "chromium"
@@ -63,7 +65,8 @@ class Driver:
         handler.config.navigation_timeout_ms = seconds * 1000
         handler.config.download_timeout_secs = 1  # a page that is a file was not shown to the browser
         handler.config.target_closed_max_retries = 0  # an attempt is ours to count
-        self._started = False
+        self._memory = memory
+        self._weighing: asyncio.Task[None] | None = None  # once it is started
 
     @asynccontextmanager
     async def visit(self, url: str, options: dict[str, object]) -> AsyncIterator[tuple[Page, list[str]]]:
@@ -82,8 +85,8 @@ class Driver:
             await self._leave(name)
 
     async def _go(self, url: str, name: str, options: dict[str, object]) -> tuple[Page, list[str]]:
-        if not self._started:
-            self._started = True
+        if self._weighing is None:
+            self._weighing = asyncio.ensure_future(self._weigh())
             await self._handler._launch()  # noqa: SLF001 -- its signal was sent when the crawl began
         led: list[str] = []
         request = Request(
@@ -121,15 +124,15 @@ class Driver:
 
     def kill(self) -> None:
         """End the browser and all its processes now; Playwright's own process reaps them."""
-        pid = self._handler.browser_provider.pid
-        if pid is not None:
+        if (pid := self._pid) is not None:
             with suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGKILL)
 
     async def close(self) -> None:
         """End the browser."""
-        if not self._started:
+        if self._weighing is None:
             return
+        self._weighing.cancel()
         try:
             async with asyncio.timeout(LOOK_SECONDS):
                 await self._handler.close()
@@ -137,6 +140,20 @@ class Driver:
             self.kill()
         except Error:
             pass  # it was gone before
+
+    @property
+    def _pid(self) -> int | None:
+        provider: Provider | None = getattr(self._handler, "browser_provider", None)
+        return provider.pid if provider else None
+
+    async def _weigh(self) -> None:
+        """A page that eats memory loses its process, before the machine has none."""
+        while True:
+            await asyncio.sleep(WEIGH_SECONDS)
+            if (pid := self._pid) is not None:
+                for process in overgrown(pid, self._memory):
+                    with suppress(ProcessLookupError):
+                        os.kill(process, signal.SIGKILL)
 
 
 async def _prepare(page: Page, request: Request) -> None:

@@ -14,6 +14,7 @@ from tests.site.held import tag_of, unless_held
 from tests.site.ids import fault_id
 from tests.site.replies import HTML, After, Reply, chunked, head, whole
 
+_BODY_END = re.compile(rb"(?i)</body>")
 _KEY = re.compile(rb"\nsec-websocket-key: *([^\r\n]*)", re.IGNORECASE)
 _MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _GZIP = re.compile(rb"\naccept-encoding:[^\n]*gzip", re.IGNORECASE)
@@ -49,11 +50,12 @@ fetch('/lively/page' + location.pathname).then(r => r.text()).then(t => {
 
 def _with(extra: str) -> Callable[[Visit], Reply]:
     """The id's own article, and this before its body's end."""
-    return lambda visit: Reply(
-        response=whole(
-            visit.page.replace(b"</body>", extra.format(id=visit.id, port=visit.port).encode() + b"</body>")
-        )
-    )
+
+    def answer(visit: Visit) -> Reply:
+        more = extra.format(id=visit.id, port=visit.port).encode()
+        return Reply(response=whole(_BODY_END.sub(lambda end: more + end[0], visit.page)))
+
+    return answer
 
 
 def _shell(visit: Visit) -> Reply:
@@ -90,6 +92,7 @@ PAGES: dict[str, Callable[[Visit], Reply]] = {
     "forbidden": _with('<img src="/private/x.png" alt="">'),
     "cut_image": _with('<img src="/lively/cut" alt="">'),
 }
+LEFT = {"away"}  #: by its script: the reader sees another page
 LIVELY: dict[str, int] = {name: fault_id(f"lively_{name}") for name in PAGES}
 
 

@@ -135,9 +135,10 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """A client that only stops asking still gets its answer."""
         self._half_closed = True
+        plain = self._transport.get_extra_info("sslcontext") is None  # TLS knows no half
         if self._stream is None:
             self._transport.close()
-        return self._transport.get_extra_info("sslcontext") is None  # TLS knows no half
+        return plain
 
     def connection_lost(self, error: Exception | None) -> None:
         self._server.open.discard(self)
