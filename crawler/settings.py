@@ -55,6 +55,7 @@ BROWSER_PAGES = 100  # after which the browser is started anew: its memory grows
 BROWSER_BYTES = 1 << 30  # of memory, of one of its processes; a page that takes more fails
 BROWSER_SECONDS = 60  # after which a page is taken as it stands
 BROWSER_WAIT = "idle"  # until nothing was asked for during half a second; load: until the page says so
+BROWSER_KEEP = ""  # text, view, thumbnail: what else than its DOM is kept of a page
 BROWSER_SCROLL = True  # once down the page, for pictures that wait to be seen
 DISK = "crawler.disk.Disk"  # the crash tests put a failing one here
 

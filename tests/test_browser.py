@@ -245,6 +245,41 @@ def test_auto_takes_the_browser_for_empty_shells_only(site: tuple[Site, Path], t
     assert ran.house.scrapy("verify").code == 0
 
 
+def test_what_a_page_shows_is_kept_on_request_beside_its_dom(site: tuple[Site, Path], tmp_path: Path) -> None:
+    looks = {"BROWSER_KEEP": "text,view,thumbnail", "BROWSER_PAGES": 1}  # each page in a browser of its own
+    ran = rendered(tmp_path, *site, [id_of(1), id_of(2)], "-arender=browser", **looks)
+    url = f"http://anapress.net/a/{id_of(1)}"
+    kept = {record.headers["WARC-Target-URI"]: record for record in ran.records if record.type == "resource"}
+    assert ran.items[id_of(1)]["paragraphs"][0] in kept[f"urn:text:{url}"].block.decode()
+    assert kept[f"urn:view:{url}"].block.startswith(b"\x89PNG")
+    assert kept[f"urn:thumbnail:{url}"].block.startswith(b"\xff\xd8\xff")
+    assert (
+        len({kept[f"urn:{look}:{url}"].headers["WARC-Concurrent-To"] for look in ("dom", "text", "view")})
+        == 1
+    )
+    assert ran.house.scrapy("verify").code == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        (
+            "BROWSER_KEEP",
+            "text,films",
+            "BROWSER_KEEP has 'films': give a comma list of text, view, thumbnail.",
+        ),
+        ("BROWSER_WAIT", "long", "BROWSER_WAIT is 'long': give idle or load."),
+        ("CHROMIUM", "/no/chromium", "CHROMIUM is '/no/chromium', and no program."),
+    ],
+)
+def test_a_browser_that_can_not_be_had_as_asked_for_is_wrong_use(
+    site: tuple[Site, Path], tmp_path: Path, name: str, value: str, told: str
+) -> None:
+    ran = rendered(tmp_path, *site, [id_of(1)], "-arender=browser", **{name: value})
+    assert (ran.ran.code, ran.site) == (2, [])
+    assert ran.ran.last.startswith(told)
+
+
 def test_a_page_that_breaks_the_browser_costs_its_own_attempts_only(
     site: tuple[Site, Path], tmp_path: Path
 ) -> None:
@@ -259,15 +294,6 @@ def test_a_page_that_breaks_the_browser_costs_its_own_attempts_only(
     assert told == {"busy": "browser_timeout", "alerts": "browser_timeout", "body_cut": "dataloss"}
     assert {ran.takes[id]["outcome"] for id in (id_of(1), id_of(2))} == {"article"}
     assert not gone(ran.mark)
-
-
-def test_without_a_chromium_nothing_begins(site: tuple[Site, Path], tmp_path: Path) -> None:
-    ran = rendered(tmp_path, *site, [id_of(1)], "-arender=browser", CHROMIUM="/no/chromium")
-    assert ran.ran.code == 2
-    assert ran.ran.last.startswith(
-        "CHROMIUM is '/no/chromium', and no program. render=browser needs one: apt-get"
-    )
-    assert not ran.site
 
 
 @pytest.mark.parametrize("seed", range(2))

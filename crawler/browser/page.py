@@ -1,14 +1,21 @@
-"""What a page may do before we look at it, and how long that may take."""
+"""What a page may do before we look at it, how long that may take, and what we keep of what it shows."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from base64 import b64decode
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from playwright.async_api import Page
+from crawler.errors import WrongUse
+from crawler.items import DOM
 
+if TYPE_CHECKING:  # dear to import
+    from playwright.async_api import Page
+
+WAITS = ("idle", "load")
 LOOK_SECONDS = 15.0  #: for what should take none: a page that does not answer in that time never will
 QUIET_SECONDS = 0.5  #: without an exchange, after which the network counts as idle
 _SCROLL = """async () => {
@@ -20,13 +27,38 @@ _SCROLL = """async () => {
 }"""
 
 
+class Look(NamedTuple):
+    """One way to look at a page: what its record is called (as Browsertrix calls it), and how it is done."""
+
+    uri: str
+    content_type: str
+    take: Callable[[Page], Awaitable[bytes]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """When a page counts as done."""
+    """When a page counts as done, and what is kept of it beside its DOM."""
 
     idle: bool  #: its network is quiet; else when it says that it has loaded
     scroll: bool  #: once down, for pictures that wait to be seen
     seconds: float  #: at the latest
+    keep: tuple[Look, ...]
+
+    @classmethod
+    def of(cls, settings: Mapping[Any, Any]) -> Self:
+        """As the settings say; WrongUse where they say nothing that we know."""
+        wait, keep = settings["BROWSER_WAIT"], str(settings["BROWSER_KEEP"] or "")
+        if wait not in WAITS:
+            raise WrongUse(f"BROWSER_WAIT is {wait!r}: give {' or '.join(WAITS)}.")
+        names = [name.strip() for name in keep.split(",") if name.strip()]
+        if strange := [name for name in names if name not in LOOKS]:
+            raise WrongUse(f"BROWSER_KEEP has {strange[0]!r}: give a comma list of {', '.join(LOOKS)}.")
+        return cls(
+            idle=wait == "idle",
+            scroll=str(settings["BROWSER_SCROLL"]) not in ("0", "False", "false"),
+            seconds=float(settings["BROWSER_SECONDS"]),
+            keep=tuple(LOOKS[name] for name in names),
+        )
 
 
 async def settle(page: Page, quiet: Callable[[float], Awaitable[None]], rules: Rules) -> bool:
@@ -42,8 +74,38 @@ async def settle(page: Page, quiet: Callable[[float], Awaitable[None]], rules: R
     return False
 
 
-async def dom(page: Page) -> bytes:
-    """The page as it stands, as HTML; TimeoutError if its script does not let us look."""
+async def looked(page: Page, look: Look) -> bytes:
+    """What the page shows; TimeoutError if its script does not let us look."""
     async with asyncio.timeout(LOOK_SECONDS):
-        text = await page.content()
+        return await look.take(page)
+
+
+async def _dom(page: Page) -> bytes:
+    return _utf8(await page.content())
+
+
+async def _text(page: Page) -> bytes:
+    return _utf8(await page.inner_text("body"))
+
+
+async def _view(page: Page) -> bytes:
+    return await page.screenshot(type="png", animations="disabled")
+
+
+async def _thumbnail(page: Page) -> bytes:
+    size = page.viewport_size or {"width": 1280, "height": 720}
+    session = await page.context.new_cdp_session(page)
+    shot = {"format": "jpeg", "quality": 75, "clip": {"x": 0, "y": 0, **size, "scale": 0.25}}
+    return b64decode((await session.send("Page.captureScreenshot", shot))["data"])
+
+
+def _utf8(text: str) -> bytes:
     return text.encode("utf-8", "replace")  # scripts can make half a character, UTF-8 has none
+
+
+DOM_LOOK = Look(DOM, "text/html; charset=utf-8", _dom)
+LOOKS = {
+    "text": Look("urn:text:", "text/plain; charset=utf-8", _text),
+    "view": Look("urn:view:", "image/png", _view),
+    "thumbnail": Look("urn:thumbnail:", "image/jpeg", _thumbnail),
+}

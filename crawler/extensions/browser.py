@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Self
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from scrapy import Request, signals
 from scrapy.crawler import Crawler
@@ -15,12 +15,12 @@ from scrapy.http import HtmlResponse, Response
 
 from crawler.browser.authority import Authority
 from crawler.browser.chromium import Chromium, context
-from crawler.browser.page import Rules, dom, settle
+from crawler.browser.page import DOM_LOOK, Look, Rules, looked, settle
 from crawler.browser.proxy import Port
 from crawler.browser.voice import Voice
 from crawler.clock import utc_now
 from crawler.extensions.visit import Visit
-from crawler.items import DOM, Resource
+from crawler.items import Resource
 from crawler.site import article_id
 from crawler.sources.live import CAPTURE, MADE
 from crawler.wire.handler import CUT, RELAY
@@ -28,8 +28,6 @@ from crawler.wire.relay import Asked
 
 if TYPE_CHECKING:  # it is dear to import, and few crawls need it
     from crawler.extensions.driver import Driver
-
-HTML = "text/html; charset=utf-8"
 
 
 class Browser:
@@ -41,6 +39,7 @@ class Browser:
 
     def __init__(self, crawler: Crawler) -> None:
         self._crawler, self._settings = crawler, crawler.settings
+        self._rules = Rules.of(self._settings)
         self._authority = Authority()
         self._running = AsyncExitStack()
         self._driver: Driver | None = None
@@ -88,9 +87,7 @@ class Browser:
             await asyncio.wait([rendering])
             if rendering.cancelled():
                 raise IgnoreRequest("the run is ending")
-            response = rendering.result()
-            await visit.main  # shown whole, it fails nonetheless if it was not
-            return response
+            return rendering.result()
         finally:
             rendering.cancel()
             await asyncio.wait([rendering])
@@ -107,21 +104,16 @@ class Browser:
                 return Response(led[-1] if led else request.url, flags=["unread:browser_failed"])
             if article_id(shown) != article_id(request.url):
                 return Response(shown)
-            return self._response(request, visit, shown, await dom(page))
-
-    def _response(self, request: Request, visit: Visit, url: str, block: bytes) -> Response:
-        if len(block) > self._settings.getint("DECODED_BYTES"):
-            return HtmlResponse(url, headers={"Content-Type": HTML}, flags=["unread:bomb"])
-        resource = Resource(
-            id=uuid4(),
-            uri=DOM + url,
-            began=utc_now(),
-            content_type=HTML,
-            block=block,
-            page=visit.exchanges[-1].id if visit.exchanges else None,
+            await visit.main  # it is shown before its exchange is kept
+            brought = visit.exchanges[-1].id
+            dom = _made(DOM_LOOK, shown, await looked(page, DOM_LOOK), brought)
+            if len(dom.block) > self._settings.getint("DECODED_BYTES"):
+                return HtmlResponse(shown, headers={"Content-Type": dom.content_type}, flags=["unread:bomb"])
+            others = [_made(look, shown, await looked(page, look), brought) for look in self._rules.keep]
+        request.meta.update({CAPTURE: dom, MADE: [dom, *others]})
+        return HtmlResponse(
+            shown, headers={"Content-Type": dom.content_type}, body=dom.block, encoding="utf-8"
         )
-        request.meta.update({CAPTURE: resource, MADE: [resource]})
-        return HtmlResponse(url, headers={"Content-Type": HTML}, body=block, encoding="utf-8")
 
     @asynccontextmanager
     async def _seat(self) -> AsyncIterator[Driver]:
@@ -169,17 +161,20 @@ class Browser:
                 slot.queue.remove(entry)
                 entry[1].errback(IgnoreRequest("the browser has left"))
 
-    @property
-    def _rules(self) -> Rules:
-        return Rules(
-            idle=self._settings["BROWSER_WAIT"] == "idle",
-            scroll=self._settings.getbool("BROWSER_SCROLL"),
-            seconds=self._settings.getfloat("BROWSER_SECONDS"),
-        )
-
     def _count(self, what: str) -> None:
         if self._crawler.stats is not None:
             self._crawler.stats.inc_value(f"browser/{what}")
+
+
+def _made(look: Look, url: str, block: bytes, page: UUID) -> Resource:
+    return Resource(
+        id=uuid4(),
+        uri=look.uri + url,
+        began=utc_now(),
+        content_type=look.content_type,
+        block=block,
+        page=page,
+    )
 
 
 def _left(request: Request) -> bool:
