@@ -10,6 +10,7 @@ from typing import Self
 from crawler.errors import ArchiveError, ArchiveHeld, CrawlerError, WrongUse
 from crawler.items import Outcome
 from crawler.runs import Tally
+from crawler.wording import number
 
 CODES: tuple[tuple[type[CrawlerError], int], ...] = (
     (WrongUse, 2),
@@ -74,5 +75,5 @@ class Ending:
 
 def _told(outcomes: dict[str, int], settled: int) -> str:
     counts = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
-    took = f"{sum(outcomes.values())} takes" + (f" ({counts})" if counts else "")
-    return took + (f", {settled} ids were settled already" if settled else "")
+    took = number(sum(outcomes.values()), "take") + (f" ({counts})" if counts else "")
+    return took + (f", {number(settled, 'id')} settled already" if settled else "")

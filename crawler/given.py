@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 from scrapy.settings import BaseSettings, default_settings
 from scrapy.utils.misc import load_object
@@ -42,12 +43,36 @@ NEEDED = {
 
 
 def require(settings: BaseSettings) -> None:
-    """WrongUse if a setting of components, given whole, has left out one that a crawl can't be without."""
+    """WrongUse if the settings, wherever they were set, lack or hold what no crawl can go on with."""
+    _require_components(settings)
+    _require_feeds(settings)
+    for name in HEADERS:
+        _check_header(name, str(settings[name] or ""))
+    for name, value in settings.getdict("DEFAULT_REQUEST_HEADERS").items():
+        _check_header(f"DEFAULT_REQUEST_HEADERS, {name!r}", f"{name}: {value}")
+
+
+def _require_components(settings: BaseSettings) -> None:
     for name, needed in NEEDED.items():
         there = settings.getdict(name)
         for component in needed:
             if there.get(component) is None:
                 raise WrongUse(f"{name} lacks {component}, without which nothing is archived: add it.")
+
+
+def _require_feeds(settings: BaseSettings) -> None:
+    """Scrapy opens a feed when the crawl runs already, and only logs that it could not."""
+    for feed in map(str, settings.getdict("FEEDS")):
+        path = Path(feed.removeprefix("file://"))
+        if "://" in feed.removeprefix("file://") or feed.startswith("stdout:") or "%(" in feed:
+            continue
+        if path.exists() and not path.is_file() and not path.is_dir():
+            continue  # a pipe: to open it would wait for its reader
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.open("ab").close()
+        except OSError as error:
+            raise WrongUse(f"The feed {feed} can't be written: {error.strerror}.") from error
 
 
 def known() -> set[str]:
@@ -84,10 +109,15 @@ def _check_value(where: str, name: str, value: str) -> None:
             raise WrongUse(f"{where} is {value!r}: give {wanted}.")
     if isinstance(default, str) and DOTTED.fullmatch(default) and "." in value and not _loads(value):
         raise WrongUse(f"{where} is {value!r}: give something that can be imported, as {default}.")
-    if name in HEADERS and not value.isprintable():
-        raise WrongUse(f"{where} is {value!r}: give text of one line, for it stands in each request.")
+    if name in HEADERS:
+        _check_header(where, value)
     if name == "LOG_LEVEL" and not _is_level(value):
         raise WrongUse(f"{where} is {value!r}: give one of {LEVELS}.")
+
+
+def _check_header(where: str, value: str) -> None:
+    if not value.isprintable():
+        raise WrongUse(f"{where} is {value!r}: give text of one line, for it stands in each request.")
 
 
 def _reads(name: str, value: str, getter: str) -> bool:

@@ -204,7 +204,7 @@ def test_a_lost_ledger_comes_back_by_itself(house: House) -> None:
     lose_ledger(house)
     assert house.scrapy("ids", "status").out == before
     again = house.crawl([STATIC])
-    assert (again.code, again.last.split("; ")[0]) == (0, "Done: 0 takes, 1 ids were settled already")
+    assert (again.code, again.last.split("; ")[0]) == (0, "Done: 0 takes, 1 id settled already")
 
 
 @pytest.mark.parametrize(("wrong", "code"), [(b"garbage\n", 6), (b"", 2)], ids=["garbage", "empty"])

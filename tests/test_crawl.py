@@ -367,11 +367,11 @@ def test_the_last_line_says_how_many_of_the_asked_for_ids_were_settled_already(h
     house.crawl(map(id_of, (0, 1)), "-adiscover=none")
     asked = [*map(id_of, (0, 1, 2))]
     ran = house.crawl(asked, "-adiscover=none")
-    assert ran.last.startswith("Done: 1 takes (1 article), 2 ids were settled already; 0 ids"), ran.said
+    assert ran.last.startswith("Done: 1 take (1 article), 2 ids settled already; 0 ids"), ran.said
     ran = house.crawl(asked, "-adiscover=none", "-arefresh=0")
     assert ran.last.startswith("Done: 3 takes (3 unchanged); 0 ids"), ran.said
     ran = house.crawl(asked, "-adiscover=none", "-arefresh=1d")
-    assert ran.last.startswith("Done: 0 takes, 3 ids were settled already; 0 ids"), ran.said
+    assert ran.last.startswith("Done: 0 takes, 3 ids settled already; 0 ids"), ran.said
 
 
 def test_a_crawl_with_failed_ids_exits_4_and_says_how_to_take_them_again(crawled: Crawled) -> None:

@@ -84,6 +84,23 @@ def test_a_mistake_is_one_sentence_and_exit_2(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("-O/proc/none/x.jsonl", "The feed /proc/none/x.jsonl can't be written: No such file or directory."),
+        ("-O/proc:jsonl", "The feed /proc can't be written: Is a directory."),
+        (
+            '-sDEFAULT_REQUEST_HEADERS={"X-Who": "a\\nb"}',
+            "DEFAULT_REQUEST_HEADERS, 'X-Who' is 'X-Who: a\\nb': give text of one line, for it stands in each request.",
+        ),
+    ],
+)
+def test_what_no_crawl_can_go_on_with_is_told_before_it_begins(tmp_path: Path, word: str, said: str) -> None:
+    ran = scrapy("crawl", "anapress", IDS, f"-sARCHIVE_URL={tmp_path}/a", word)
+    assert (ran.code, ran.last) == (2, f"{said} (exit 2)")
+    assert not list(tmp_path.iterdir())
+
+
 def test_every_command_on_an_archive_looks_for_mistakes(tmp_path: Path) -> None:
     for command in (["ids", "status"], ["verify"], ["export", "-"], ["status"], ["copy", "a", "b"]):
         ran = scrapy(*command, f"-sARCHIV_URL={tmp_path}/a")

@@ -74,7 +74,7 @@ def run_stopped(house: House, *signals: signal.Signals, **settings: object) -> t
 @pytest.mark.parametrize("each", [signal.SIGTERM, signal.SIGINT])
 def test_a_page_that_hangs_is_left_and_the_rest_committed_within_stop_seconds(house: House, each) -> None:
     ran, seconds = run_stopped(house, each, STOP_SECONDS=5)
-    assert (ran.code, ran.last.startswith("Ended early (shutdown) after 1 takes (1 gone)")) == (3, True)
+    assert (ran.code, ran.last.startswith("Ended early (shutdown) after 1 take (1 gone)")) == (3, True)
     assert seconds < 5
     assert list(house.archive.takes()) == [1]
     assert "left 1" in house.scrapy("ids", "status").out.splitlines()[0]
