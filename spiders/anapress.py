@@ -25,7 +25,8 @@ from crawler.sources.reasons import Waits, absence_of
 from crawler.validators import Validators
 from crawler.warc import warc_date
 
-SEAT = {"download_slot": "browser", "autothrottle_dont_adjust_delay": True}
+SLOT = "the browser"  #: no host is called so
+SEAT = {"download_slot": SLOT, "autothrottle_dont_adjust_delay": True}
 """A page for the browser waits for a context, not for its host: all that the browser asks for does that."""
 
 
@@ -62,7 +63,7 @@ class Anapress(scrapy.Spider):
         if not settings.getfloat("DOWNLOAD_DELAY"):
             settings.set("AUTOTHROTTLE_ENABLED", False, priority="spider")  # noqa: FBT003
         slots = settings.getdict("DOWNLOAD_SLOTS")
-        slots["browser"] = {"concurrency": settings.getint("BROWSER_CONTEXTS"), "delay": 0}
+        slots[SLOT] = {"concurrency": settings.getint("BROWSER_CONTEXTS"), "delay": 0}
         settings.set("DOWNLOAD_SLOTS", slots, priority="spider")
         settings.set("SPOOL_DIR", str(Housing.of(settings).spool), priority="cmdline")
 

@@ -280,6 +280,16 @@ def test_a_browser_that_can_not_be_had_as_asked_for_is_wrong_use(
     assert ran.ran.last.startswith(told)
 
 
+def test_a_stranger_that_is_away_ends_no_run(site: tuple[Site, Path], tmp_path: Path) -> None:
+    dead = f"{site[0].connect_to},ads.test:80:127.0.0.1:1"
+    ids = [LIVELY["stranger"], id_of(1)]
+    ran = rendered(tmp_path, *site, ids, "-arender=browser", CONNECT_TO=dead, STOP_AFTER_MISSES=1)
+    assert (ran.ran.code, {id: take["outcome"] for id, take in ran.takes.items()}) == (
+        0,
+        dict.fromkeys(ids, "article"),
+    )
+
+
 def test_a_page_that_breaks_the_browser_costs_its_own_attempts_only(
     site: tuple[Site, Path], tmp_path: Path
 ) -> None:
@@ -297,7 +307,7 @@ def test_a_page_that_breaks_the_browser_costs_its_own_attempts_only(
 
 
 @pytest.mark.parametrize("seed", range(2))
-@pytest.mark.parametrize("victim", ["browser", "crawl"])
+@pytest.mark.parametrize("victim", ["browser", "crawl", "crawl, asked"])
 def test_a_kill_at_any_moment_loses_nothing(
     site: tuple[Site, Path], tmp_path: Path, victim: str, seed: int
 ) -> None:
@@ -318,10 +328,11 @@ def test_a_kill_at_any_moment_loses_nothing(
         _let_begin(mark)
         time.sleep(Random(f"{victim} {seed}").uniform(0, 2))  # a moment of the run, whichever it is
         for pid in browsers(mark) if victim == "browser" else [crawl.pid]:
-            os.kill(pid, signal.SIGKILL)
+            os.kill(pid, signal.SIGTERM if victim == "crawl, asked" else signal.SIGKILL)
         crawl.wait(120)
+    assert crawl.returncode in {"browser": [0], "crawl": [-signal.SIGKILL], "crawl, asked": [0, 3]}[victim]
     assert not gone(mark)
-    house.crawl(None, "-arender=browser", "-adiscover=none", BROWSER_SECONDS=30)
+    house.crawl(None, "-arender=browser", "-adiscover=none", BROWSER_SECONDS=30, BROWSER_PAGES=2)
     archive: Archive = house.archive
     assert {id: [take["outcome"] for take in takes] for id, takes in archive.takes().items()} == {
         id: ["article"] for id in ids

@@ -19,6 +19,8 @@ from crawler.browser.page import DOM_LOOK, Look, Rules, looked, settle
 from crawler.browser.proxy import Port
 from crawler.browser.voice import Voice
 from crawler.clock import utc_now
+from crawler.extensions import extension
+from crawler.extensions.manners import Manners
 from crawler.extensions.visit import Visit
 from crawler.items import Resource
 from crawler.site import article_id
@@ -59,7 +61,8 @@ class Browser:
         """The page as it is after its scripts; or the answer itself, if that is no page to be shown."""
         request.meta.pop(CAPTURE, None)
         assert self._crawler.engine is not None
-        visit = Visit(request, self._crawler.engine.download_async)
+        guests = extension(self._crawler, Manners).guests
+        visit = Visit(request, self._crawler.engine.download_async, guests)
         try:
             async with self._seat() as driver, Port(visit.ask, visit.fit, self._authority) as port:
                 return await self._visited(request, visit, driver, port)

@@ -17,6 +17,7 @@ from crawler.extensions.browser import Browser
 from crawler.extensions.course import ENDING
 from crawler.extensions.manners import Manners, wish_of
 from crawler.sources.live import RENDER
+from crawler.sources.reasons import Left
 from crawler.wire.handler import RELAY, WireHandler
 
 UNREACHED = (CannotResolveHostError, DownloadConnectionRefusedError)
@@ -51,6 +52,8 @@ class Door(WireHandler):
         async with self._turn(request, host):
             if manners.course.stopping:
                 raise IgnoreRequest(ENDING)
+            if host in manners.given_up:
+                raise Left(host)
             try:
                 response = await super().download_request(request)
             except UNREACHED:
@@ -66,6 +69,8 @@ class Door(WireHandler):
     async def _turn(self, request: Request, host: str) -> AsyncIterator[None]:
         """The host's turn; what does not end by itself does not keep it."""
         asked, listener = request.meta.get(RELAY) or (None, None)
+        if listener is not None and host in self._manners.guests and self._manners.hosts.pause(host):
+            raise Left(host)  # no page waits for a stranger
         async with self._manners.hosts.turn(host):
             if listener is not None and listener.gone:
                 raise IgnoreRequest("the browser has left")

@@ -12,6 +12,7 @@ from scrapy.http.request import NO_CALLBACK
 
 from crawler.browser.voice import Voice
 from crawler.items import Exchange
+from crawler.site import is_site_host
 from crawler.wire.handler import RELAY
 from crawler.wire.head import Head
 from crawler.wire.relay import Asked
@@ -29,9 +30,9 @@ class Visit:
     browser; of any other answer `main` is what a plain download would have brought.
     """
 
-    def __init__(self, request: Request, download: Download) -> None:
+    def __init__(self, request: Request, download: Download, guests: set[str]) -> None:
         self._host = urlsplit(request.url).hostname
-        self._download = download
+        self._download, self._guests = download, guests
         self._first: Asked | None = None
         self.main: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
         self.exchanges: list[Exchange] = []  #: those of the article, kept
@@ -43,10 +44,13 @@ class Visit:
     async def ask(self, asked: Asked, voice: Voice) -> None:
         """The browser wants this."""
         request = Request(asked.url, method=asked.method, callback=NO_CALLBACK)
+        host = urlsplit(asked.url).hostname or ""
+        if not is_site_host(host):
+            self._guests.add(host)
         request.meta.update({RELAY: (asked, voice), DONT_RETRY: True})
         if asked.endless:  # else all that is asked of its host would wait for its end
             request.meta["download_slot"] = f"stream {id(voice)}"
-        if self._first is None and request.method == "GET" and urlsplit(asked.url).hostname == self._host:
+        if self._first is None and request.method == "GET" and host == self._host:
             self._first = asked
         if asked is not self._first:
             await self._download(request)

@@ -64,7 +64,7 @@ class RobotsTxt:
         try:
             rules = await self._rules(_origin(request.url))
         except Waits as error:
-            self._manners.useless(str(error))
+            self._manners.useless(str(error), urlsplit(request.url).hostname or "")
             raise
         if not rules.allows(request.url):
             raise Forbidden(request.url)

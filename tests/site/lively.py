@@ -90,6 +90,7 @@ PAGES: dict[str, Callable[[Visit], Reply]] = {
     "popup": _trap("open('/about'); open('/lively/file.bin')"),
     "download": _with('<iframe src="/lively/file.bin"></iframe>'),
     "forbidden": _with('<img src="/private/x.png" alt="">'),
+    "stranger": _with('<img src="http://ads.test/1.png" alt=""><img src="http://ads.test/2.png" alt="">'),
     "cut_image": _with('<img src="/lively/cut" alt="">'),
 }
 LEFT = {"away"}  #: by its script: the reader sees another page
