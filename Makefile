@@ -41,6 +41,9 @@ bench: $(READY)  ## beside bare Scrapy, scrapy-webarchive and wget; verify; the 
 	$(PY) -m bench.ledger
 	$(PY) -m bench.start
 
+bench-browser: $(READY) debian  ## pages in Chromium, beside scrapy-playwright that archives nothing
+	$(PY) -m bench.browser
+
 robustness: $(READY)  ## write docs/ROBUSTNESS.md anew, from the tests
 	@$(PY) -m tools.robustness
 
@@ -49,4 +52,4 @@ lock:  ## make both locks anew from pyproject.toml: what a crawl needs, and that
 	$(LOCK) -o requirements.lock
 	$(LOCK) --group dev -c requirements.lock -o requirements-dev.lock
 
-.PHONY: help setup demo debian test check crash ceph bench robustness lock
+.PHONY: help setup demo debian test check crash ceph bench bench-browser robustness lock

@@ -45,6 +45,8 @@ class Browser:
         self._authority = Authority()
         self._running = AsyncExitStack()
         self._driver: Driver | None = None
+        # Scrapy's slot lets a burst by where there is no delay
+        self._room = asyncio.Semaphore(self._settings.getint("BROWSER_CONTEXTS"))
         self._entering = asyncio.Lock()
         self._shown = self._visits = 0  # by this browser, and under way
         self._empty = asyncio.Event()
@@ -64,7 +66,11 @@ class Browser:
         guests = extension(self._crawler, Manners).guests
         visit = Visit(request, self._crawler.engine.download_async, guests)
         try:
-            async with self._seat() as driver, Port(visit.ask, visit.fit, self._authority) as port:
+            async with (
+                self._room,
+                self._seat() as driver,
+                Port(visit.ask, visit.fit, self._authority) as port,
+            ):
                 return await self._visited(request, visit, driver, port)
         finally:
             self._drop_left()
