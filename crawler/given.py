@@ -35,7 +35,10 @@ KINDS: tuple[tuple[type, str, str], ...] = (  # a bool is an int, too
 
 
 NEEDED = {
-    "EXTENSIONS": ("crawler.extensions.archivist.Archivist", "crawler.extensions.manners.Manners"),
+    "EXTENSIONS": (
+        *("crawler.extensions.archivist.Archivist", "crawler.extensions.manners.Manners"),
+        "crawler.extensions.browser.Browser",
+    ),
     "DOWNLOADER_MIDDLEWARES": ("crawler.middlewares.archive.Archive", "crawler.middlewares.stop.Stop"),
     "ITEM_PIPELINES": ("pipelines.draft.Draft",),
 }

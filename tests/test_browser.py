@@ -48,6 +48,11 @@ def browsers(mark: str) -> list[int]:
     return [pid for pid, line in processes(mark).items() if "proxy.invalid" in line and "--type=" not in line]
 
 
+def drivers(mark: str) -> list[int]:
+    """Playwright's own processes, between the crawl and the browser."""
+    return [pid for pid, line in processes(mark).items() if "run-driver" in line]
+
+
 def gone(mark: str, seconds: float = 20) -> dict[int, str]:
     """What still runs after so long at most."""
     deadline = time.monotonic() + seconds
@@ -280,6 +285,12 @@ def test_a_browser_that_can_not_be_had_as_asked_for_is_wrong_use(
     assert ran.ran.last.startswith(told)
 
 
+def test_a_program_that_is_no_browser_ends_the_crawl(site: tuple[Site, Path], tmp_path: Path) -> None:
+    ran = rendered(tmp_path, *site, [id_of(1)], "-arender=browser", CHROMIUM="/bin/false")
+    assert (ran.ran.code, ran.takes) == (2, {})
+    assert ran.ran.last.startswith("/bin/false can't be started (")
+
+
 def test_a_stranger_that_is_away_ends_no_run(site: tuple[Site, Path], tmp_path: Path) -> None:
     dead = f"{site[0].connect_to},ads.test:80:127.0.0.1:1"
     ids = [LIVELY["stranger"], id_of(1)]
@@ -307,13 +318,13 @@ def test_a_page_that_breaks_the_browser_costs_its_own_attempts_only(
 
 
 @pytest.mark.parametrize("seed", range(2))
-@pytest.mark.parametrize("victim", ["browser", "crawl", "crawl, asked"])
+@pytest.mark.parametrize("victim", ["browser", "driver", "crawl", "crawl, asked"])
 def test_a_kill_at_any_moment_loses_nothing(
     site: tuple[Site, Path], tmp_path: Path, victim: str, seed: int
 ) -> None:
     house, mark = House(tmp_path, site[0]), uuid4().hex
     ids = [id_of(n) for n in range(10, 16)]
-    settings = house.settings(BROWSER_SECONDS=30)
+    settings = house.settings(BROWSER_SECONDS=5 if victim == "driver" else 30)
     command = [
         str(SCRAPY),
         "crawl",
@@ -327,10 +338,14 @@ def test_a_kill_at_any_moment_loses_nothing(
     ) as crawl:
         _let_begin(mark)
         time.sleep(Random(f"{victim} {seed}").uniform(0, 2))  # a moment of the run, whichever it is
-        for pid in browsers(mark) if victim == "browser" else [crawl.pid]:
+        pids = {"browser": browsers(mark), "driver": drivers(mark)}.get(victim, [crawl.pid])
+        for pid in pids:
             os.kill(pid, signal.SIGTERM if victim == "crawl, asked" else signal.SIGKILL)
         crawl.wait(120)
-    assert crawl.returncode in {"browser": [0], "crawl": [-signal.SIGKILL], "crawl, asked": [0, 3]}[victim]
+    assert (
+        crawl.returncode
+        in {"browser": [0], "driver": [0], "crawl": [-signal.SIGKILL], "crawl, asked": [0, 3]}[victim]
+    )
     assert not gone(mark)
     house.crawl(None, "-arender=browser", "-adiscover=none", BROWSER_SECONDS=30, BROWSER_PAGES=2)
     archive: Archive = house.archive

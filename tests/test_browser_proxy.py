@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from base64 import b64encode
 from collections.abc import AsyncIterator
@@ -16,10 +17,12 @@ from uuid import uuid4
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from playwright.async_api import async_playwright
 
 from crawler.browser import asking
 from crawler.browser.asking import Question, Tunnel
 from crawler.browser.authority import Authority
+from crawler.browser.chromium import Chromium, context
 from crawler.browser.proxy import Port
 from crawler.browser.voice import Voice
 from crawler.items import End, Exchange
@@ -182,6 +185,41 @@ def test_a_browser_that_is_slow_makes_the_host_wait(tmp_path: Path) -> None:
     sent, got = asyncio.run(run())
     assert sent < size // 2
     assert got == size + len(pieces[0])
+
+
+async def _probed(folder: Path, script: str) -> tuple[list[object], list[bytes]]:
+    """What a page's script says, and the datagrams that reached a port of this machine whose number it has."""
+    page = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 2\r\n\r\nhi"
+    inside = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    inside.bind(("127.0.0.1", 0))
+    inside.setblocking(False)
+    async with proxy(Answer([page]), folder) as running, async_playwright() as playwright:
+        chromium = Chromium.of({"CHROMIUM": "", "BROWSER_SANDBOX": ""})
+        # the port of the page is the browser's own, too: nothing here tells them apart
+        options = chromium.options(own_port=running.port.number, spki=running.spki.spki)
+        browser = await playwright.chromium.launch(**options)  # type: ignore[arg-type]
+        shown = await browser.new_context(**context(running.port.number, user_agent="x", languages="ar"))
+        tab = await shown.new_page()
+        await tab.goto("http://site.test/")
+        said = await tab.evaluate(script, inside.getsockname()[1])
+        await browser.close()
+    heard = []
+    with inside, suppress(BlockingIOError):
+        while True:
+            heard.append(inside.recv(2000))
+    return said, heard
+
+
+def test_webrtc_goes_past_the_proxy_to_nobody(tmp_path: Path) -> None:
+    """Without our flags four datagrams of STUN arrive here."""
+    script = """async (port) => {
+      const peer = new RTCPeerConnection({iceServers: [{urls: `stun:127.0.0.1:${port}`}]}), found = []
+      peer.onicecandidate = event => event.candidate && found.push(event.candidate.candidate)
+      peer.createDataChannel('x'); await peer.setLocalDescription(await peer.createOffer())
+      await new Promise(done => setTimeout(done, 3000))
+      return found
+    }"""
+    assert asyncio.run(_probed(tmp_path, script)) == ([], [])
 
 
 def test_what_a_browser_leaves_is_kept_as_far_as_it_came(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from scrapy_playwright.provider import PlaywrightBrowserProvider
 
 from crawler.browser.memory import overgrown
 from crawler.browser.page import LOOK_SECONDS
+from crawler.errors import WrongUse
 
 WEIGH_SECONDS = 0.5
 LED = "led"  #: in a request's meta: the URLs that the page's own frame was led to, in their order
@@ -46,7 +47,14 @@ class Provider(PlaywrightBrowserProvider):  # type: ignore[misc]
     pid: int | None = None
 
     async def launch_browser(self) -> Browser:
-        browser: Browser = await super().launch_browser()
+        try:
+            browser: Browser = await super().launch_browser()
+        except Error as error:
+            program = self.config.launch_options["executable_path"]
+            why = str(error).splitlines()[0]
+            raise WrongUse(
+                f"{program} can't be started ({why}). In a container it may want BROWSER_SANDBOX=0."
+            ) from error
         session = await browser.new_browser_cdp_session()
         processes = (await session.send("SystemInfo.getProcessInfo"))["processInfo"]
         self.pid = next(process["id"] for process in processes if process["type"] == "browser")
@@ -65,7 +73,8 @@ class Driver:
         handler.config.navigation_timeout_ms = seconds * 1000
         handler.config.download_timeout_secs = 1  # a page that is a file was not shown to the browser
         handler.config.target_closed_max_retries = 0  # an attempt is ours to count
-        self._memory = memory
+        self._seconds, self._memory = seconds, memory
+        self._broken = False  # it did not do what it was told
         self._weighing: asyncio.Task[None] | None = None  # once it is started
 
     @asynccontextmanager
@@ -76,7 +85,9 @@ class Driver:
         """
         name = uuid4().hex
         try:
-            yield await self._go(url, name, options)
+            async with asyncio.timeout(self._seconds + LOOK_SECONDS):  # Playwright may be gone, too
+                came = await self._go(url, name, options)
+            yield came
         except (TooLong, TimeoutError) as error:
             raise BrowserTimeout(f"{url}: {str(error) or 'its script does not let us look'}") from error
         except Error as error:
@@ -105,22 +116,23 @@ class Driver:
         return request.meta["playwright_page"], led
 
     async def _leave(self, name: str) -> None:
-        """Close the context; a browser that does not do so in time is killed."""
-        if (wrapper := self._handler.context_wrappers.get(name)) is None:
-            return
+        """Close the context; a browser in which that can't be done has shown its last page."""
+        wrapper = self._handler.context_wrappers.get(name)
         try:
             async with asyncio.timeout(LOOK_SECONDS):
-                await wrapper.context.close()
-        except TimeoutError:
+                if wrapper is not None:
+                    await wrapper.context.close()
+        except (TimeoutError, Error):
+            wrapper = None
+        if wrapper is None:
+            self._broken = True
             self.kill()
-        except Error:
-            pass  # it is closed already, or its browser is gone
 
     @property
     def alive(self) -> bool:
         """Whether the browser can take another page."""
         browser: Browser | None = getattr(self._handler, "browser", None)
-        return browser is not None and browser.is_connected()
+        return browser is not None and browser.is_connected() and not self._broken
 
     def kill(self) -> None:
         """End the browser and all its processes now; Playwright's own process reaps them."""
