@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Self
 
 from crawler import idlist
+from crawler.browser.page import WAITS
 from crawler.errors import WrongUse
 from crawler.idlist import Opened
 from crawler.items import ArticleId
@@ -27,9 +28,15 @@ ABOUT = {
     "source=live": "where pages are fetched from: the site itself, the only source so far",
     "render=plain": "how: (default) plain HTTP; browser: in Chromium, with all that a page asks for; auto: "
     "in Chromium only where the plain page is an empty shell",
+    "wait=idle": "when a page in Chromium is done: (default) nothing was asked for during half a second; "
+    "load: when it says so",
+    "scroll=1": "(default) pages in Chromium are scrolled down once, for pictures that wait to be seen; "
+    "0: not",
     "requisites=0": "pictures, styles and scripts of a page: none, so far",
 }
 """Each argument, as the prompt and docs/CRAWL.md tell it."""
+BROWSER = {"wait": WAITS, "scroll": ("0", "1")}
+"""Arguments that say the same as a setting BROWSER_<name>, and their values."""
 NAMES = tuple(form.partition("=")[0] for form in ABOUT)
 
 
@@ -62,6 +69,7 @@ class Arguments:
     follow: bool = True  #: article links on captured pages become known ids
     refresh: timedelta | None = None
     render: Render = Render.PLAIN
+    browser: tuple[tuple[str, str], ...] = ()  #: settings of it that are given as arguments
 
     @classmethod
     def of(cls, given: Mapping[str, str]) -> Self:
@@ -83,6 +91,7 @@ class Arguments:
             follow=discover == "links",
             refresh=_age(given.get("refresh")),
             render=_render(given.get("render", "plain")),
+            browser=tuple(_browser(given)),
         )
 
     def wanted(self, now: datetime, opened: Opened) -> Wanted:
@@ -103,6 +112,15 @@ def _render(text: str) -> Render:
         return Render(text)
     except ValueError:
         raise WrongUse(f"-a render={text} is not known: give {', '.join(Render)}.") from None
+
+
+def _browser(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    for name, values in BROWSER.items():
+        if (value := given.get(name)) is None:
+            continue
+        if value not in values:
+            raise WrongUse(f"-a {name}={value} is not known: give {' or '.join(values)}.")
+        yield f"BROWSER_{name.upper()}", value
 
 
 def _unknown(name: str) -> str:

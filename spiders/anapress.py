@@ -43,8 +43,11 @@ class Anapress(scrapy.Spider):
     @classmethod
     def from_crawler(cls, crawler: Crawler, *_: Any, **kwargs: Any) -> Self:
         settings = crawler.settings
+        arguments = Arguments.of(kwargs)
+        for name, value in arguments.browser:
+            settings.set(name, value, priority="cmdline")  # they are frozen only after this
         spider = cls(
-            Arguments.of(kwargs),
+            arguments,
             hops=settings.getint("REDIRECT_MAX_TIMES"),
             tags=settings.getint("PAGE_TAGS"),
         )

@@ -94,6 +94,15 @@ def test_pages_are_fetched_plainly_unless_a_browser_is_asked_for() -> None:
         Arguments.of({"render": "firefox"})
 
 
+def test_the_waits_of_the_browser_can_be_given_as_arguments() -> None:
+    assert dict(Arguments.of({"wait": "load", "scroll": "0"}).browser) == {
+        "BROWSER_WAIT": "load",
+        "BROWSER_SCROLL": "0",
+    }
+    with pytest.raises(WrongUse, match=r"-a wait=long is not known: give idle or load\."):
+        Arguments.of({"wait": "long"})
+
+
 def test_a_name_that_we_do_not_know_is_refused_with_those_that_we_do() -> None:
     with pytest.raises(
         WrongUse, match=r"-a idz=… is not known: did you mean -a ids=…\? There are .*\brefresh\b"
