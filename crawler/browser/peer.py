@@ -61,7 +61,8 @@ class Peer:
         if self._writer.is_closing():
             return
         if self._tls is not None:
-            self._tls.write(data)
+            with suppress(ssl.SSLError):  # the browser has said goodbye
+                self._tls.write(data)
             data = self._out.read()
         self._writer.write(data)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from asyncio import Future
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
@@ -34,12 +35,10 @@ class Visit:
         self._host = urlsplit(request.url).hostname
         self._download, self._guests = download, guests
         self._first: Asked | None = None
-        self.main: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+        self.main: Future[Response] = asyncio.get_running_loop().create_future()
         self.exchanges: list[Exchange] = []  #: those of the article, kept
+        self.main.add_done_callback(Future.exception)  # looked at, if nobody waits for it
         self.fits = False  #: the browser is shown the answer
-        self.main.add_done_callback(
-            lambda main: main.cancelled() or main.exception()
-        )  # if nobody waits for it
 
     async def ask(self, asked: Asked, voice: Voice) -> None:
         """The browser wants this."""

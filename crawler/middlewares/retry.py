@@ -14,10 +14,10 @@ from scrapy.utils.misc import load_object
 from crawler.extensions import extension
 from crawler.extensions.archivist import Archivist
 from crawler.extensions.manners import Manners, wish_of
+from crawler.extensions.visit import DONT_RETRY
 
 ATTEMPTS = "attempts"  #: in a request's meta: attempts at its id that failed before
 WAITS = "waits"  #: how often it was told to wait
-UNTRIED = "dont_retry"  #: Scrapy's own word: a browser asks again by itself
 MOST_WAITS = 10  #: of one request, that cost it no attempt: else one page could hold a run for ever
 
 
@@ -51,7 +51,7 @@ class Retry:
         )
 
     async def process_response(self, request: Request, response: Response) -> Request | Response:
-        if request.meta.get(UNTRIED):
+        if request.meta.get(DONT_RETRY):
             return response
         if wish_of(response) is not None and (waits := request.meta.get(WAITS, 0)) < MOST_WAITS:
             return _anew(request, WAITS, waits + 1)
@@ -62,7 +62,7 @@ class Retry:
     async def process_exception(self, request: Request, exception: Exception) -> Request | None:
         if (
             self._manners.course.stopping
-            or request.meta.get(UNTRIED)
+            or request.meta.get(DONT_RETRY)
             or not isinstance(exception, self._kinds)
         ):
             return None
