@@ -28,8 +28,8 @@ check: $(READY)  ## format, lint, types, layers
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-cache
 
-crash: $(READY) debian  ## the long form of the crash tests: 200 trials on a folder, 100 on S3, 20 of wrong clocks
-	CRASH_TRIALS=200 S3_TRIALS=100 CLOCK_TRIALS=20 $(PY) -m pytest -n 2 -q -rP -m crash
+crash: $(READY) debian  ## the long form of the crash tests: 200 trials on a folder, 100 on S3, 20 of wrong clocks, 20 of browsers
+	CRASH_TRIALS=200 S3_TRIALS=100 CLOCK_TRIALS=20 BROWSER_TRIALS=5 $(PY) -m pytest -n 2 -q -rP -m crash
 
 ceph: $(READY)  ## the store's tests once more, on Ceph's radosgw; gets it from Debian if it is missing
 	@$(PY) -m tests.s3.ceph

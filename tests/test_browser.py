@@ -28,6 +28,7 @@ ODD = {
 }
 CALM = ("all", "secure", "shell", "inward", "forbidden", "download", "popup", "away", "cut_image")
 TAKEN = PLAIN | ODD | {name: LIVELY[name] for name in CALM}
+TRIALS = int(os.environ.get("BROWSER_TRIALS", "1"))
 MARK = "ANAPRESS_TEST_RUN"  #: in the environment of all processes of one run
 
 
@@ -317,7 +318,8 @@ def test_a_page_that_breaks_the_browser_costs_its_own_attempts_only(
     assert not gone(ran.mark)
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.crash
+@pytest.mark.parametrize("seed", range(TRIALS))
 @pytest.mark.parametrize("victim", ["browser", "driver", "crawl", "crawl, asked"])
 def test_a_kill_at_any_moment_loses_nothing(
     site: tuple[Site, Path], tmp_path: Path, victim: str, seed: int
