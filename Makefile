@@ -35,11 +35,13 @@ ceph: $(READY)  ## the store's tests once more, on Ceph's radosgw; gets it from 
 	@$(PY) -m tests.s3.ceph
 	S3_JUDGE=ceph $(PY) -m pytest tests/test_stores.py -q
 
-bench: $(READY)  ## beside bare Scrapy, scrapy-webarchive and wget; verify; the ledger; a start from nothing
+bench: $(READY)  ## beside bare Scrapy, scrapy-webarchive and wget; verify; the ledger; a start; requisites
 	$(PY) -m bench.speed --write
 	$(PY) -m bench.verify
 	$(PY) -m bench.ledger
+	$(PY) -m bench.ledger --ids 10000000 --ratios
 	$(PY) -m bench.start
+	$(PY) -m bench.requisites
 
 bench-browser: $(READY) debian  ## pages in Chromium, beside scrapy-playwright that archives nothing
 	$(PY) -m bench.browser
@@ -47,9 +49,10 @@ bench-browser: $(READY) debian  ## pages in Chromium, beside scrapy-playwright t
 robustness: $(READY)  ## write docs/ROBUSTNESS.md anew, from the tests
 	@$(PY) -m tools.robustness
 
-lock:  ## make both locks anew from pyproject.toml: what a crawl needs, and that with what the tests need
+lock:  ## make the locks anew from pyproject.toml: what a crawl needs, that with what the tests need, pywb
 	.venv/bin/pip install -q uv
 	$(LOCK) -o requirements.lock
 	$(LOCK) --group dev -c requirements.lock -o requirements-dev.lock
+	$(subst pyproject.toml,--group replay,$(LOCK)) -o requirements-replay.lock
 
 .PHONY: help setup demo debian test check crash ceph bench bench-browser robustness lock

@@ -17,13 +17,15 @@ from crawler.idlist import Opened
 from crawler.items import ArticleId
 from crawler.spelling import nearest
 
-PLAIN = {"source": "live", "requisites": "0"}
+PLAIN = {"source": "live"}
 """Arguments whose other values are not built yet."""
-DISCOVER = ("none", "links")
+DISCOVER = ("none", "links", "site")
 ABOUT = {
     "ids=IDS": "only these: a comma list of ids and article URLs; a file (one a line, # comments, .gz too); "
     "an s3:// object; - for stdin. Ids settled already are left. Without it: all that is left to do",
-    "discover=links": "(default) article links on captured pages become known ids; none: they don't",
+    "discover=links": "(default) article links on captured pages become known ids; none: they don't; "
+    "site: they do, and first the site's home page, sections, sitemaps and feeds are searched. "
+    "Where no id is known yet, site is the default",
     "refresh=7d": "take articles again that were captured longer ago (s, m, h, d, w; 0: all)",
     "source=live": "where pages are fetched from: the site itself, the only source so far",
     "render=plain": "how: (default) plain HTTP; browser: in Chromium, with all that a page asks for; auto: "
@@ -32,7 +34,9 @@ ABOUT = {
     "load: when it says so",
     "scroll=1": "(default) pages in Chromium are scrolled down once, for pictures that wait to be seen; "
     "0: not",
-    "requisites=0": "pictures, styles and scripts of a page: none, so far",
+    "requisites=1": "(default) also the pictures, styles, scripts, fonts and icons that a replay of the "
+    "articles needs, from the site's own hosts; 0: none",
+    "requisites_hosts=": "other hosts that they may come from, and those below them: a comma list",
 }
 """Each argument, as the prompt and docs/CRAWL.md tell it."""
 BROWSER = {"wait": WAITS, "scroll": ("0", "1")}
@@ -50,6 +54,7 @@ class Render(StrEnum):
 
 EVER = datetime.max.replace(tzinfo=UTC)  #: `refresh=0` is all, also what a clock that was ahead has dated
 OLDEST = timedelta(days=36_500)
+HOST = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}", re.ASCII)
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -66,10 +71,24 @@ class Arguments:
     """The arguments, checked; the ids are not read yet."""
 
     ids: str | None = None
-    follow: bool = True  #: article links on captured pages become known ids
+    discover: str = ""  #: none, links or site; empty: links, and site where no id is known yet
     refresh: timedelta | None = None
     render: Render = Render.PLAIN
     browser: tuple[tuple[str, str], ...] = ()  #: settings of it that are given as arguments
+    requisites: bool = True  #: also what the articles' pages need to be shown
+    requisites_hosts: tuple[str, ...] = ()  #: hosts beside the site's own that it may come from
+    take: bool = True  #: articles, and not only ids (`scrapy ids discover`)
+    add: bool = True  #: what is discovered, and not only tell it
+
+    @property
+    def follow(self) -> bool:
+        """Whether article links on captured pages become known ids."""
+        return self.discover != "none"
+
+    @property
+    def may_walk(self) -> bool:
+        """Whether a crawl that knows no ids is to look for some."""
+        return self.discover in ("", "site")
 
     @classmethod
     def of(cls, given: Mapping[str, str]) -> Self:
@@ -81,21 +100,25 @@ class Arguments:
                 raise WrongUse(_unknown(name))
             if name in PLAIN and value != PLAIN[name]:
                 raise WrongUse(f"-a {name}={value} is not built yet; this release does {name}={PLAIN[name]}.")
-        discover = given.get("discover", "links")
-        if discover not in DISCOVER:
+        discover = given.get("discover", "")
+        if "discover" in given and discover not in DISCOVER:
             raise WrongUse(
                 f"-a discover={discover} is not built yet; this release does {', '.join(DISCOVER)}."
             )
         return cls(
             ids=given.get("ids"),
-            follow=discover == "links",
+            discover=discover,
             refresh=_age(given.get("refresh")),
+            requisites=_requisites(given),
+            requisites_hosts=_hosts(given.get("requisites_hosts", "")),
             render=_render(given.get("render", "plain")),
             browser=tuple(_browser(given)),
         )
 
     def wanted(self, now: datetime, opened: Opened) -> Wanted:
         """What to take, the ids read (of a list in S3: `opened`); WrongUse if they can't be."""
+        if not self.take:
+            return Wanted(ids=())
         stdin = getattr(sys.stdin, "buffer", None)
         given = None if self.ids is None else idlist.read(self.ids, stdin=stdin, opened=opened)
         ids = None if given is None else idlist.distinct(given)
@@ -127,6 +150,23 @@ def _unknown(name: str) -> str:
     meant = nearest(name, NAMES, close=0.6)  # no name of another's stands here
     guess = f": did you mean -a {meant}=…?" if meant else "."
     return f"-a {name}=… is not known{guess} There are {', '.join(sorted(NAMES))}."
+
+
+def _requisites(given: Mapping[str, str]) -> bool:
+    wanted = given.get("requisites", "1")
+    if wanted not in ("0", "1"):
+        raise WrongUse(f"-a requisites={wanted}: give 0 or 1.")
+    if wanted == "0" and given.get("requisites_hosts"):
+        raise WrongUse("-a requisites=0 wants none: leave it out, or -a requisites_hosts=…")
+    return wanted == "1"
+
+
+def _hosts(text: str) -> tuple[str, ...]:
+    hosts = tuple(host.strip().lower().rstrip(".") for host in text.split(",") if host.strip())
+    for host in hosts:
+        if not HOST.fullmatch(host):
+            raise WrongUse(f"-a requisites_hosts: {host!r} is no host: give some such as cdn.example.org.")
+    return hosts
 
 
 def _age(text: str | None) -> timedelta | None:

@@ -14,9 +14,11 @@ from twisted.python.failure import Failure
 from crawler.arguments import Arguments, Render
 from crawler.extensions import extension
 from crawler.extensions.archivist import Archivist
+from crawler.extensions.discovery import Discovery
+from crawler.extensions.requisites import Requisites
 from crawler.housing import Housing
-from crawler.items import Absent, Article, Exchange, Lease, Take
-from crawler.layouts import read
+from crawler.items import Absent, Article, Exchange, Lease, Page, Take
+from crawler.layouts import read, reading
 from crawler.middlewares.retry import ATTEMPTS
 from crawler.secrets import hide_secrets
 from crawler.site import article_id, is_shell, links, url_of
@@ -41,9 +43,12 @@ class Anapress(scrapy.Spider):
         self._arguments, self._hops, self._tags = arguments, hops, tags
 
     @classmethod
-    def from_crawler(cls, crawler: Crawler, *_: Any, **kwargs: Any) -> Self:
+    def from_crawler(
+        cls, crawler: Crawler, *_: Any, arguments: Arguments | None = None, **kwargs: Any
+    ) -> Self:
         settings = crawler.settings
-        arguments = Arguments.of(kwargs)
+        if not isinstance(arguments, Arguments):
+            arguments = Arguments.of(kwargs)
         for name, value in arguments.browser:
             settings.set(name, value, priority="cmdline")  # they are frozen only after this
         spider = cls(
@@ -72,10 +77,15 @@ class Anapress(scrapy.Spider):
 
     async def start(self) -> AsyncIterator[Any]:
         """One request a lease, as the archivist has room."""
-        archivist = extension(self.crawler, Archivist)
+        archivist, requisites = extension(self.crawler, Archivist), extension(self.crawler, Requisites)
+        requisites.begin(self._arguments)
         await archivist.start(self._arguments)
+        requisites.resume()
+        if archivist.walks:
+            await extension(self.crawler, Discovery).search(add=self._arguments.add)
         async for lease in archivist.leases():
             yield self._begun(lease, lease.attempts, render=self._arguments.render is Render.BROWSER)
+        await requisites.done()
 
     def parse(self, response: Response, **_: Any) -> Iterator[Article | dict[str, str]]:
         """A page as the layouts read it, for `scrapy parse` and `scrapy fetch`: nothing is archived."""
@@ -122,16 +132,25 @@ class Anapress(scrapy.Spider):
 
     def _asked(self, request: scrapy.Request, flow: Flow, lease: Lease, attempts: int) -> scrapy.Request:
         """The flow's next request; all hops of an id share its attempts."""
-        return request.replace(
-            callback=self.answered,
-            errback=self.unanswered,
-            cb_kwargs={"flow": flow, "lease": lease},
-            meta={**request.meta, ATTEMPTS: attempts} | (SEAT if request.meta.get(RENDER) else {}),
-        )
+        request.callback, request.errback = self.answered, self.unanswered
+        request.cb_kwargs.update(flow=flow, lease=lease)
+        request.meta[ATTEMPTS] = attempts
+        if request.meta.get(RENDER):
+            request.meta.update(SEAT)
+        return request
+
+    def _read(
+        self, brought: tuple[Page, int], lease: Lease, *, requisites: bool
+    ) -> tuple[Page, Article | Absent]:
+        """What the page comes to; what it needs to be shown is asked for when no article is."""
+        result, needed = reading(*brought, tags=self._tags, requisites=requisites)
+        extension(self.crawler, Requisites).want(needed, lease.id)
+        return brought[0], result
 
     def _take(self, lease: Lease, brought: Brought, last: Response | scrapy.Request) -> Take:
+        wanted = self._arguments.requisites and not last.meta.get(RENDER)  # a browser has asked for all
         page, result = (
-            (brought[0], read(*brought, tags=self._tags)) if isinstance(brought, tuple) else (None, brought)
+            self._read(brought, lease, requisites=wanted) if isinstance(brought, tuple) else (None, brought)
         )
         status = last.status if isinstance(last, Response) else None
         capture = capture_of(last)

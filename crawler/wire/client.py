@@ -73,18 +73,28 @@ class Client:
         )
 
     async def fetch(
-        self, method: str, url: str, headers: Headers = (), body: bytes = b"", *, seconds: float = 180
+        self,
+        method: str,
+        url: str,
+        headers: Headers = (),
+        body: bytes = b"",
+        *,
+        seconds: float = 180,
+        most: int | None = None,
     ) -> Received:
-        """The whole response within seconds; else a Failure that carries what was on the wire."""
+        """The whole response within seconds; else a Failure that carries what was on the wire.
+
+        `most`: bytes of its body, where that is less than the client's own limit.
+        """
         target = Target.parse(url)
         request = request_head(method, self._form(target), target.authority, headers, body) + body
-        return await self._put(target, method, request, seconds)
+        return await self._put(target, method, request, seconds, self._limits.within(most))
 
     async def relay(self, asked: Asked, listener: Listener, *, seconds: float = 180) -> Received:
         """The same for a request that is written already: its listener hears the answer meanwhile."""
         target = Target.parse(asked.url)
         request = asked.head(self._form(target)) + asked.body
-        return await self._put(target, asked.method, request, seconds, listener)
+        return await self._put(target, asked.method, request, seconds, self._limits, listener)
 
     def cut(self) -> None:
         """End what is under way, as out of time, and begin nothing more: exchanges keep what they have."""
@@ -103,12 +113,18 @@ class Client:
         return target.absolute if self._dialer.through_proxy(target) else target.path
 
     async def _put(
-        self, target: Target, method: str, request: bytes, seconds: float, listener: Listener | None = None
+        self,
+        target: Target,
+        method: str,
+        request: bytes,
+        seconds: float,
+        limits: Limits,
+        listener: Listener | None = None,
     ) -> Received:
         exchanges: list[Exchange] = []
         deadline = asyncio.get_running_loop().time() + seconds
         try:
-            return await self._ask(_Question(target, method, request, deadline, listener), exchanges)
+            return await self._ask(_Question(target, method, request, deadline, limits, listener), exchanges)
         except Failure as failure:
             failure.exchanges = tuple(exchanges)
             raise
@@ -145,7 +161,7 @@ class Client:
         """Put the question once; whatever comes of it is one more exchange."""
         new_id, began = self._new_id(), self._clock()
         path = self._spool_dir / f"{new_id}.body"
-        attempt = Attempt(connection, question.method, self._limits, path, question.listener)
+        attempt = Attempt(connection, question.method, question.limits, path, question.listener)
         attempt.start(question.request, question.deadline)
         self._attempts.add(attempt)
         try:
@@ -200,6 +216,7 @@ class _Question:
     method: str
     request: bytes
     deadline: float  #: by the loop's clock
+    limits: Limits
     listener: Listener | None = None
 
     @property

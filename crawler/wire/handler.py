@@ -164,7 +164,14 @@ class WireHandler:
             listener: Listener = relayed[1]
             return await self._client.relay(asked, listener, seconds=seconds)
         headers = [header for header in _headers(request) if header[0].lower() not in _NOT_SENT]
-        return await self._client.fetch(request.method, request.url, headers, request.body, seconds=seconds)
+        return await self._client.fetch(
+            request.method,
+            request.url,
+            headers,
+            request.body,
+            seconds=seconds,
+            most=request.meta.get("download_maxsize"),
+        )
 
     def cut(self) -> None:
         self._client.cut()
