@@ -133,6 +133,7 @@ class Progress:
                 pause=budgets.pause(name),
             )
             for name, slot in slots.items()
+            if " " not in name  # the browser's own are no hosts
         ]
         return sorted(hosts, key=lambda host: -(host.flying + host.waiting))
 
