@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Self
 
 from crawler import idlist
+from crawler.browser.page import WAITS
 from crawler.errors import WrongUse
 from crawler.idlist import Opened
 from crawler.items import ArticleId
 from crawler.spelling import nearest
 
-PLAIN = {"source": "live", "render": "plain"}
+PLAIN = {"source": "live"}
 """Arguments whose other values are not built yet."""
 DISCOVER = ("none", "links", "site")
 ABOUT = {
@@ -27,13 +29,30 @@ ABOUT = {
     "refresh=7d": "take articles again that were captured longer ago (s, m, h, d, w; 0: all)",
     "forever=1": "don't end when nothing is left: wait for ids that are added from outside",
     "source=live": "where pages are fetched from: the site itself, the only source so far",
-    "render=plain": "how: plain HTTP, the only way so far",
+    "render=plain": "how: (default) plain HTTP; browser: in Chromium, with all that a page asks for; auto: "
+    "in Chromium only where the plain page is an empty shell",
+    "wait=idle": "when a page in Chromium is done: (default) nothing was asked for during half a second; "
+    "load: when it says so",
+    "scroll=1": "(default) pages in Chromium are scrolled down once, for pictures that wait to be seen; "
+    "0: not",
     "requisites=1": "(default) also the pictures, styles, scripts, fonts and icons that a replay of the "
     "articles needs, from the site's own hosts; 0: none",
     "requisites_hosts=": "other hosts that they may come from, and those below them: a comma list",
 }
 """Each argument, as the prompt and docs/CRAWL.md tell it."""
+BROWSER = {"wait": WAITS, "scroll": ("0", "1")}
+"""Arguments that say the same as a setting BROWSER_<name>, and their values."""
 NAMES = tuple(form.partition("=")[0] for form in ABOUT)
+
+
+class Render(StrEnum):
+    """How pages are fetched."""
+
+    PLAIN = "plain"
+    BROWSER = "browser"
+    AUTO = "auto"  # in the browser only where the plain page is an empty shell
+
+
 EVER = datetime.max.replace(tzinfo=UTC)  #: `refresh=0` is all, also what a clock that was ahead has dated
 OLDEST = timedelta(days=36_500)
 HOST = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}", re.ASCII)
@@ -57,6 +76,8 @@ class Arguments:
     discover: str = ""  #: none, links or site; empty: links, and site where no id is known yet
     refresh: timedelta | None = None
     forever: bool = False  #: it waits for ids that are added from outside
+    render: Render = Render.PLAIN
+    browser: tuple[tuple[str, str], ...] = ()  #: settings of it that are given as arguments
     requisites: bool = True  #: also what the articles' pages need to be shown
     requisites_hosts: tuple[str, ...] = ()  #: hosts beside the site's own that it may come from
     take: bool = True  #: articles, and not only ids (`scrapy ids discover`)
@@ -94,6 +115,8 @@ class Arguments:
             forever=_is_forever(given),
             requisites=_requisites(given),
             requisites_hosts=_hosts(given.get("requisites_hosts", "")),
+            render=_render(given.get("render", "plain")),
+            browser=tuple(_browser(given)),
         )
 
     def wanted(self, now: datetime, opened: Opened) -> Wanted:
@@ -118,6 +141,22 @@ def _is_forever(given: Mapping[str, str]) -> bool:
     if forever == "1" and "ids" in given:
         raise WrongUse("-a forever=1 takes whatever is left, -a ids=… only these: give one of them.")
     return forever == "1"
+
+
+def _render(text: str) -> Render:
+    try:
+        return Render(text)
+    except ValueError:
+        raise WrongUse(f"-a render={text} is not known: give {', '.join(Render)}.") from None
+
+
+def _browser(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    for name, values in BROWSER.items():
+        if (value := given.get(name)) is None:
+            continue
+        if value not in values:
+            raise WrongUse(f"-a {name}={value} is not known: give {' or '.join(values)}.")
+        yield f"BROWSER_{name.upper()}", value
 
 
 def _unknown(name: str) -> str:

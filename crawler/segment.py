@@ -23,7 +23,7 @@ from crawler.decisions import Decider, Decision
 from crawler.disk import Disk
 from crawler.drafts import Draft
 from crawler.errors import Damaged
-from crawler.items import Exchange, RecordRef, Stored
+from crawler.items import Exchange, RecordRef, Resource, Stored
 from crawler.lines import canonical
 from crawler.spool import Spool
 
@@ -86,24 +86,20 @@ class Segment:
         for record in warc.records(
             exchange, measured, original=original, warcinfo_id=self._info, new_id=self._new_id
         ):
-            offset = self.bytes
-            length = sum(self._append(piece) for piece in record.pieces)
-            self._records += 1
+            offset, length = self._place(record)
             if record.type in ("response", "revisit"):
                 entry = cdxj.entry(
                     exchange, measured, record, filename=f"{self.name}.warc.gz", offset=offset, length=length
                 )
-                self._note({"index": str(entry)})
-                ref = RecordRef(
-                    segment=self.name,
-                    warc=self.key,
-                    offset=offset,
-                    length=length,
-                    record_id=record.id,
-                    payload_digest=record.payload_digest,
-                )
-                whole = cdxj.stored(entry, self.name)
+                ref, whole = self._index(entry), cdxj.stored(entry, self.name)
         return ref, whole
+
+    def keep(self, made: Resource) -> RecordRef:
+        """Write what a browser made of a page: where it lies."""
+        record = warc.resource(made, self._info)
+        offset, length = self._place(record)
+        filename = f"{self.name}.warc.gz"
+        return self._index(cdxj.resource_entry(made, record, filename=filename, offset=offset, length=length))
 
     def draft(self, draft: Draft) -> None:
         self._note({"draft": draft})
@@ -128,6 +124,23 @@ class Segment:
     def close(self) -> None:
         self._warc.close()
         self._journal.close()
+
+    def _place(self, record: warc.NewRecord) -> tuple[int, int]:
+        """Where the record lies now, and how long its member is."""
+        offset = self.bytes
+        self._records += 1
+        return offset, sum(self._append(piece) for piece in record.pieces)
+
+    def _index(self, entry: cdxj.Entry) -> RecordRef:
+        self._note({"index": str(entry)})
+        return RecordRef(
+            segment=self.name,
+            warc=self.key,
+            offset=entry.offset,
+            length=entry.length,
+            record_id=entry.id,
+            payload_digest=entry.digest,
+        )
 
     def _append(self, data: bytes) -> int:
         self._disk.write(self._warc, data)

@@ -87,7 +87,6 @@ class Worker:
         self._desk: Ledger = self._open_ledger()
         self._home = home.id
         self._recover()
-        self.walks = arguments.discover == "site"
         if self._wanted.ids is None:
             self._count_due(arguments)
         else:
@@ -99,8 +98,9 @@ class Worker:
         self._as_of = self._ledger.n()
         if arguments.requisites:
             self.dropped = self._dropped()
-        if self.walks:
-            self.walked = runs.walked(self._store)
+        self.walks = self._is_to_walk(arguments)
+        if self.walks and (last := runs.last_search(self._store)):
+            self.walked = last.sections
 
     def unknown(self, ids: Iterable[ArticleId]) -> Sequence[ArticleId]:
         """Those of the ids that nobody found yet."""
@@ -214,8 +214,15 @@ class Worker:
         counts, before = self._ledger.counts(), self._wanted.captured_before
         if not counts.known and not self._wanted.forever and not arguments.may_walk:
             raise WrongUse(NO_IDS)
-        self.walks = self.walks or not (counts.known or self._wanted.forever)
         self.due = counts.left + (self._ledger.aged(before) if before else 0)
+
+    def _is_to_walk(self, arguments: Arguments) -> bool:
+        """Whether a search was asked for, is all that can be done, or was cut off in the last run."""
+        if arguments.discover or self._wanted.ids is not None:
+            return arguments.discover == "site"
+        last = runs.last_search(self._store, among=1)
+        empty = not self._ledger.counts().known and not self._wanted.forever
+        return empty or (last is not None and not last.over)
 
     def _take_lock(self) -> None:
         if self._housing.shared or not self._housing.remote or not self._housing.lock_seconds:

@@ -11,23 +11,26 @@ from scrapy.http import Response
 from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure
 
-from crawler.arguments import Arguments
+from crawler.arguments import Arguments, Render
 from crawler.extensions import extension
 from crawler.extensions.archivist import Archivist
 from crawler.extensions.discovery import Discovery
 from crawler.extensions.requisites import Requisites
 from crawler.housing import Housing
-from crawler.items import Absent, Article, Lease, Outcome, Page, Take
+from crawler.items import Absent, Article, Exchange, Lease, Outcome, Page, Take
 from crawler.layouts import read, reading
 from crawler.middlewares.retry import ATTEMPTS
 from crawler.secrets import hide_secrets
-from crawler.site import article_id, links, url_of
-from crawler.sources.live import Answer, Brought, Flow, capture_of, live, page_of
+from crawler.site import article_id, is_shell, links, url_of
+from crawler.sources.live import RENDER, Answer, Brought, Flow, capture_of, live, page_of
 from crawler.sources.reasons import Waits, absence_of
 from crawler.validators import Validators
 from crawler.warc import warc_date
 
 DEADLY = 3  #: workers that died with an id
+SLOT = "the browser"  #: no host is called so
+SEAT = {"download_slot": SLOT, "autothrottle_dont_adjust_delay": True}
+"""A page for the browser waits for a context, not for its host: all that the browser asks for does that."""
 
 
 class Anapress(scrapy.Spider):
@@ -45,8 +48,12 @@ class Anapress(scrapy.Spider):
         cls, crawler: Crawler, *_: Any, arguments: Arguments | None = None, **kwargs: Any
     ) -> Self:
         settings = crawler.settings
+        if not isinstance(arguments, Arguments):
+            arguments = Arguments.of(kwargs)
+        for name, value in arguments.browser:
+            settings.set(name, value, priority="cmdline")  # they are frozen only after this
         spider = cls(
-            arguments if isinstance(arguments, Arguments) else Arguments.of(kwargs),
+            arguments,
             hops=settings.getint("REDIRECT_MAX_TIMES"),
             tags=settings.getint("PAGE_TAGS"),
         )
@@ -64,6 +71,9 @@ class Anapress(scrapy.Spider):
             settings.set("USER_AGENT", f"{settings['USER_AGENT']} (+{contact})", priority="spider")
         if not settings.getfloat("DOWNLOAD_DELAY"):
             settings.set("AUTOTHROTTLE_ENABLED", False, priority="spider")  # noqa: FBT003
+        slots = settings.getdict("DOWNLOAD_SLOTS")
+        slots[SLOT] = {"concurrency": settings.getint("BROWSER_CONTEXTS"), "delay": 0}
+        settings.set("DOWNLOAD_SLOTS", slots, priority="spider")
         settings.set("SPOOL_DIR", str(Housing.of(settings).spool), priority="cmdline")
 
     async def start(self) -> AsyncIterator[Any]:
@@ -78,8 +88,7 @@ class Anapress(scrapy.Spider):
             if lease.deaths >= DEADLY:
                 yield _deadly(lease)
                 continue
-            flow = live(lease.id, held=Validators(lease.etag, lease.last_modified), hops=self._hops)
-            yield self._asked(next(flow), flow, lease, lease.attempts)
+            yield self._begun(lease, lease.attempts, render=self._arguments.render is Render.BROWSER)
         await requisites.done()
 
     def parse(self, response: Response, **_: Any) -> Iterator[Article | dict[str, str]]:
@@ -110,27 +119,46 @@ class Anapress(scrapy.Spider):
         try:
             return self._asked(flow.send(answer), flow, lease, last.meta.get(ATTEMPTS, 0))
         except StopIteration as end:
-            brought: Brought = end.value
-            return self._take(lease, brought, last)
+            take = self._take(lease, end.value, last)
+            if self._wants_browser(take, last):
+                return self._begun(lease, last.meta.get(ATTEMPTS, 0), render=True)
+            return take
+
+    def _begun(self, lease: Lease, attempts: int, *, render: bool) -> scrapy.Request:
+        """The first request of a lease; nothing that a browser renders is the same as before."""
+        held = None if render else Validators(lease.etag, lease.last_modified)
+        flow = live(lease.id, held=held, hops=self._hops, render=render)
+        return self._asked(next(flow), flow, lease, attempts)
+
+    def _wants_browser(self, take: Take, last: Response | scrapy.Request) -> bool:
+        auto = self._arguments.render is Render.AUTO and not last.meta.get(RENDER)
+        return auto and isinstance(take.result, Absent) and is_shell(take.result)
 
     def _asked(self, request: scrapy.Request, flow: Flow, lease: Lease, attempts: int) -> scrapy.Request:
         """The flow's next request; all hops of an id share its attempts."""
         request.callback, request.errback = self.answered, self.unanswered
         request.cb_kwargs.update(flow=flow, lease=lease)
         request.meta[ATTEMPTS] = attempts
+        if request.meta.get(RENDER):
+            request.meta.update(SEAT)
         return request
 
-    def _read(self, brought: tuple[Page, int], lease: Lease) -> tuple[Page, Article | Absent]:
+    def _read(
+        self, brought: tuple[Page, int], lease: Lease, *, requisites: bool
+    ) -> tuple[Page, Article | Absent]:
         """What the page comes to; what it needs to be shown is asked for when no article is."""
-        result, needed = reading(*brought, tags=self._tags, requisites=self._arguments.requisites)
+        result, needed = reading(*brought, tags=self._tags, requisites=requisites)
         extension(self.crawler, Requisites).want(needed, lease.id)
         return brought[0], result
 
     def _take(self, lease: Lease, brought: Brought, last: Response | scrapy.Request) -> Take:
-        page, result = self._read(brought, lease) if isinstance(brought, tuple) else (None, brought)
+        wanted = self._arguments.requisites and not last.meta.get(RENDER)  # a browser has asked for all
+        page, result = (
+            self._read(brought, lease, requisites=wanted) if isinstance(brought, tuple) else (None, brought)
+        )
         status = last.status if isinstance(last, Response) else None
         capture = capture_of(last)
-        response = capture if capture and capture.head else None
+        response = None if isinstance(capture, Exchange) and not capture.head else capture
         held = _validators(lease, result, last)
         found = links(page.body, page.url) if page and self._arguments.follow else ()
         return Take(

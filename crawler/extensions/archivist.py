@@ -26,7 +26,7 @@ from crawler.extensions.parting import Parting
 from crawler.extensions.thread import Thread
 from crawler.extensions.uploads import Uploads
 from crawler.housing import Housing
-from crawler.items import Absent, ArticleId, Exchange, Lease, Outcome, Take
+from crawler.items import Absent, ArticleId, Exchange, Lease, Outcome, Resource, Take
 from crawler.needs import Need, Needs
 from crawler.programs import Programs
 from crawler.worker import Worker
@@ -160,6 +160,10 @@ class Archivist:
         self.account.receive(exchange)
         await self._send(exchange)
 
+    async def keep(self, made: Resource) -> None:
+        """Hand over what a browser made of a page; ArchiveError if it can't be kept."""
+        await self._send(made)
+
     async def settle(self, take: Take) -> None:
         """Hand a take to the writer: its lease has come to its end."""
         await self._send(take)
@@ -269,7 +273,7 @@ class Archivist:
         self._changed()
         self._chores.begin(self._tell(Committed(segment)))
 
-    async def _send(self, order: Exchange | Take) -> None:
+    async def _send(self, order: Exchange | Resource | Take) -> None:
         if self._link is None:
             return
         try:

@@ -7,7 +7,16 @@ SHA-256. All that is written here is read back with it, and with FastWARC, in th
 
 from crawler.warc.reader import Record, check, exchange_parts, http_head, members, payload, read_member
 from crawler.warc.sums import Measured, digest, measure
-from crawler.warc.writer import NewRecord, not_modified, records, repeatable, target_uri, warc_date, warcinfo
+from crawler.warc.writer import (
+    NewRecord,
+    not_modified,
+    records,
+    repeatable,
+    resource,
+    target_uri,
+    warc_date,
+    warcinfo,
+)
 
 __all__ = [
     "Measured",
@@ -24,6 +33,7 @@ __all__ = [
     "read_member",
     "records",
     "repeatable",
+    "resource",
     "target_uri",
     "warc_date",
     "warcinfo",

@@ -73,7 +73,7 @@ def read_member(stream: BinaryIO, offset: int, *, limit: int = BLOCK_BYTES) -> R
 def check(record: Record) -> list[str]:
     """What the record's digests say that its bytes do not; of a revisit, the block's alone."""
     found = {"WARC-Block-Digest": digest(record.block)}
-    if record.type in ("response", "request"):
+    if record.type in ("response", "request", "resource"):
         found["WARC-Payload-Digest"] = digest(payload(record))
     return [
         f"{name} is {said}, the bytes give {right}"

@@ -14,7 +14,7 @@ from zlib_ng import zlib_ng
 
 from crawler.clock import stamp
 from crawler.errors import SpoolError
-from crawler.items import End, Exchange, Stored
+from crawler.items import End, Exchange, Resource, Stored
 from crawler.warc.sums import Measured, digest, pieces
 from crawler.wire.message import parse_head
 
@@ -78,6 +78,23 @@ def records(
         yield _request(exchange, (_urn(new_id()), first) if exchange.head else (first, None), common)
     if exchange.interim:
         yield _interim(exchange, (_urn(new_id()), first), common)
+
+
+def resource(made: Resource, warcinfo_id: UUID) -> NewRecord:
+    """The record of what a browser made of a page, concurrent to the record that brought the page."""
+    header = _header(
+        ("WARC-Type", "resource"),
+        ("WARC-Record-ID", own := _urn(made.id)),
+        ("WARC-Date", warc_date(made.began)),
+        ("WARC-Target-URI", target_uri(made.uri)),
+        ("WARC-Warcinfo-ID", _urn(warcinfo_id)),
+        ("WARC-Concurrent-To", _urn(made.page) if made.page else None),
+        ("WARC-Block-Digest", named := digest(made.block)),
+        ("WARC-Payload-Digest", named),
+        ("Content-Type", made.content_type),
+        ("Content-Length", str(len(made.block))),
+    )
+    return NewRecord(type="resource", id=own, pieces=(_gzip(header, made.block),), payload_digest=named)
 
 
 def repeatable(exchange: Exchange, measured: Measured) -> bool:

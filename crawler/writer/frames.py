@@ -9,7 +9,7 @@ import pickle
 import struct
 from dataclasses import dataclass
 
-from crawler.items import Exchange, Take
+from crawler.items import Exchange, Resource, Take
 
 _LENGTH = struct.Struct("!I")
 
@@ -58,7 +58,7 @@ class Broken:
     message: str
 
 
-Order = Exchange | Take | Committed | Seal | Close
+Order = Exchange | Resource | Take | Committed | Seal | Close
 Report = Checkpointed | SealedSegment | AllSealed | Broken
 
 
