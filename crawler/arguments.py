@@ -27,6 +27,7 @@ ABOUT = {
     "site: they do, and first the site's home page, sections, sitemaps and feeds are searched. "
     "Where no id is known yet, site is the default",
     "refresh=7d": "take articles again that were captured longer ago (s, m, h, d, w; 0: all)",
+    "forever=1": "don't end when nothing is left: wait for ids that are added from outside",
     "source=live": "where pages are fetched from: the site itself, the only source so far",
     "render=plain": "how: (default) plain HTTP; browser: in Chromium, with all that a page asks for; auto: "
     "in Chromium only where the plain page is an empty shell",
@@ -64,6 +65,7 @@ class Wanted:
 
     ids: Sequence[ArticleId] | None = None  #: distinct
     captured_before: datetime | None = None
+    forever: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +75,7 @@ class Arguments:
     ids: str | None = None
     discover: str = ""  #: none, links or site; empty: links, and site where no id is known yet
     refresh: timedelta | None = None
+    forever: bool = False  #: it waits for ids that are added from outside
     render: Render = Render.PLAIN
     browser: tuple[tuple[str, str], ...] = ()  #: settings of it that are given as arguments
     requisites: bool = True  #: also what the articles' pages need to be shown
@@ -109,6 +112,7 @@ class Arguments:
             ids=given.get("ids"),
             discover=discover,
             refresh=_age(given.get("refresh")),
+            forever=_is_forever(given),
             requisites=_requisites(given),
             requisites_hosts=_hosts(given.get("requisites_hosts", "")),
             render=_render(given.get("render", "plain")),
@@ -122,12 +126,21 @@ class Arguments:
         stdin = getattr(sys.stdin, "buffer", None)
         given = None if self.ids is None else idlist.read(self.ids, stdin=stdin, opened=opened)
         ids = None if given is None else idlist.distinct(given)
-        return Wanted(ids=ids, captured_before=self._captured_before(now))
+        return Wanted(ids=ids, captured_before=self._captured_before(now), forever=self.forever)
 
     def _captured_before(self, now: datetime) -> datetime | None:
         if self.refresh is None:
             return None
         return now - self.refresh if self.refresh else EVER
+
+
+def _is_forever(given: Mapping[str, str]) -> bool:
+    forever = given.get("forever", "0")
+    if forever not in ("0", "1"):
+        raise WrongUse(f"-a forever={forever}: give 0 or 1.")
+    if forever == "1" and "ids" in given:
+        raise WrongUse("-a forever=1 takes whatever is left, -a ids=… only these: give one of them.")
+    return forever == "1"
 
 
 def _render(text: str) -> Render:

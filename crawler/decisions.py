@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from itertools import islice
 
 from msgspec.structs import replace as amended
 
 from crawler.drafts import Draft, Said
 from crawler.fingerprint import letters
 from crawler.items import ArticleId, Outcome
-from crawler.ledger import Standing
+from crawler.ledger import Known, Standing
 from crawler.lines import Original, OutcomeLine, item_line
 from crawler.site import url_of
 
 SHORT = 200  #: letters; below, a text is never another id's duplicate (photo pages)
 BEATEN = (Outcome.FAILED, Outcome.REFUSED)  #: what an article settles anew though its take came late
 REQUEUED = "requeued"
-
-
-class Known(Protocol):
-    """What a decision asks of the ledger."""
-
-    def standing(self, id: ArticleId) -> Standing: ...
-    def logged(self, id: ArticleId) -> bool: ...
-    def unlogged(self, ids: Iterable[ArticleId]) -> Iterator[ArticleId]: ...
-    def version(self, id: ArticleId, content_hash: str) -> int | None: ...
-    def original(self, content_hash: str) -> Original | None: ...
+AHEAD = 500  #: drafts of whose ids and texts is read at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +33,7 @@ class Decider:
     """Decides drafts in order; each sees what those before it in the same commit decided."""
 
     def __init__(self, known: Known) -> None:
-        self._known = known
+        self._ledger = self._known = known
         self._standings: dict[ArticleId, Standing] = {}
         self._logged: set[ArticleId] = set()
         self._versions: dict[tuple[ArticleId, str], int] = {}
@@ -50,12 +41,11 @@ class Decider:
 
     def decide(self, drafts: Iterable[Draft]) -> Iterator[Decision]:
         """The lines of these drafts; a draft whose take was settled meanwhile gives none of its own."""
-        for draft in drafts:
-            yield from self.know(draft.id, draft.found)
-            for link in draft.links:
-                yield from self.know(ArticleId(link), "link")
-            if (current := self._current(draft)) is not None:
-                yield self._settle(current)
+        rest = iter(drafts)
+        while some := list(islice(rest, AHEAD)):
+            self._look_ahead(some)
+            for draft in some:
+                yield from self._decided(draft)
 
     def know(self, id: ArticleId, found: str) -> Iterator[Decision]:
         """The `known` line of an id that the log does not name yet."""
@@ -73,6 +63,18 @@ class Decider:
         if standing.takes == takes and not standing.left:
             self._standings[id] = replace(standing, left=True)
             yield Decision(known_line(id, None, reason=REQUEUED, take=takes))
+
+    def _look_ahead(self, drafts: Sequence[Draft]) -> None:
+        ids = (ArticleId(id) for draft in drafts for id in (draft.id, *draft.links))
+        texts = (said.content_hash for draft in drafts if (said := draft.said()) is not None)
+        self._known = self._ledger.among(ids, texts)
+
+    def _decided(self, draft: Draft) -> Iterator[Decision]:
+        yield from self.know(draft.id, draft.found)
+        for link in draft.links:
+            yield from self.know(ArticleId(link), "link")
+        if (current := self._current(draft)) is not None:
+            yield self._settle(current)
 
     def _current(self, draft: Draft) -> Draft | None:
         standing = self._standing(draft.id)

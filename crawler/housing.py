@@ -13,7 +13,7 @@ from scrapy.settings import BaseSettings
 from crawler import commits, snapshots
 from crawler.disk import Disk, open_disk
 from crawler.errors import WrongUse
-from crawler.ledger import Ledger, open_ledger
+from crawler.ledger import Ledger, is_shared, open_ledger
 from crawler.numbers import whole
 from crawler.sink import Sink, file_sink, object_sink, stdout_sink
 from crawler.stores import Store, open_store
@@ -39,6 +39,7 @@ class Housing:
     spool_bytes: int
     min_disk_bytes: int
     remote: bool  #: the archive lies elsewhere, and outlives this machine with its ledger
+    shared: bool  #: several workers crawl at the same time, on one ledger
     lock_seconds: float
     stop_seconds: float
 
@@ -57,9 +58,10 @@ class Housing:
                 f"SPOOL_BYTES is {most}: give room for two segments, or make SEGMENT_BYTES smaller."
             )
         seconds = settings["SEGMENT_SECONDS"]
+        ledger = str(settings["LEDGER_URL"] or f"sqlite://{(home or spool) / LEDGER}")
         return cls(
             archive=archive,
-            ledger=str(settings["LEDGER_URL"] or f"sqlite://{(home or spool) / LEDGER}"),
+            ledger=ledger,
             spool=spool,
             s3=_access(settings, spool),
             contact=str(settings["CONTACT"] or ""),
@@ -69,6 +71,7 @@ class Housing:
             spool_bytes=most,
             min_disk_bytes=whole(settings, "MIN_DISK_BYTES", least=0),
             remote=home is None,
+            shared=is_shared(ledger) or settings.getbool("FLEET"),
             lock_seconds=whole(settings, "LOCK_SECONDS", least=0),
             stop_seconds=whole(settings, "STOP_SECONDS"),
         )

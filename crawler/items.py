@@ -111,6 +111,7 @@ class Lease:
     etag: str | None = None
     last_modified: str | None = None
     attempts: int = 0  #: of this take, that failed already
+    deaths: int = 0  #: of workers that held it, and may have died of it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,7 +34,7 @@ def recover(root: Path, archive: UUID, store: Store, ledger: Ledger, disk: Disk,
                 _commit(sealed(spool, name, disk), store, ledger, disk, clock)
             spool.drop(name)
         disk.reached("recover/release")
-        ledger.release(spool.worker)
+        ledger.release(spool.worker, dead=True)  # of what it had drafted, nothing is held any more
         spool.close(remove=True)
 
 

@@ -18,6 +18,7 @@ class Secret(str):
 
 def hide_secrets(settings: BaseSettings) -> None:
     """Scrapy logs the settings that differ from its own; CrawlerProcess sets the command line's once more."""
-    for name in SECRETS:
+    names = (*SECRETS, "LEDGER_URL") if "@" in (settings["LEDGER_URL"] or "") else SECRETS
+    for name in names:
         if settings[name]:
             settings.set(name, Secret(settings[name]), priority=SETTINGS_PRIORITIES["cmdline"] + 1)

@@ -15,6 +15,7 @@ ARCHIVE_URL = str(Path(__file__).parents[1] / "archive")
 LEDGER_URL = ""  # empty: <archive>/ledger.db, in the spool for an archive in S3
 CONTACT = ""  # URL or e-mail, in the user agent and in each warcinfo
 CONNECT_TO = ""  # HOST:PORT:HOST:PORT, as in curl
+FLEET = False  # crawls share the ledger, wait for each other and end together; `scrapy fleet` sets it
 SPOOL_DIR = ""  # empty: `spool` beside the archive; of one in S3, where the command is run
 SPOOL_BYTES = 20_000_000_000  # what waits to be committed; when it is full the crawl waits
 MIN_DISK_BYTES = 1_000_000_000  # free in the spool; below, the run ends with exit 6

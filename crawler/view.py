@@ -29,8 +29,12 @@ def ledger(housing: Housing, store: Store, home: Archive) -> Iterator[Ledger]:
             commits.follow(store, there)  # which finds nothing, but looks whether the log is long enough
             yield there
         else:
-            with _made(store, home, lambda file: there.dump(file) >= 0) as made:
+            with _made(store, home, partial(_seed, store, there)) as made:
                 yield made
+
+
+def _seed(store: Store, there: Ledger, file: Path) -> bool:
+    return there.dump(file) >= 0 or snapshots.fetch(store, file)
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from crawler.segment import sealed
 from crawler.spool import Spool
 
 BATCH = 256  #: leases taken at once
+SHARE = 32  #: the same where others want some too
 NO_IDS = (
     "The archive knows no ids yet. Give some: `-a ids=203367206718582`, or `scrapy ids add FILE`; "
     "or let them be found: `-a discover=site`."
@@ -72,7 +73,8 @@ class Worker:
         self._wanted = arguments.wanted(self._clock(), housing.open_object)
         self._store = housing.open_store()
         self._store.preflight()
-        if self._wanted.ids is None and not arguments.may_walk and archive.find(self._store) is None:
+        empty = self._wanted.ids is None and not self._wanted.forever and not arguments.may_walk
+        if empty and archive.find(self._store) is None:
             raise WrongUse(NO_IDS)  # before a mistake leaves an archive behind
         home = archive.ensure(self._store, housing.contact)
         commits.look_over(self._store)
@@ -83,7 +85,8 @@ class Worker:
         self._ledger.bind(home.id)
         self._snapshot = max(snapshots.numbers(self._store), default=0)
         self._desk: Ledger = self._open_ledger()
-        recover(housing.spool, home.id, self._store, self._ledger, disk, self._clock)
+        self._home = home.id
+        self._recover()
         if self._wanted.ids is None:
             self._count_due(arguments)
         else:
@@ -114,7 +117,7 @@ class Worker:
         lease = partial(
             self._desk.lease,
             self.spool.worker,
-            BATCH,
+            SHARE if self._housing.shared else BATCH,
             captured_before=self._wanted.captured_before,
             as_of=self._as_of,
         )
@@ -124,6 +127,27 @@ class Worker:
             if batch := lease(among=chunk):
                 return batch
         return ()
+
+    def await_others(self) -> bool:
+        """With nothing to lease: take over from dead workers, and say whether there may be something later.
+
+        What other workers hold may come back, and their pages may have links.
+        """
+        if not self._housing.shared and not self._wanted.forever:
+            return False
+        self._recover()
+        if (ids := self._wanted.ids) is None:
+            return self._wanted.forever or self._ledger.leased() > 0
+        self._asked = iter(ids)
+        return self._ledger.leased() > 0 and self._ledger.done(ids) < len(ids)
+
+    def _recover(self) -> None:
+        housing = self._housing
+        recover(housing.spool, self._home, self._store, self._ledger, self._disk, self._clock)
+
+    def flies(self, id: ArticleId, *, away: bool) -> None:
+        """A lease that workers died of is on its way, or is so no more."""
+        self._desk.flies(id, away=away)
 
     def tried(self, lease: Lease) -> None:
         """Keep how many attempts at the lease failed: a kill must not give an id as many again."""
@@ -188,7 +212,7 @@ class Worker:
 
     def _count_due(self, arguments: Arguments) -> None:
         counts, before = self._ledger.counts(), self._wanted.captured_before
-        if not counts.known and not arguments.may_walk:
+        if not counts.known and not self._wanted.forever and not arguments.may_walk:
             raise WrongUse(NO_IDS)
         self.due = counts.left + (self._ledger.aged(before) if before else 0)
 
@@ -197,11 +221,12 @@ class Worker:
         if arguments.discover or self._wanted.ids is not None:
             return arguments.discover == "site"
         last = runs.last_search(self._store, among=1)
-        return not self._ledger.counts().known or (last is not None and not last.over)
+        empty = not self._ledger.counts().known and not self._wanted.forever
+        return empty or (last is not None and not last.over)
 
     def _take_lock(self) -> None:
-        if not self._housing.remote or not self._housing.lock_seconds:
-            return  # whoever shares a folder shares its ledger, and leases keep them apart
+        if self._housing.shared or not self._housing.remote or not self._housing.lock_seconds:
+            return  # whoever shares a ledger, or a folder with one, is kept apart by leases
         holder = Holder.here(self.spool.worker, self._clock(), self._housing.lock_seconds)
         root = self._housing.spool
         lock = Lock(self._store, self.spool.folder, holder, dead=partial(Spool.dead, root))

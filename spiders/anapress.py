@@ -17,7 +17,7 @@ from crawler.extensions.archivist import Archivist
 from crawler.extensions.discovery import Discovery
 from crawler.extensions.requisites import Requisites
 from crawler.housing import Housing
-from crawler.items import Absent, Article, Exchange, Lease, Page, Take
+from crawler.items import Absent, Article, Exchange, Lease, Outcome, Page, Take
 from crawler.layouts import read, reading
 from crawler.middlewares.retry import ATTEMPTS
 from crawler.secrets import hide_secrets
@@ -27,6 +27,7 @@ from crawler.sources.reasons import Waits, absence_of
 from crawler.validators import Validators
 from crawler.warc import warc_date
 
+DEADLY = 3  #: workers that died with an id
 SLOT = "the browser"  #: no host is called so
 SEAT = {"download_slot": SLOT, "autothrottle_dont_adjust_delay": True}
 """A page for the browser waits for a context, not for its host: all that the browser asks for does that."""
@@ -84,6 +85,9 @@ class Anapress(scrapy.Spider):
         if archivist.walks:
             await extension(self.crawler, Discovery).search(add=self._arguments.add)
         async for lease in archivist.leases():
+            if lease.deaths >= DEADLY:
+                yield _deadly(lease)
+                continue
             yield self._begun(lease, lease.attempts, render=self._arguments.render is Render.BROWSER)
         await requisites.done()
 
@@ -169,6 +173,19 @@ class Anapress(scrapy.Spider):
             etag=held.etag,
             last_modified=held.last_modified,
         )
+
+
+def _deadly(lease: Lease) -> Take:
+    """The take of an id that nobody should fetch any more."""
+    return Take(
+        lease=lease,
+        url=url_of(lease.id),
+        result=Absent(outcome=Outcome.FAILED, reason=f"workers_died:{lease.deaths}"),
+        capture=None,
+        captured_at=None,
+        status=None,
+        attempts=lease.attempts,
+    )
 
 
 def _validators(lease: Lease, result: Article | Absent | None, last: Response | scrapy.Request) -> Validators:

@@ -1,11 +1,13 @@
 """What holds for all tests."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from tests.redisserver import RedisServer
     from tests.s3 import Endpoint
 
 
@@ -16,6 +18,15 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Endpoint"]:
 
     with running_judge(tmp_path_factory.mktemp("s3")) as endpoint:
         yield endpoint
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[dict[str, "RedisServer"]]:
+    """Redis and Valkey, each in a process of its own, as long as they are asked for."""
+    from tests.redisserver import KINDS, running
+
+    with ExitStack() as up:
+        yield {kind: up.enter_context(running(kind)) for kind in KINDS}
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

@@ -18,8 +18,9 @@ from tests.image import DOCKERFILE, REPLAY
 
 DEPLOY = CHECKOUT / "deploy"
 AWS, COMPOSE, KUBERNETES = DEPLOY / "aws.yaml", DEPLOY / "compose.yaml", DEPLOY / "kubernetes"
-KUSTOMIZATION = KUBERNETES / "kustomization.yaml"
+KUSTOMIZATION, FLEET = KUBERNETES / "kustomization.yaml", KUBERNETES / "fleet"
 MANIFESTS = sorted({*KUBERNETES.glob("*.yaml")} - {KUSTOMIZATION})
+OF_FLEET = sorted({*FLEET.glob("*.yaml")} - {FLEET / "kustomization.yaml"})
 CRONJOB = KUBERNETES / "cronjob.yaml"
 GIB = 1 << 30
 
@@ -61,7 +62,16 @@ def test_compose_starts_nothing_without_its_secrets_and_a_contact() -> None:
     assert "required variable" in ran.said
 
 
-@pytest.mark.parametrize("manifest", MANIFESTS, ids=lambda path: path.stem)
+def test_compose_takes_the_file_of_the_fleet_beside_its_own() -> None:
+    ran = compose(COMPOSE, DEPLOY / "compose.fleet.yaml")
+    assert ran.code == 0, ran.said
+    services = yaml.safe_load(ran.out)["services"]
+    assert services["worker"]["environment"]["ANAPRESS_LEDGER_URL"] == "redis://valkey:6379/0"
+    assert "volumes" not in services["worker"]
+    assert "--maxmemory-policy=noeviction" in services["valkey"]["command"]
+
+
+@pytest.mark.parametrize("manifest", [*MANIFESTS, *OF_FLEET], ids=lambda path: path.stem)
 def test_a_manifest_is_what_kubernetes_takes(manifest: Path) -> None:
     ran = kubernetes(manifest)
     assert (ran.code, "passed" in ran.said + ran.out) == (0, True)
@@ -75,6 +85,25 @@ def test_kubernetes_would_refuse_a_misspelt_field(tmp_path: Path) -> None:
 
 def test_the_kustomization_names_every_manifest() -> None:
     assert sorted(read(KUSTOMIZATION)["resources"]) == [path.name for path in MANIFESTS]
+    of_fleet = read(FLEET / "kustomization.yaml")["resources"]
+    assert {name for name in of_fleet if not name.startswith("../")} == {path.name for path in OF_FLEET} - {
+        "job.yaml"
+    }
+
+
+@pytest.mark.parametrize("name", ["deployment", "job"])
+def test_a_worker_of_a_fleet_is_the_one_that_runs_by_the_clock_with_a_ledger_that_is_shared(name) -> None:
+    worker = read(FLEET / f"{name}.yaml")["spec"]["template"]["spec"]
+    (ours,), (its,) = worker.pop("containers"), pod().pop("containers")
+    assert {each["name"]: each["value"] for each in ours.pop("env")}["ANAPRESS_LEDGER_URL"].startswith(
+        "redis://"
+    )
+    assert ours.pop("args")[:2] == ["crawl", "anapress"]
+    assert ours == its
+    alone = pod()
+    del alone["containers"], alone["restartPolicy"]
+    worker.pop("restartPolicy", None)
+    assert worker == alone
 
 
 def test_cloudformation_takes_the_template() -> None:
@@ -149,9 +178,10 @@ def hadolint(path: Path) -> Ran:
     return run(tool("hadolint"), "--no-color", str(path))
 
 
-def compose(path: Path) -> Ran:
+def compose(*paths: Path) -> Ran:
     given = {"CONTACT": "https://example.org/", "S3_KEY": "key", "S3_SECRET": "secret"}
-    return run(tool("docker-compose"), "-f", str(path), "config", environment=given)
+    named = [argument for path in paths for argument in ("-f", str(path))]
+    return run(tool("docker-compose"), *named, "config", environment=given)
 
 
 def kubernetes(path: Path) -> Ran:

@@ -122,7 +122,8 @@ class Command(Crawl):
     def _where(self) -> str:
         """What the next command needs behind it to find the same archive."""
         behind = SETTINGS_PRIORITIES["cmdline"]
-        places = (name for name in PLACES if self._settings.getpriority(name) == behind)
+        given = (name for name in PLACES if self._settings.getpriority(name) == behind)
+        places = (name for name in given if "@" not in self._settings[name])  # a password, perhaps
         return "".join(f" -s {name}={shlex.quote(self._settings[name])}" for name in places)
 
     @property

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from crawler import archive, commits, exclusions, idlist, recovery, view
+from crawler.archive import Archive
 from crawler.clock import stamp, utc_now
 from crawler.command import ArchiveCommand
 from crawler.disk import Disk
@@ -20,7 +21,7 @@ from crawler.errors import WrongUse
 from crawler.exclusions import Exclusion
 from crawler.housing import Housing
 from crawler.items import ArticleId, Outcome
-from crawler.ledger import Ledger, open_ledger
+from crawler.ledger import Ledger, forget, is_shared, open_ledger
 from crawler.spool import Spool
 from crawler.stores import Store
 
@@ -130,16 +131,24 @@ def _rebuild(housing: Housing) -> None:
     store = housing.open_store()
     home = archive.found(store)
     commits.look_over(store)
+    if is_shared(housing.ledger):
+        forget(housing.ledger)
+        _told(housing.open_ledger(store), home)
+        return
     old = housing.ledger_file()
     new = old.with_name(f"{old.name}.new")
     _remove(new)
     log = partial(commits.follow, store)
     ledger = open_ledger(f"sqlite://{new}", fill=log)  # from the log alone, whatever snapshots say
+    _told(ledger, home)
+    _remove(old)
+    new.rename(old)
+
+
+def _told(ledger: Ledger, home: Archive) -> None:
     ledger.bind(home.id)
     n, counts = ledger.n(), ledger.counts()
     ledger.close()
-    _remove(old)
-    new.rename(old)
     _say(f"made anew from {n} commits: known {counts.known} = settled {counts.settled} + left {counts.left}")
 
 

@@ -30,10 +30,11 @@ from crawler.items import Absent, ArticleId, Exchange, Lease, Outcome, Resource,
 from crawler.needs import Need, Needs
 from crawler.programs import Programs
 from crawler.worker import Worker
-from crawler.writer.frames import Broken, Checkpointed, Committed, Report, SealedSegment
+from crawler.writer.frames import AllSealed, Broken, Checkpointed, Committed, Report, Seal, SealedSegment
 from crawler.writer.link import Link, start_writer
 
 RENEW_SECONDS = 60
+AWAIT_SECONDS = 2  #: between two looks whether other workers gave anything back
 
 
 class Archivist:
@@ -52,7 +53,14 @@ class Archivist:
         self._uploads = Uploads(self._worker, self._committing, room=spare, committed=self._committed)
         self._chores = Chores()
         self._leases = Leases(
-            self._worker, self._leasing, self._uploads, self.course, self._chores, self.needs, room=room
+            self._worker,
+            self._leasing,
+            self._uploads,
+            self.course,
+            self._chores,
+            self.needs,
+            self._await_others,
+            room=room,
         )
         self.parting = Parting(
             housing,
@@ -66,6 +74,8 @@ class Archivist:
             committing=self._committing,
         )
         self._link: Link | None = None
+        self._sealed = asyncio.Event()  # the writer has nothing open
+        self._forever = False
         self.begun = False  #: a crawl of leases, and not `scrapy shell`
 
     @classmethod
@@ -110,7 +120,7 @@ class Archivist:
 
     async def start(self, arguments: Arguments) -> None:
         """Read the ids, apply the log, commit what dead workers left, start the writer."""
-        self.begun = True
+        self.begun, self._forever = True, arguments.forever
         if not await self._committing.take(partial(self._worker.move_in, arguments)):
             return
         plan = self.housing.plan(self._worker.spool.folder, self._programs.about)
@@ -222,8 +232,38 @@ class Archivist:
                 self._leases.safe(takes)
             case SealedSegment(name, size):
                 self._uploads.add(name, size)
+            case AllSealed():
+                self._sealed.set()
             case Broken(message):
                 self.course.fail(WriterDied(message))
+
+    async def _await_others(self) -> bool:
+        """With nothing to do here: bring our takes into the log, for others wait for us as we do for them."""
+        if not (self.housing.shared or self._forever) or self.account.postponed:
+            return False  # what waits for another run is held by us until we end: nobody may wait for that
+        await self._rest_from_work()
+        answer: list[bool] = []
+        went_well = await self._committing.take(lambda: answer.append(self._worker.await_others()))
+        if went_well and answer[0]:
+            await self.course.rest(AWAIT_SECONDS)
+        return went_well and answer[0]
+
+    async def _rest_from_work(self) -> None:
+        if self._link is None:
+            return
+        self._sealed.clear()
+        with suppress(ArchiveError):  # it ends the crawl
+            await self._link.send(Seal())
+            await self._heard()
+            await self._uploads.done(None)
+            await self._leasing.take(self._worker.release)  # what an answer that was lost has left with us
+
+    async def _heard(self) -> None:
+        """Until the writer has nothing open, or is gone."""
+        assert self._link is not None
+        sealed = asyncio.ensure_future(self._sealed.wait())
+        await asyncio.wait((sealed, self._link.ended), return_when=asyncio.FIRST_COMPLETED)
+        sealed.cancel()
 
     async def _settled(self, take: Take) -> None:
         with suppress(ArchiveError):  # it ends the crawl; the id is left

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 
 from crawler.errors import CrawlerError
@@ -28,11 +28,13 @@ class Leases:
         course: Course,
         chores: Chores,
         needs: Needs,
+        others: Callable[[], Awaitable[bool]],
         *,
         room: int,
     ) -> None:
         self._worker, self._thread, self._uploads, self._needs = worker, thread, uploads, needs
         self._course, self._chores, self._room = course, chores, room
+        self._others = others  # whether, with nothing to do here, there may be something later
         self._flying: dict[ArticleId, Lease] = {}  # handed to the spider, no take yet
         self._drafted: deque[Take] = deque()  # sent to the writer, not safe yet
         self._adding = 0  # batches of found ids on their way into the ledger
@@ -45,6 +47,7 @@ class Leases:
 
     async def each(self) -> AsyncIterator[Lease]:
         """One after the other, as there is room for it; ends when nothing is left to be leased."""
+        alone = False  # nobody else holds anything: one more look, for that may just have come back
         while not self._course.over:
             events = self._events
             try:
@@ -52,15 +55,21 @@ class Leases:
             except CrawlerError as error:  # raised in the spider's start() it would only be logged
                 self._course.fail(error)
                 return
+            alone = alone and not batch
             for lease in batch:
                 while self._is_full and self._course.failure is None:
                     await self._wait()
                 self._flying[lease.id] = lease
+                if lease.deaths:
+                    await self._suspect(lease, away=True)
                 yield lease
             if not batch and events == self._events:
-                if not (self._flying or self._drafted or self._adding):
+                if self._flying or self._drafted or self._adding:
+                    await self._wait()
+                elif alone:
                     return
-                await self._wait()
+                else:
+                    alone = not await self._others()
 
     def drafted(self, take: Take) -> None:
         """The writer has the take: it is safe with a later checkpoint."""
@@ -70,11 +79,16 @@ class Leases:
     def leave(self, lease: Lease) -> None:
         """The lease has come to its end without a take."""
         self._flying.pop(lease.id, None)
+        if lease.deaths:
+            self._chores.begin(self._suspect(lease, away=False))
 
     def safe(self, takes: int) -> None:
         """So many more takes are safe: what their pages link to may be leased."""
         safe = [self._drafted.popleft() for _ in range(takes)]
         links = [link for take in safe for link in take.found]
+        for take in safe:
+            if take.lease.deaths:
+                self._chores.begin(self._suspect(take.lease, away=False))
         if links:
             self._adding += 1
             self._chores.begin(self._add(links))
@@ -88,6 +102,10 @@ class Leases:
     @property
     def _is_full(self) -> bool:
         return len(self._flying) >= self._room or self._uploads.full or self._needs.full
+
+    async def _suspect(self, lease: Lease, *, away: bool) -> None:
+        """Workers died of this id, perhaps: should we die while it is on its way, that counts."""
+        await self._thread.take(partial(self._worker.flies, lease.id, away=away))
 
     async def _add(self, links: list[ArticleId]) -> None:
         await self._thread.take(partial(self._worker.found, links))

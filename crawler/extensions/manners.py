@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from ipaddress import ip_address
 from time import monotonic
 from typing import Self
@@ -18,12 +21,16 @@ from scrapy.exceptions import IgnoreRequest
 from scrapy.http import Response
 from scrapy.settings import BaseSettings
 
+from crawler.board import open_board
 from crawler.clock import utc_now
 from crawler.extensions import extension
 from crawler.extensions.archivist import Archivist
 from crawler.extensions.course import ENDING, Course
+from crawler.housing import Housing
 from crawler.items import Absent, Outcome, Take
+from crawler.manners.fleet import FleetHosts, Pace
 from crawler.manners.hosts import Hosts
+from crawler.manners.notices import Notices
 from crawler.manners.patience import ASKS, asked, pause
 from crawler.site import HOME, is_useless
 from crawler.wire.address import ConnectTo, is_public
@@ -59,8 +66,8 @@ class Manners:
 
     def __init__(self, crawler: Crawler, limits: Limits) -> None:
         self._crawler, self._limits = crawler, limits
-        room = crawler.settings.getint("CONCURRENT_REQUESTS_PER_DOMAIN")
-        self.hosts = Hosts(monotonic, self.rest, room=room)
+        self.notices: Notices | None = None  #: of a fleet
+        self.hosts = self._open(crawler.settings)
         self._useless = 0  # answers in a row
         self.guests: set[str] = set()  #: hosts of requisites alone: no run ends because of one
         self.given_up: set[str] = set()  #: of them, those that had enough, or are away
@@ -72,6 +79,19 @@ class Manners:
         crawler.signals.connect(manners.came, signals.item_scraped)
         crawler.signals.connect(manners.dropped, signals.item_dropped)
         return manners
+
+    def _open(self, settings: BaseSettings) -> Hosts:
+        """Our own budgets, or those of the fleet that we are one of."""
+        room, housing = settings.getint("CONCURRENT_REQUESTS_PER_DOMAIN"), Housing.of(settings)
+        if not housing.shared:
+            return Hosts(monotonic, self.rest, room=room)
+        board = open_board(housing.ledger, housing.spool)
+        least, adapts = settings.getfloat("DOWNLOAD_DELAY"), settings.getbool("AUTOTHROTTLE_ENABLED")
+        pace = Pace(least=least, most=settings.getfloat("AUTOTHROTTLE_MAX_DELAY") if adapts else least)
+        thread = ThreadPoolExecutor(1, "budget")
+        ask = partial(_in_thread, thread)
+        self.notices = Notices(board, ask, self.rest)
+        return FleetHosts(monotonic, self.rest, board, ask, room=room, pace=pace)
 
     @cached_property
     def course(self) -> Course:
@@ -141,6 +161,10 @@ class Manners:
         elif host not in self.given_up:
             self.given_up.add(host)
             logger.warning("%s: no more requisites are asked for there", why)
+
+
+async def _in_thread(thread: ThreadPoolExecutor, step: Callable[[], object]) -> object:
+    return await asyncio.get_running_loop().run_in_executor(thread, step)
 
 
 def wish_of(response: Response) -> float | None:

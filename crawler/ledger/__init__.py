@@ -21,6 +21,7 @@ from crawler.lines import Original, OutcomeLine
 from crawler.validators import Validators
 
 if TYPE_CHECKING:
+    from crawler.ledger.redis import RedisLedger
     from crawler.ledger.sqlite import SqliteLedger
 
 
@@ -80,7 +81,28 @@ class Follower(Protocol):
         """
 
 
-class Ledger(Follower, Protocol):
+class Known(Protocol):
+    """What a decision asks of the ledger."""
+
+    def standing(self, id: ArticleId) -> Standing: ...
+
+    def logged(self, id: ArticleId) -> bool:
+        """Whether the log names the id (as `known` or settled)."""
+
+    def unlogged(self, ids: Iterable[ArticleId]) -> Iterator[ArticleId]:
+        """Those of the ids that the log does not name, in their order."""
+
+    def version(self, id: ArticleId, content_hash: str) -> int | None:
+        """The version under which the id showed this text before."""
+
+    def original(self, content_hash: str) -> Original | None:
+        """The id and version that brought this text first, in commit order."""
+
+    def among(self, ids: Iterable[ArticleId], texts: Iterable[str]) -> Known:
+        """The same, to be asked of these ids and texts: a ledger that is far away reads them at once."""
+
+
+class Ledger(Follower, Known, Protocol):
     """An index over the log, one per archive, and the leases."""
 
     def close(self) -> None: ...
@@ -111,34 +133,27 @@ class Ledger(Follower, Protocol):
     def tried(self, lease: Lease) -> None:
         """Keep a lease's failed attempts: who leases the id next goes on counting, until it is settled."""
 
+    def flies(self, id: ArticleId, *, away: bool) -> None:
+        """An id that a worker may have died of is on its way, or is not any more: it is drafted."""
+
     def renew(self, worker: str) -> None:
         """The worker is alive: its leases go on."""
 
-    def release(self, worker: str, ids: Collection[ArticleId] | None = None) -> None:
-        """End these leases of worker, or all of them: what is not settled can be leased again."""
+    def release(self, worker: str, ids: Collection[ArticleId] | None = None, *, dead: bool = False) -> None:
+        """End these leases of worker, or all of them: what is not settled can be leased again.
 
-    def leased(self, worker: str) -> int:
-        """How many leases worker holds."""
+        Where the worker is dead, each counts one death, as those do whose worker was not heard of: the first
+        in any case, the further ones only if the id was on its way (`flies`). A take ends the count.
+        """
+
+    def leased(self, worker: str | None = None) -> int:
+        """How many leases worker holds; without one, all of them."""
 
     def claim(self, urls: Collection[str]) -> Sequence[str]:
         """Those of the URLs that no commit holds and that this ledger object did not give before."""
 
-    def standing(self, id: ArticleId) -> Standing: ...
-
-    def logged(self, id: ArticleId) -> bool:
-        """Whether the log names the id (as `known` or settled)."""
-
-    def unlogged(self, ids: Iterable[ArticleId]) -> Iterator[ArticleId]:
-        """Those of the ids that the log does not name, in their order."""
-
     def done(self, ids: Iterable[ArticleId], *, captured_before: datetime | None = None) -> int:
         """How many of these ids `lease` would never give: settled, and no articles captured before then."""
-
-    def version(self, id: ArticleId, content_hash: str) -> int | None:
-        """The version under which the id showed this text before."""
-
-    def original(self, content_hash: str) -> Original | None:
-        """The id and version that brought this text first, in commit order."""
 
     def stored(self, sha256: bytes, length: int) -> Stored | None:
         """A committed record that holds this payload whole."""
@@ -162,8 +177,13 @@ class Ledger(Follower, Protocol):
         """All ids that are left (True) or settled (False), by id."""
 
     def dump(self, file: Path) -> int:
-        """Write what the log gave, no leases and no unlogged ids, to a new file; the newest commit in it."""
+        """Write what the log gave, no leases and no unlogged ids, to a new file of SQLite.
 
+        The newest commit in it; -1 where that can't be had from this ledger.
+        """
+
+
+REDIS = ("redis", "rediss", "unix")
 
 Seed = Callable[[Path], bool]
 """Writes the dump of an earlier ledger to a path; False if there is none."""
@@ -182,9 +202,26 @@ def read_ledger(url: str) -> Ledger | None:
     return _kind(url).to_read(url)
 
 
-def _kind(url: str) -> type[SqliteLedger]:
+def forget(url: str) -> None:
+    """Remove a shared ledger: whoever uses it makes it anew of the log."""
+    from crawler.ledger.redis import RedisLedger
+
+    RedisLedger.forget(url)
+
+
+def is_shared(url: str) -> bool:
+    """Whether workers on any machine may share it."""
+    return urlsplit(url).scheme in REDIS
+
+
+def _kind(url: str) -> type[SqliteLedger | RedisLedger]:
     if urlsplit(url).scheme == "sqlite":
         from crawler.ledger.sqlite import SqliteLedger
 
         return SqliteLedger
-    raise WrongUse(f"LEDGER_URL is {url!r}: this release knows sqlite:///FILE")
+    if is_shared(url):
+        from crawler.ledger.redis import RedisLedger
+
+        return RedisLedger
+    kind = urlsplit(url).scheme  # behind it there may be a password
+    raise WrongUse(f"LEDGER_URL is of the kind {kind!r}: give sqlite:///FILE, or redis://HOST:PORT/NUMBER")

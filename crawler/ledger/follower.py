@@ -64,5 +64,5 @@ def _sentences(outcome: Outcome) -> tuple[str, ...]:
     if outcome is Outcome.KNOWN:
         return (schema.KNOW,)
     if outcome in (Outcome.ARTICLE, Outcome.CHANGED):
-        return schema.SETTLE, schema.TEXT
-    return (schema.SETTLE,)
+        return schema.SETTLE, schema.UNSUSPECT, schema.TEXT
+    return schema.SETTLE, schema.UNSUSPECT

@@ -35,10 +35,15 @@ def values(line: OutcomeLine, n: int, at: str) -> dict[str, Any]:
     }
 
 
+def of_segment(n: int, segment: str, stored: Stored) -> None:
+    """LedgerError if a commit brings a record of another segment than its own."""
+    if stored.record.segment != segment:
+        raise LedgerError(f"commit {n} of segment {segment} brings a record of {stored.record.segment}")
+
+
 def payload_row(n: int, segment: str, stored: Stored) -> tuple[object, ...]:
+    of_segment(n, segment, stored)
     record = stored.record
-    if record.segment != segment:
-        raise LedgerError(f"commit {n} of segment {segment} brings a record of {record.segment}")
     place = record.offset, record.length, pack_record_id(record.record_id), record.payload_digest
     return n, stored.sha256, stored.length, *place, stored.url, stored.date
 

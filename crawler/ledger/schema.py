@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 APPLICATION = 0x414E4150  # "ANAP" in the file's header: whose database it is
-FORMAT = 4
+FORMAT = 5
 HEADER = f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT};"
 
 # An id is `todo` (left) or settled; `holder` is the worker that has it on lease. `logged`: the log names it.
@@ -11,6 +11,7 @@ HEADER = f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT}
 # `settled`: the commit that brought its last take; 0 if that was before we noted it.
 # `digest`: of the payload that the validators were given with. `attempts`: failed ones, of the next take.
 # `held`: the URLs of requisites that the archive has, as keys.
+# `suspects`: ids whose workers died, how many of them, and whether they are on their way just now.
 # `texts` stand in commit order: the first with a hash brought that text. A return to one stands there again.
 TABLES = """
 CREATE TABLE meta (archive TEXT);
@@ -39,6 +40,8 @@ CREATE TABLE ids (
     digest TEXT,
     attempts INTEGER NOT NULL DEFAULT 0
 );
+
+CREATE TABLE suspects (id INTEGER PRIMARY KEY, deaths INTEGER NOT NULL, flying INTEGER NOT NULL DEFAULT 0);
 
 CREATE TABLE texts (
     number INTEGER PRIMARY KEY,
@@ -106,6 +109,10 @@ UPGRADES = {
         "ALTER TABLE ids ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0",
     ),
     3: ("CREATE TABLE held (key INTEGER PRIMARY KEY)",),  # no release before took any
+    4: (
+        """CREATE TABLE suspects (id INTEGER PRIMARY KEY, deaths INTEGER NOT NULL,
+            flying INTEGER NOT NULL DEFAULT 0)""",
+    ),
 }
 
 ADD = """
@@ -134,6 +141,7 @@ UNLIKE = "SELECT EXISTS ({0} EXCEPT {1}) OR EXISTS ({1} EXCEPT {0})"
 LOGGED_ONLY = """
 UPDATE ids SET holder = NULL WHERE holder IS NOT NULL;
 DELETE FROM workers;
+DELETE FROM suspects;
 DELETE FROM ids WHERE logged = 0;
 """
 
@@ -159,6 +167,7 @@ ON CONFLICT DO UPDATE SET
     attempts = 0
 """
 
+UNSUSPECT = "DELETE FROM suspects WHERE id = :id"
 TEXT = "INSERT INTO texts (id, content_hash, version) VALUES (:id, :content_hash, :version)"
 PAYLOAD = """
 INSERT INTO payloads (n, sha256, length, start, bytes, record_id, digest, url, date)
@@ -180,7 +189,10 @@ WHERE ids.id = ? AND url = ? AND etag IS ? AND last_modified IS ? ORDER BY numbe
 """
 
 # INDEXED BY: an error, rather than a scan over all that is settled, should the index ever not fit.
-_LEASE = "SELECT ids.id, takes, found, attempts, etag, last_modified FROM "
+_LEASE = (
+    "SELECT ids.id, takes, found, attempts,"
+    " coalesce((SELECT deaths FROM suspects WHERE suspects.id = ids.id), 0), etag, last_modified FROM "
+)
 LEASE_LEFT = f"{_LEASE} ids INDEXED BY ids_todo WHERE todo = 1 AND holder IS NULL ORDER BY id LIMIT ?"
 LEASE_OLD = f"""
 {_LEASE} ids INDEXED BY ids_captured WHERE todo = 0 AND holder IS NULL AND captured < ? AND settled <= ?
@@ -205,6 +217,12 @@ LEASED = """
 SELECT count(*) FROM workers JOIN ids INDEXED BY ids_held ON holder = number WHERE seen BETWEEN ? AND ?
 """
 END = "UPDATE ids SET holder = NULL WHERE holder = ?"
+# A first death may be anything's fault; from then on it counts only if the id was on its way.
+DIED = """
+INSERT INTO suspects (id, deaths) SELECT id, 1 FROM ids INDEXED BY ids_held WHERE holder = ?
+ON CONFLICT DO UPDATE SET deaths = deaths + flying, flying = 0
+"""
+FLIES = "UPDATE suspects SET flying = ? WHERE id = ?"
 
 STANDING = """
 SELECT takes, outcome, version, content_hash, versions, todo FROM ids WHERE id = ? AND logged = 1

@@ -115,16 +115,23 @@ class SqliteLedger(SqliteIndex):
         with self._db.transaction():
             self._seen(worker)
 
-    def release(self, worker: str, ids: Collection[ArticleId] | None = None) -> None:
+    def flies(self, id: ArticleId, *, away: bool) -> None:
+        self._db.rows(schema.FLIES, away, id)
+
+    def release(self, worker: str, ids: Collection[ArticleId] | None = None, *, dead: bool = False) -> None:
         with self._db.transaction() as db:
             if (number := self._number(worker)) is None:
                 return
+            if dead:
+                db.execute(schema.DIED, (number,))
             if ids is None:
                 db.execute(schema.END, (number,))
             else:
                 db.executemany(f"{schema.END} AND id = ?", ((number, id) for id in ids))
 
-    def leased(self, worker: str) -> int:
+    def leased(self, worker: str | None = None) -> int:
+        if worker is None:
+            return int(self._db.row(schema.LEASED, *self._alive())[0])
         return int(self._db.row(f"{schema.LEASED} AND worker = ?", *self._alive(), worker)[0])
 
     def claim(self, urls: Collection[str]) -> Sequence[str]:
@@ -172,7 +179,9 @@ class SqliteLedger(SqliteIndex):
             rows.update((row[0], row) for row in found)
         return list(rows.values())
 
-    def _leased(self, id: int, takes: int, found: str, attempts: int, *validators: str | None) -> Lease:
+    def _leased(
+        self, id: int, takes: int, found: str, attempts: int, deaths: int, *validators: str | None
+    ) -> Lease:
         held = Validators(*validators)
         if held and self.validated(ArticleId(id), held) is None:
             held = Validators()
@@ -183,6 +192,7 @@ class SqliteLedger(SqliteIndex):
             etag=held.etag,
             last_modified=held.last_modified,
             attempts=attempts,
+            deaths=deaths,
         )
 
     def _number(self, worker: str) -> int | None:
@@ -199,6 +209,7 @@ class SqliteLedger(SqliteIndex):
 
     def _end_leases_of_dead_workers(self) -> None:
         for (number,) in self._db.rows(schema.DEAD, *self._alive()):
+            self._db.rows(schema.DIED, number)
             self._db.rows(schema.END, number)
             self._db.rows("DELETE FROM workers WHERE number = ?", number)
 

@@ -73,10 +73,6 @@ class Robots:
         return decides is None or decides.allows or path == "/robots.txt"
 
 
-ALL = Robots()
-"""Of a site that has no robots.txt."""
-
-
 def token_of(user_agent: str) -> str:
     """The product token of a User-Agent: what a group names us by."""
     found = _TOKEN.match(user_agent)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
 from typing import Self
 from urllib.parse import urljoin, urlsplit
@@ -17,7 +18,7 @@ from scrapy.http.request import NO_CALLBACK
 
 from crawler.extensions import extension
 from crawler.extensions.manners import Manners
-from crawler.manners.robots import ALL, Robots, token_of
+from crawler.manners.robots import LIMIT, Robots, token_of
 from crawler.site import HOME
 from crawler.sources.live import REDIRECTS, unreadable
 from crawler.sources.reasons import Forbidden, Unreached, Waits, absence_of
@@ -27,6 +28,7 @@ logger = logging.getLogger("anapress")
 
 HOPS = 5  #: redirects that are followed, to any host (2.3.1.2)
 SOON = 600.0  #: after which we ask again where there was none
+NONE = b""  #: in place of a robots.txt that there is not: all is allowed
 UNASKED = "dont_obey_robotstxt"  #: Scrapy's own word for a request that needs no leave
 
 
@@ -86,7 +88,7 @@ class RobotsTxt:
 
     async def _learn(self, origin: str, before: Known | None) -> Robots:
         try:
-            rules = await self._fetched(origin)
+            rules = Robots.parse(await self._told(origin), self._token)
         except (Waits, Unreached) as error:
             if before is None or isinstance(before.rules, Exception):
                 self._known[origin] = Known(error, monotonic() + SOON)
@@ -99,8 +101,14 @@ class RobotsTxt:
         self._slow(urlsplit(origin).hostname or "", rules.delay or 0)
         return rules
 
-    async def _fetched(self, origin: str) -> Robots:
-        """What the origin's robots.txt says, wherever that lies; Waits or Unreached if it can't be had."""
+    async def _told(self, origin: str) -> bytes:
+        """The origin's robots.txt, as the first worker of a fleet had it."""
+        if (notices := self._manners.notices) is None:
+            return await self._fetched(origin)
+        return await notices.get(f"robots {origin}", partial(self._fetched, origin), self._fresh)
+
+    async def _fetched(self, origin: str) -> bytes:
+        """The origin's robots.txt, wherever that lies; Waits or Unreached if it can't be had."""
         url = f"{origin}/robots.txt"
         for hop in range(HOPS + 1):
             try:
@@ -116,9 +124,9 @@ class RobotsTxt:
             if response.status not in REDIRECTS:
                 return self._read(origin, response)
             if (target := _target(response)) is None:
-                return ALL
+                return NONE
             url = target
-        return ALL  # 2.3.1.2: then there is none
+        return NONE  # 2.3.1.2
 
     @property
     def _over(self) -> bool:
@@ -129,14 +137,14 @@ class RobotsTxt:
         request = Request(url, meta={UNASKED: True}, callback=NO_CALLBACK)
         return await self._crawler.engine.download_async(request)
 
-    def _read(self, origin: str, response: Response) -> Robots:
+    def _read(self, origin: str, response: Response) -> bytes:
         if 400 <= response.status < 500 and response.status != 429:
-            return ALL  # 2.3.1.3; 429 is no answer but a wish
+            return NONE  # 2.3.1.3; 429 is no answer but a wish
         if not 200 <= response.status < 400:
             raise Waits(_told(origin, f"http_{response.status}"))
         if (absent := unreadable(response)) is not None:
             raise Waits(_told(origin, absent.reason))
-        return Robots.parse(response.body, self._token)
+        return response.body[: LIMIT + 1]
 
     def _slow(self, host: str, delay: float) -> None:
         if delay > self._slowest:

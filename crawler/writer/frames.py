@@ -22,6 +22,11 @@ class Committed:
 
 
 @dataclass(frozen=True, slots=True)
+class Seal:
+    """Seal what is open: nothing more comes for a while."""
+
+
+@dataclass(frozen=True, slots=True)
 class Close:
     """Seal what is open, and end."""
 
@@ -42,14 +47,19 @@ class SealedSegment:
 
 
 @dataclass(frozen=True, slots=True)
+class AllSealed:
+    """Nothing is open any more."""
+
+
+@dataclass(frozen=True, slots=True)
 class Broken:
     """The writer can't go on."""
 
     message: str
 
 
-Order = Exchange | Resource | Take | Committed | Close
-Report = Checkpointed | SealedSegment | Broken
+Order = Exchange | Resource | Take | Committed | Seal | Close
+Report = Checkpointed | SealedSegment | AllSealed | Broken
 
 
 def packed(message: Order | Report) -> bytes:

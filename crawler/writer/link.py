@@ -97,14 +97,17 @@ async def start_writer(plan: Plan, spool: Spool, on_report: Callable[[Report], N
     """A writer for this spool, running."""
     ours, theirs = socket.socketpair()
     places = json.dumps([place or "." for place in sys.path])
-    arguments = [places, str(theirs.fileno()), str(spool.lock), json.dumps(asdict(plan))]
+    arguments = [places, str(theirs.fileno()), str(spool.lock)]
     with theirs:
         process = subprocess.Popen(  # noqa: ASYNC220, S603 -- our own module, and starting takes a moment
             [sys.executable, "-c", START, *arguments],
             pass_fds=(theirs.fileno(), spool.lock),
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             start_new_session=True,
         )
+    assert process.stdin is not None
+    with suppress(BrokenPipeError), process.stdin as stdin:  # if it has ended already, that shows in a moment
+        stdin.write(json.dumps(asdict(plan)).encode())
     loop = asyncio.get_running_loop()
     _, link = await loop.connect_accepted_socket(lambda: Link(process, ours, on_report), ours)
     return link

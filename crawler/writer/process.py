@@ -6,6 +6,7 @@ import json
 import select
 import signal
 import socket
+import sys
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -25,12 +26,14 @@ from crawler.site import article_id, url_of
 from crawler.spool import Spool
 from crawler.validators import Validators
 from crawler.writer.frames import (
+    AllSealed,
     Broken,
     Checkpointed,
     Close,
     Committed,
     Order,
     Report,
+    Seal,
     SealedSegment,
     Unpacker,
     packed,
@@ -91,6 +94,9 @@ class Writer:
                 gone = [key for key, stored in self._payloads.items() if stored.record.segment == segment]
                 for key in gone:
                     del self._payloads[key]
+            case Seal():
+                self.seal()
+                self._report(AllSealed())
             case Close():
                 self.seal()
 
@@ -183,11 +189,12 @@ class Writer:
 def main(arguments: Sequence[str]) -> int:
     """Serve one crawl until it says Close or is gone; whatever arrived whole is checkpointed then.
 
-    The arguments: the descriptors of the socket and of the spool's lock, and the Plan as JSON.
+    The arguments: the descriptors of the socket and of the spool's lock. The Plan comes through stdin, for
+    the ledger's URL may hold a password, and arguments are for all to see.
     """
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, signal.SIG_IGN)  # the crawl decides when we end
-    plan = Plan(**json.loads(arguments[2]))
+    plan = Plan(**json.loads(sys.stdin.read()))
     link = socket.socket(fileno=int(arguments[0]))
     try:
         disk = open_disk(plan.disk)

@@ -1,0 +1,162 @@
+"""A fleet on one machine: crawls in processes of their own; watched, restarted, told to end, summed up."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from threading import Thread
+from typing import Self
+
+from crawler.ending import Ending
+
+TICK = 0.1
+FIRST_PAUSE, LONGEST_PAUSE = (
+    1.0,
+    60.0,
+)  #: seconds before a dead worker is started again, twice as long each time
+STEADY_SECONDS = 300.0  #: after which a worker's earlier deaths are forgotten
+MOST_DEATHS = 8  #: of one worker, in a row
+SETTLED = (0, 3, 4)  #: exit codes of a crawl that came to its end
+USELESS = (2, 5)  #: of one that would end so again
+WORST = (1, 6, 5, 2, 3, 4, 0)  #: of the codes of many, the one that tells most
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """How one worker has fared: its deaths in a row, and when it may be started again."""
+
+    began: float
+    deaths: int = 0
+    again: float = 0.0
+
+    def died(self, now: float) -> Self:
+        deaths = 1 if now - self.began > STEADY_SECONDS else self.deaths + 1
+        pause = min(FIRST_PAUSE * 2 ** (deaths - 1), LONGEST_PAUSE)
+        return replace(self, deaths=deaths, again=now + pause)
+
+    def started(self, now: float) -> Self:
+        return replace(self, began=now)
+
+
+class Worker:
+    """One place in the fleet, and the process that holds it now."""
+
+    def __init__(self, number: int, command: Sequence[str], tell: Callable[[str], None]) -> None:
+        self._number, self._command, self._tell = number, command, tell
+        self._process: subprocess.Popen[str] | None = None
+        self._reader: Thread | None = None
+        self.record = Record(time.monotonic())
+        self.restarts = 0
+        self.code: int | None = None  #: of its end, once it is over
+        self.last = ""  #: what it said last
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None
+
+    def start(self) -> None:
+        self.record = self.record.started(time.monotonic())
+        self._process = subprocess.Popen(  # noqa: S603 -- our own program
+            self._command,
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            start_new_session=True,  # a Ctrl-C is for us: a second signal would cut it short
+        )
+        self._reader = Thread(target=self._read, args=(self._process,), daemon=True)
+        self._reader.start()
+
+    def signal(self, number: int) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(number)
+
+    def look(self, *, ending: bool) -> None:
+        """See whether it died, and start it again when its pause is over; not once the fleet is ending."""
+        if self.code is not None:
+            return
+        if self._process is None:
+            if ending:
+                self.code = 3
+            elif time.monotonic() >= self.record.again:
+                self.restarts += 1
+                self.start()
+            return
+        if (code := self._process.poll()) is None:
+            return
+        self._process = None
+        if self._reader is not None:
+            self._reader.join(1)  # a child of it may still hold the pipe
+        self._ended(code, ending=ending)
+
+    def _ended(self, code: int, *, ending: bool) -> None:
+        self.record = self.record.died(time.monotonic())
+        if code in SETTLED or code in USELESS or ending or self.record.deaths >= MOST_DEATHS:
+            self.code = code if code >= 0 else 3 if ending else 1
+            return
+        pause = self.record.again - time.monotonic()
+        self._tell(f"worker {self._number} ended with {code}; it is started again in {pause:.0f} s")
+
+    def _read(self, process: subprocess.Popen[str]) -> None:
+        assert process.stderr is not None
+        with process.stderr:
+            for line in process.stderr:
+                self.last = line.rstrip()
+                self._tell(f"[{self._number}] {self.last}")
+
+
+class Fleet:
+    """So many workers with one command, until the last of them has come to its end."""
+
+    def __init__(self, size: int, command: Sequence[str], tell: Callable[[str], None]) -> None:
+        self.workers = [Worker(number, command, tell) for number in range(1, size + 1)]
+        self._signalled: int | None = None
+
+    def run(self, look: Callable[[], None]) -> None:
+        """Start all, and stay with them; `look` is called now and then."""
+        before = {number: signal.signal(number, self._pass_on) for number in SIGNALS}
+        try:
+            for worker in self.workers:
+                worker.start()
+            while any(worker.code is None for worker in self.workers):
+                time.sleep(TICK)
+                for worker in self.workers:
+                    worker.look(ending=self.ending)
+                look()
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    @property
+    def ending(self) -> bool:
+        """Whether nobody is started again: a signal came, or what we are asked to do can't be done."""
+        return self._signalled is not None or any(worker.code in USELESS for worker in self.workers)
+
+    @property
+    def restarts(self) -> int:
+        return sum(worker.restarts for worker in self.workers)
+
+    def ended(self, took: str, left: int) -> Ending:
+        """One end of them all."""
+        codes = [worker.code for worker in self.workers if worker.code is not None]
+        code = min(codes, key=WORST.index) if all(each in WORST for each in codes) else 1
+        if code in USELESS:
+            sentence = next(worker.last for worker in self.workers if worker.code == code)
+            return Ending(code, sentence.removesuffix(f" (exit {code})"))
+        again = f", {self.restarts} times one was started again" if self.restarts else ""
+        return Ending(code, f"{len(self.workers)} workers{again}: {took}; {left} ids are left.")
+
+    def _pass_on(self, number: int, _: object) -> None:
+        self._signalled = number
+        for worker in self.workers:
+            worker.signal(signal.SIGTERM if number == signal.SIGHUP else number)
+
+
+def crawl(arguments: Sequence[str]) -> list[str]:
+    """The command of one worker."""
+    return [sys.executable, "-m", "scrapy", "crawl", "anapress", *arguments]

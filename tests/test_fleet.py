@@ -1,0 +1,137 @@
+"""Several workers on one archive: what they share, how they end, what the death of one costs."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from crawler.items import ArticleId
+from crawler.ledger import open_ledger
+from tests.crawling import CHECKOUT, SCRAPY, House
+from tests.site import Site, id_of, running_site
+
+ARTICLES = 60
+IDS = [id_of(n) for n in range(ARTICLES)]
+SECONDS = 60
+
+
+@pytest.fixture
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with running_site(tmp_path_factory.mktemp("site"), articles=ARTICLES) as running:
+        yield running
+
+
+@pytest.fixture(params=["sqlite", "redis", "valkey"])
+def house(request, tmp_path: Path, site: Site) -> House:
+    return House(tmp_path, site)
+
+
+@pytest.fixture
+def shared(request, house: House) -> dict[str, object]:
+    """The settings by which workers share a ledger of this kind."""
+    kind = request.node.callspec.params["house"]
+    if kind == "sqlite":
+        return {"FLEET": 1, "DOWNLOAD_DELAY": 0.02}
+    server = request.getfixturevalue("servers")[kind]
+    server.empty()
+    return {"LEDGER_URL": server.url, "DOWNLOAD_DELAY": 0.02}
+
+
+def worker(house: House, *arguments: str, **settings: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [str(SCRAPY), "crawl", "anapress", *arguments, *house.settings(**settings)],
+        cwd=CHECKOUT,
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def ended(*workers: subprocess.Popen[str]) -> list[tuple[int, str]]:
+    """Their exit codes and last words."""
+    said = [each.communicate(timeout=SECONDS)[1] for each in workers]
+    return [
+        (each.returncode, (words.splitlines() or [""])[-1]) for each, words in zip(workers, said, strict=True)
+    ]
+
+
+def until(there: Callable[[], object]) -> None:
+    end = time.monotonic() + SECONDS
+    while not there():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def added(house: House, **settings: object) -> None:
+    assert house.scrapy("ids", "add", ",".join(map(str, IDS)), **settings).code == 0
+
+
+def fetched(site: Site) -> Counter[int]:
+    return Counter(id for each in site.exchanges() if (id := each.article_id) is not None)
+
+
+def is_whole(house: House, **settings: object) -> None:
+    """Each id has one take, and the archive proves itself."""
+    assert {id: len(takes) for id, takes in house.archive.takes().items()} == dict.fromkeys(IDS, 1)
+    verified = house.scrapy("verify", **settings)
+    assert verified.code == 0, verified.out
+
+
+def test_two_workers_share_the_ids_and_end_together(house, site, shared) -> None:
+    added(house, **shared)
+    assert [code for code, _ in ended(worker(house, **shared), worker(house, **shared))] == [0, 0]
+    is_whole(house, **shared)
+    assert fetched(site) == Counter(IDS)
+
+
+def test_workers_share_a_list_of_ids(house, site, shared) -> None:
+    ids = "-aids=" + ",".join(map(str, IDS))
+    assert [code for code, _ in ended(worker(house, ids, **shared), worker(house, ids, **shared))] == [0, 0]
+    is_whole(house, **shared)
+    assert fetched(site) == Counter(IDS)
+
+
+def test_the_ids_of_a_killed_worker_are_taken_by_the_other(house, site, shared) -> None:
+    added(house, **shared)
+    dies = worker(house, **shared | {"DOWNLOAD_DELAY": 0.2, "CONCURRENT_REQUESTS_PER_DOMAIN": 1})
+    until(lambda: len(fetched(site)) > 3)
+    dies.kill()
+    lives = worker(house, **shared)
+    assert [code for code, _ in ended(lives)] == [0]
+    dies.communicate()
+    is_whole(house, **shared)
+
+
+def test_a_standing_worker_waits_for_ids_and_ends_by_a_signal(house, site, shared) -> None:
+    stands = worker(house, "-aforever=1", **shared)
+    until((house.archive.folder / "archive.json").exists)
+    added(house, **shared)
+    until(lambda: len(house.archive.takes()) == ARTICLES)
+    stands.send_signal(signal.SIGTERM)
+    assert [code for code, _ in ended(stands)] == [3]
+    is_whole(house, **shared)
+
+
+def test_an_id_that_three_workers_died_of_fails_and_is_not_fetched(house, site, shared) -> None:
+    added(house, **shared)
+    deadly = ArticleId(IDS[7])
+    with closing(
+        open_ledger(
+            str(shared.get("LEDGER_URL") or f"sqlite://{house.archive.folder}/ledger.db"), None, lambda _: 0
+        )
+    ) as ledger:
+        for n in range(3):
+            ledger.lease(f"dead-{n}", 1, among=[deadly])
+            ledger.flies(deadly, away=True)
+            ledger.release(f"dead-{n}", dead=True)
+    assert [code for code, _ in ended(worker(house, **shared))] == [4]
+    (take,) = house.archive.takes()[deadly]
+    assert (take["outcome"], take["reason"]) == ("failed", "workers_died:3")
+    assert fetched(site)[deadly] == 0

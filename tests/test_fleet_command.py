@@ -1,0 +1,129 @@
+"""`scrapy fleet`: several workers as one command."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from crawler.fleet import FIRST_PAUSE, LONGEST_PAUSE, STEADY_SECONDS, Fleet, Record
+from tests.crawling import CHECKOUT, SCRAPY, House
+from tests.site import Site, id_of, running_site
+from tests.test_fleet import fetched, until
+
+IDS = [id_of(n) for n in range(40)]
+SLOW = {"DOWNLOAD_DELAY": 0.1, "CONCURRENT_REQUESTS_PER_DOMAIN": 2}
+
+
+@pytest.fixture
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with running_site(tmp_path_factory.mktemp("site"), articles=40) as running:
+        yield running
+
+
+@pytest.fixture
+def house(tmp_path: Path, site: Site) -> House:
+    return House(tmp_path, site)
+
+
+def fleet(house: House, *arguments: str, **settings: object) -> subprocess.Popen[str]:
+    given = "-aids=" + ",".join(map(str, IDS))
+    return subprocess.Popen(
+        [str(SCRAPY), "fleet", "-n", "2", given, *arguments, *house.settings(**SLOW, **settings)],
+        cwd=CHECKOUT,
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def workers(of: subprocess.Popen[str]) -> list[int]:
+    """The crawls' processes, without their writers."""
+    found = Path(f"/proc/{of.pid}/task/{of.pid}/children").read_text().split()
+    return [int(pid) for pid in found]
+
+
+def test_a_fleet_takes_all_and_ends_as_one(house, site) -> None:
+    runs = fleet(house)
+    _, said = runs.communicate(timeout=120)
+    assert runs.returncode == 0, said
+    assert re.fullmatch(r"2 workers: 40 takes \(.*\); 0 ids are left\. \(exit 0\)", said.splitlines()[-1])
+    assert fetched(site) == Counter(IDS)
+
+
+def test_a_worker_that_dies_is_started_again_and_nothing_is_lost(house, site) -> None:
+    runs = fleet(house)
+    until(lambda: len(fetched(site)) > 4)
+    os.kill(workers(runs)[0], signal.SIGKILL)
+    _, said = runs.communicate(timeout=120)
+    assert runs.returncode == 0, said
+    assert "it is started again in 1 s" in said
+    assert "1 times one was started again" in said.splitlines()[-1]
+    assert {id: len(takes) for id, takes in house.archive.takes().items()} == dict.fromkeys(IDS, 1)
+    assert house.scrapy("verify").code == 0
+
+
+def test_a_signal_ends_all_workers_and_all_is_committed(house, site) -> None:
+    runs = fleet(house)
+    until(lambda: len(fetched(site)) > 4)
+    pids = workers(runs)
+    runs.send_signal(signal.SIGTERM)
+    _, said = runs.communicate(timeout=120)
+    assert runs.returncode == 3, said
+    assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+    taken = house.archive.takes()
+    assert taken
+    assert len(taken) < 40
+    assert house.scrapy("verify").code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["-n", "0"], "-n is '0': give a number from 1 to 64, or auto."),
+        (["-n", "many"], "-n is 'many': give a number from 1 to 64, or auto."),
+        (["-aids=-"], "-a ids=- can be read once only"),
+        (["-aidz=1"], "did you mean -a ids=…?"),
+        (["-a", "ids"], "-a takes NAME=VALUE"),
+        (["more"], "takes no arguments but -n, -a and -s"),
+    ],
+)
+def test_a_mistake_is_one_sentence(house, arguments, told) -> None:
+    ran = house.scrapy("fleet", *arguments)
+    assert ran.code == 2
+    assert told in ran.last
+
+
+def test_what_no_worker_can_do_ends_the_fleet_with_the_worker_s_own_words(house) -> None:
+    runs = house.scrapy("fleet", "-n", "2", "-aids=no-such-file")
+    assert runs.code == 2
+    assert runs.last.count("(exit 2)") == 1
+    assert "no-such-file" in runs.last
+
+
+def test_a_worker_that_dies_again_and_again_is_started_ever_later_and_not_for_ever() -> None:
+    record, pauses = Record(0.0), []
+    for _ in range(8):
+        record = record.started(record.again).died(record.again + 1)
+        pauses.append(record.again - record.began - 1)
+    assert pauses[:3] == [FIRST_PAUSE, 2 * FIRST_PAUSE, 4 * FIRST_PAUSE]
+    assert max(pauses) == LONGEST_PAUSE
+    assert record.started(0.0).died(STEADY_SECONDS + 1).deaths == 1
+
+
+def test_a_fleet_whose_workers_can_not_live_gives_up(monkeypatch) -> None:
+    monkeypatch.setattr("crawler.fleet.FIRST_PAUSE", 0.01)
+    said: list[str] = []
+    began = time.monotonic()
+    dying = Fleet(2, ["sh", "-c", "echo dies >&2; kill -9 $$"], said.append)
+    dying.run(lambda: None)
+    assert dying.ended("0 takes", 7).code == 1
+    assert dying.restarts == 2 * 7
+    assert time.monotonic() - began < 60

@@ -1,0 +1,259 @@
+"""One budget a host for all workers: in what they do together, and in whole crawls."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from crawler.board import FileBoard, RedisBoard
+from crawler.manners.fleet import FLIGHT_SECONDS, Board, BoardAway, Budget, FleetHosts, Pace
+from crawler.manners.notices import Notices
+from tests.crawling import CHECKOUT, QUICK, SCRAPY
+
+HOST = "anapress.net"
+QUICKEST = Pace(least=0.0, most=0.0)
+
+
+@pytest.fixture(params=["file", "redis", "valkey"])
+def board(request, tmp_path) -> Board:
+    if request.param == "file":
+        return FileBoard(tmp_path / "budget.db")
+    server = request.getfixturevalue("servers")[request.param]
+    server.empty()
+    return RedisBoard(server.url)
+
+
+async def ask(step):
+    return step()
+
+
+def hosts(board: Board, *, room: int = 1, pace: Pace = QUICKEST) -> FleetHosts:
+    return FleetHosts(time.monotonic, asyncio.sleep, board, ask, room=room, pace=pace)
+
+
+async def turns(of: FleetHosts, count: int, went: list[float], *, took: float = 0.0) -> None:
+    for _ in range(count):
+        async with of.turn(HOST):
+            went.append(time.monotonic())
+            await asyncio.sleep(took)
+
+
+def test_nobody_overwrites_what_another_wrote(board) -> None:
+    assert board.swap(HOST, None, b"one")
+    assert not board.swap(HOST, None, b"two")
+    assert not board.swap(HOST, b"none", b"two")
+    assert board.swap(HOST, b"one", b"two")
+    assert board.read(HOST)[0] == b"two"
+    assert board.read("other")[0] is None
+
+
+def test_the_requests_of_all_workers_keep_their_distance(board) -> None:
+    went: list[float] = []
+
+    async def fleet() -> None:
+        pace = Pace(least=0.05, most=0.05)
+        await asyncio.gather(*(turns(hosts(board, pace=pace), 5, went) for _ in range(4)))
+
+    asyncio.run(fleet())
+    assert len(went) == 20
+    assert went[-1] - went[0] > 0.9  # 19 times 0.05, by the clock of the board
+
+
+def test_no_more_requests_of_all_workers_are_under_way_than_there_is_room_for(board) -> None:
+    under_way, most = [0], [0]
+
+    async def worker() -> None:
+        of = hosts(board, room=2)
+        for _ in range(3):
+            async with of.turn(HOST):
+                under_way[0] += 1
+                most[0] = max(most[0], under_way[0])
+                await asyncio.sleep(0.02)
+                under_way[0] -= 1
+
+    async def fleet() -> None:
+        await asyncio.gather(*(worker() for _ in range(5)))
+
+    asyncio.run(fleet())
+    assert most == [2]
+
+
+def test_a_pause_that_one_is_told_all_keep_to(board) -> None:
+    one, other = hosts(board), hosts(board)
+    went: list[float] = []
+
+    async def fleet() -> None:
+        async with one.turn(HOST):
+            one.wait(HOST, 0.4)
+        began = time.monotonic()
+        await turns(other, 1, went)
+        assert went[0] - began > 0.35
+
+    asyncio.run(fleet())
+
+
+def test_a_host_that_answers_slowly_is_asked_more_slowly_by_all(board) -> None:
+    pace = Pace(least=0.01, most=5.0)
+    went: list[float] = []
+
+    async def fleet() -> None:
+        await turns(hosts(board, pace=pace), 1, [], took=0.3)
+        began = time.monotonic()
+        await turns(hosts(board, pace=pace), 1, went)
+        assert went[0] >= began  # the slow request itself took as long as the pause
+
+    asyncio.run(fleet())
+    assert Budget.parse(board.read(HOST)[0], pace).pace == pytest.approx(0.15, abs=0.05)  # halfway back
+
+
+def test_the_place_of_a_worker_that_died_is_free_after_a_while() -> None:
+    budget = Budget().left("dead", 100.0)
+    assert budget.at(101.0).wait(101.0, 1) > 0
+    assert budget.at(100.0 + FLIGHT_SECONDS).wait(100.0 + FLIGHT_SECONDS, 1) == 0
+
+
+def test_a_board_that_is_away_lets_nobody_go(board, monkeypatch) -> None:
+    away, went = [True], []
+    read = board.read
+
+    def maybe(host):
+        if away:
+            raise BoardAway
+        return read(host)
+
+    monkeypatch.setattr(board, "read", maybe)
+    monkeypatch.setattr("crawler.manners.fleet.AWAY_SECONDS", 0.02)
+
+    async def fleet() -> None:
+        going = asyncio.ensure_future(turns(hosts(board), 1, went))
+        await asyncio.sleep(0.1)
+        assert not went
+        away.clear()
+        await going
+
+    asyncio.run(fleet())
+    assert len(went) == 1
+
+
+def test_what_one_fetches_all_have(board) -> None:
+    fetched = []
+
+    async def fetch() -> bytes:
+        fetched.append(1)
+        await asyncio.sleep(0.1)
+        return b"text"
+
+    async def fleet() -> list[bytes]:
+        return await asyncio.gather(
+            *(Notices(board, ask, asyncio.sleep).get("a", fetch, 60) for _ in range(5))
+        )
+
+    assert asyncio.run(fleet()) == [b"text"] * 5
+    assert len(fetched) == 1
+
+
+def test_what_one_could_not_fetch_the_next_one_tries(board) -> None:
+    async def fails() -> bytes:
+        raise TimeoutError
+
+    async def fetch() -> bytes:
+        return b"text"
+
+    async def fleet() -> bytes:
+        with pytest.raises(TimeoutError):
+            await Notices(board, ask, asyncio.sleep).get("a", fails, 60)
+        return await Notices(board, ask, asyncio.sleep).get("a", fetch, 60)
+
+    assert asyncio.run(fleet()) == b"text"
+
+
+def test_what_stands_on_the_board_and_is_none_of_ours_is_a_fresh_budget() -> None:
+    for data in (None, b"", b"\xff\xff", b"\x91\x01"):
+        assert Budget.parse(data, QUICKEST) == Budget()
+
+
+class Seen:
+    """When requests came, and how many at once."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+        self.paths: list[str] = []
+        self.under_way = self.most = 0
+        self.lock = threading.Lock()
+
+
+@contextmanager
+def site(seen: Seen) -> Iterator[int]:
+    """A site that has nothing, and sees who asks."""
+
+    class Nothing(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            with seen.lock:
+                seen.times.append(time.monotonic())
+                seen.paths.append(self.path)
+                seen.under_way += 1
+                seen.most = max(seen.most, seen.under_way)
+            time.sleep(0.02)
+            with seen.lock:
+                seen.under_way -= 1
+            self.send_response(404)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Nothing)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "redis"])
+def test_three_crawls_together_ask_a_site_no_more_often_than_one_may(kind, request, tmp_path: Path) -> None:
+    seen, delay = Seen(), 0.2
+    shared: dict[str, object] = {"FLEET": 1}
+    if kind == "redis":
+        server = request.getfixturevalue("servers")[kind]
+        server.empty()
+        shared = {"LEDGER_URL": server.url}
+    ids = ",".join(str(id) for id in range(1000, 1030))
+    with site(seen) as port:
+        settings = {
+            **QUICK,
+            **shared,
+            "ARCHIVE_URL": tmp_path / "archive",
+            "CONNECT_TO": f"anapress.net:80:127.0.0.1:{port}",
+            "DOWNLOAD_DELAY": delay,
+            "AUTOTHROTTLE_ENABLED": 0,
+            "CONCURRENT_REQUESTS_PER_DOMAIN": 1,
+        }
+        command = [
+            str(SCRAPY),
+            "crawl",
+            "anapress",
+            f"-aids={ids}",
+            *(f"-s{k}={v}" for k, v in settings.items()),
+        ]
+        crawls = [subprocess.Popen(command, cwd=CHECKOUT, stderr=subprocess.PIPE) for _ in range(3)]
+        assert [(crawl.communicate(timeout=120), crawl.returncode)[1] for crawl in crawls] == [0, 0, 0]
+    assert sorted(path for path in seen.paths if path != "/robots.txt") == [
+        f"/a/{id}" for id in range(1000, 1030)
+    ]
+    assert seen.paths.count("/robots.txt") == 1
+    assert seen.most == 1
+    for moment in seen.times:
+        assert sum(moment <= other < moment + 1 for other in seen.times) <= 1 / delay + 1

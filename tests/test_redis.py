@@ -1,0 +1,244 @@
+"""What the ledger of a fleet does when its server fails, lies, or is not what it was (crawler.ledger.redis)."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import closing
+
+import pytest
+
+from crawler.errors import LedgerError, WrongUse
+from crawler.items import ArticleId, Outcome
+from crawler.ledger import open_ledger, read_ledger, server
+from crawler.ledger.redis import RedisLedger
+from crawler.lines import OutcomeLine
+from tests.redisserver import KINDS, running
+from tests.test_ledger import AT, HASH, commit, ids_of, line, read
+
+IDS = [ArticleId(id) for id in range(1, 101)]
+
+
+@pytest.fixture(params=KINDS)
+def own(request):
+    """A server that may be killed."""
+    with running(request.param, append="always") as server:
+        yield server
+
+
+class Log:
+    """Commits, as an archive has them, and what follows them."""
+
+    def __init__(self) -> None:
+        self.commits: list[list[OutcomeLine]] = []
+
+    def follow(self, ledger) -> None:
+        for n in range(ledger.n() + 1, len(self.commits) + 1):
+            ledger.apply(n, f"segment-{n}", AT, self.commits[n - 1], ())
+
+    def add(self, *lines: OutcomeLine) -> None:
+        self.commits.append(list(lines))
+
+
+@pytest.fixture
+def log() -> Log:
+    log = Log()
+    log.add(*(line(id, Outcome.KNOWN) for id in IDS))
+    log.add(read(1))
+    return log
+
+
+@pytest.fixture
+def ledger(own, log):
+    with closing(RedisLedger(own.url, fill=log.follow)) as ledger:
+        yield ledger
+
+
+def test_a_new_ledger_is_at_the_log_s_end(ledger) -> None:
+    assert ledger.n() == 2
+    assert ledger.counts().left == 99
+
+
+def test_an_empty_server_is_no_finished_crawl(own, ledger) -> None:
+    own.empty()
+    assert len(ledger.lease("w", 200)) == 99
+    assert ledger.original(HASH) is not None
+
+
+@pytest.mark.parametrize(
+    "ask", [lambda it: it.n(), lambda it: it.counts().known, lambda it: it.standing(IDS[0])]
+)
+def test_whatever_is_asked_of_an_emptied_server_the_log_answers(own, ledger, ask) -> None:
+    before = ask(ledger)
+    own.empty()
+    assert ask(ledger) == before
+
+
+def test_what_was_committed_since_an_old_dump_comes_from_the_log(own, log, ledger) -> None:
+    dump = own.dump()
+    log.add(*(line(id, Outcome.GONE) for id in IDS[1:]))
+    log.follow(ledger)
+    own.restore(dump)
+    assert ledger.lease("w", 200) == []
+    assert ledger.n() == 3
+
+
+def test_no_decision_is_made_by_an_old_dump(own, log, ledger) -> None:
+    dump = own.dump()
+    log.add(read(2, f"n1:sha256:{'99' * 32}"))
+    log.follow(ledger)
+    own.restore(dump)
+    assert ledger.original(f"n1:sha256:{'99' * 32}") is not None
+    assert ledger.among([IDS[1]], []).standing(IDS[1]).outcome is Outcome.ARTICLE
+
+
+def test_a_commit_goes_on_on_a_server_that_was_emptied(own, log, ledger) -> None:
+    log.add(line(2, Outcome.GONE))
+    own.empty()
+    ledger.apply(3, "segment-3", AT, log.commits[2], ())
+    assert (ledger.n(), ledger.segment("segment-3"), ledger.counts().left) == (3, 3, 98)
+
+
+def test_leases_outlive_a_server_that_keeps_a_journal(own, ledger) -> None:
+    held = ids_of(ledger.lease("w", 10))
+    own.kill()
+    own.start()
+    assert ledger.leased("w") == 10
+    assert not set(held) & set(ids_of(ledger.lease("v", 200)))
+
+
+def test_who_asks_waits_for_a_server_that_is_away(own, ledger) -> None:
+    own.kill()
+    timer = threading.Timer(0.5, own.start)
+    timer.start()
+    assert ledger.counts().known == 100
+    timer.join()
+
+
+def test_a_server_that_stays_away_is_an_error_that_says_so(own, log) -> None:
+    with closing(RedisLedger(own.url, fill=log.follow, seconds=0.2)) as ledger:
+        own.kill()
+        with pytest.raises(LedgerError, match=r"was away for 0\.2 seconds"):
+            ledger.counts()
+
+
+def test_a_lease_whose_answer_was_lost_is_given_again(own, ledger, monkeypatch) -> None:
+    run, lost = ledger._server.run, []
+
+    def cut(*values):
+        answer = run(*values)
+        if not lost:
+            lost.append(answer)
+            return run(*values)  # as a client does that has seen its connection end
+        return answer
+
+    monkeypatch.setattr(ledger._server, "run", cut)
+    assert len(ledger.lease("w", 10)) == 10
+    assert ledger.leased("w") == 10
+
+
+def test_of_many_that_find_no_ledger_one_makes_it(own, log) -> None:
+    filled, go = [], threading.Barrier(6)
+
+    def fill(ledger) -> None:
+        filled.append(ledger)
+        log.follow(ledger)
+
+    def begin() -> None:
+        go.wait()
+        RedisLedger(own.url, fill=fill).close()
+
+    threads = [threading.Thread(target=begin) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(filled) == 1
+
+
+def test_what_a_killed_maker_left_half_done_the_next_one_makes_whole(own, log, monkeypatch) -> None:
+    def killed(ledger) -> None:
+        ledger.apply(1, "segment-1", AT, log.commits[0], ())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(server, "MAKING_SECONDS", 1)
+    with pytest.raises(KeyboardInterrupt):
+        RedisLedger(own.url, fill=killed)
+    assert read_ledger(own.url) is None
+    with closing(RedisLedger(own.url, fill=log.follow)) as ledger:
+        assert ledger.n() == 2
+
+
+def test_who_can_not_fill_a_ledger_makes_none(own, monkeypatch) -> None:
+    monkeypatch.setattr("crawler.ledger.redis.MAKE_SECONDS", 0.1)
+    with pytest.raises(LedgerError, match="nobody makes one"):
+        open_ledger(own.url)
+    assert own.client().dbsize() == 0
+
+
+def test_a_part_of_a_commit_that_was_taken_in_is_taken_in_again_without_harm(own, log, monkeypatch) -> None:
+    """As by a worker that died between two parts of a large commit."""
+    monkeypatch.setattr("crawler.ledger.redis.MANY", 7)
+    with closing(RedisLedger(own.url)) as ledger:
+        run, parts = ledger._server.run, []
+
+        def dies(body, *values):
+            if len(values) == 3:
+                parts.append(values)
+                if len(parts) == 3:
+                    raise KeyboardInterrupt
+            return run(body, *values)
+
+        monkeypatch.setattr(ledger._server, "run", dies)
+        with pytest.raises(KeyboardInterrupt):
+            ledger.apply(1, "segment-1", AT, log.commits[0], ())
+        assert ledger.n() == 0
+    with closing(RedisLedger(own.url, fill=log.follow)) as ledger:
+        log.follow(ledger)
+        assert (ledger.n(), ledger.counts().known, ledger.counts().left) == (2, 100, 99)
+
+
+def test_a_server_that_throws_away_is_refused(own) -> None:
+    with own.client() as client:
+        client.config_set("maxmemory", "100mb")
+        client.config_set("maxmemory-policy", "allkeys-lru")
+    with pytest.raises(WrongUse, match="set noeviction"):
+        RedisLedger(own.url)
+
+
+def test_a_full_server_is_said_and_costs_nothing_that_was_there(own, ledger) -> None:
+    with own.client() as client:
+        client.config_set("maxmemory-policy", "noeviction")
+        client.config_set("maxmemory", "1")
+    with pytest.raises(LedgerError, match="maxmemory"):
+        ledger.add(map(ArticleId, range(1000, 2000)), "list")
+    with own.client() as client:
+        client.config_set("maxmemory", "0")
+    assert ledger.counts().known == 100
+
+
+def test_a_wrong_password_is_wrong_use_and_shown_nowhere(own) -> None:
+    with own.client() as client:
+        client.config_set("requirepass", "right")
+    with pytest.raises(WrongUse) as error:
+        RedisLedger(own.url.replace("unix://", "unix://:wrong@"))
+    assert "refuses us" in str(error.value)
+    assert "wrong" not in str(error.value)
+
+
+def test_a_ledger_that_is_only_read_is_left_alone(own) -> None:
+    assert read_ledger(own.url) is None
+    assert own.client().dbsize() == 0
+
+
+def test_a_dump_for_a_snapshot_is_made_of_the_log(own, log, ledger, tmp_path) -> None:
+    own.empty()
+    assert ledger.dump(tmp_path / "snapshot.db") == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["snapshot.db"]
+    with closing(open_ledger(f"sqlite://{tmp_path}/snapshot.db")) as dumped:
+        assert dumped.counts().left == 99
+
+
+def test_a_large_commit_is_seen_whole_by_n(own) -> None:
+    with closing(RedisLedger(own.url)) as ledger:
+        commit(ledger, *(line(id, Outcome.KNOWN) for id in range(1, 5001)))
+        assert ledger.counts().left == 5000
