@@ -17,7 +17,7 @@ from surt import surt
 from crawler.errors import Damaged
 from crawler.items import End, Exchange, RecordRef, Stored
 from crawler.lines import canonical
-from crawler.warc import Measured, NewRecord, Record, http_head, payload, target_uri, warc_date
+from crawler.warc import Measured, NewRecord, Record, digest, http_head, payload, target_uri, warc_date
 from crawler.wire.message import Head
 
 REVISIT = "warc/revisit"
@@ -94,12 +94,15 @@ def entry_of(record: Record, filename: str, original: Stored | None = None) -> E
             f"offset {record.offset}: a {record.type} {'with' if original else 'without'} an original"
         )
     data = b"" if original else payload(record)
+    said = headers.get("WARC-Payload-Digest")
+    if record.copied and not (said or "").startswith("sha1:"):
+        said = digest(data)
     try:
         return Entry(
             url=headers["WARC-Target-URI"],
             mime=REVISIT if original else _mime(head),
             status=head.status,
-            digest=headers["WARC-Payload-Digest"],
+            digest=said or headers["WARC-Payload-Digest"],
             length=record.length,
             offset=record.offset,
             filename=filename,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from uuid import UUID
@@ -23,7 +23,7 @@ from crawler.decisions import Decider, Decision
 from crawler.disk import Disk
 from crawler.drafts import Draft
 from crawler.errors import Damaged
-from crawler.items import Exchange, RecordRef, Stored
+from crawler.items import Copy, Exchange, RecordRef, Stored
 from crawler.lines import canonical
 from crawler.spool import Spool
 
@@ -83,24 +83,22 @@ class Segment:
         for record in warc.records(
             exchange, measured, original=original, warcinfo_id=self._info, new_id=self._new_id
         ):
-            offset = self.bytes
-            length = sum(self._append(piece) for piece in record.pieces)
-            self._records += 1
+            offset, length = self._write(record.pieces)
             if record.type in ("response", "revisit"):
                 entry = cdxj.entry(
                     exchange, measured, record, filename=f"{self.name}.warc.gz", offset=offset, length=length
                 )
-                self._note({"index": str(entry)})
-                ref = RecordRef(
-                    segment=self.name,
-                    warc=self.key,
-                    offset=offset,
-                    length=length,
-                    record_id=record.id,
-                    payload_digest=record.payload_digest,
-                )
-                whole = cdxj.stored(entry, self.name)
+                ref, whole = self._index(entry), cdxj.stored(entry, self.name)
         return ref, whole
+
+    def add_copy(self, copy: Copy) -> tuple[RecordRef, Stored | None]:
+        """Write a copied record behind the word of where it came from; as `add`."""
+        record = warc.parsed(copy.member)
+        told = warc.announcement(copy, record.id, warcinfo_id=self._info, new_id=self._new_id)
+        self._write(told.pieces)
+        offset, _ = self._write((copy.member,))
+        entry = cdxj.entry_of(replace(record, offset=offset), f"{self.name}.warc.gz")
+        return self._index(entry), cdxj.stored(entry, self.name)
 
     def draft(self, draft: Draft) -> None:
         self._note({"draft": draft})
@@ -125,6 +123,25 @@ class Segment:
     def close(self) -> None:
         self._warc.close()
         self._journal.close()
+
+    def _write(self, pieces: Iterable[bytes]) -> tuple[int, int]:
+        """Write one more member: its offset and length."""
+        offset = self.bytes
+        length = sum(self._append(piece) for piece in pieces)
+        self._records += 1
+        return offset, length
+
+    def _index(self, entry: cdxj.Entry) -> RecordRef:
+        """Note a record's index line: its place."""
+        self._note({"index": str(entry)})
+        return RecordRef(
+            segment=self.name,
+            warc=self.key,
+            offset=entry.offset,
+            length=entry.length,
+            record_id=entry.id,
+            payload_digest=entry.digest,
+        )
 
     def _append(self, data: bytes) -> int:
         self._disk.write(self._warc, data)

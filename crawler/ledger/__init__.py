@@ -133,6 +133,9 @@ class Ledger(Follower, Protocol):
     def stored(self, sha256: bytes, length: int) -> Stored | None:
         """A committed record that holds this payload whole."""
 
+    def captured(self, url: str, date: str | None = None) -> Stored | None:
+        """The newest committed record under this URL that holds its payload whole; with this WARC-Date."""
+
     def validated(self, id: ArticleId, held: Validators) -> Stored | None:
         """The committed record that a 304 to these validators speaks of, None if they are not the id's.
 

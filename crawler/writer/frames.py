@@ -9,7 +9,7 @@ import pickle
 import struct
 from dataclasses import dataclass
 
-from crawler.items import Exchange, Take
+from crawler.items import Copy, Exchange, Take
 
 _LENGTH = struct.Struct("!I")
 
@@ -19,6 +19,13 @@ class Committed:
     """The segment's commit is applied: the ledger answers for its payloads now."""
 
     segment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Orders that one checkpoint makes safe: all of them, or none."""
+
+    orders: tuple[Exchange | Copy | Take, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +55,7 @@ class Broken:
     message: str
 
 
-Order = Exchange | Take | Committed | Close
+Order = Exchange | Copy | Take | Together | Committed | Close
 Report = Checkpointed | SealedSegment | Broken
 
 

@@ -18,7 +18,7 @@ from crawler.clock import Clock, utc_now
 from crawler.disk import Disk, open_disk
 from crawler.drafts import Draft
 from crawler.errors import CrawlerError
-from crawler.items import Exchange, RecordRef, Stored, Take
+from crawler.items import Copy, Exchange, RecordRef, Stored, Take
 from crawler.ledger import Ledger, open_ledger
 from crawler.segment import Segment, segment_name
 from crawler.site import article_id, url_of
@@ -32,6 +32,7 @@ from crawler.writer.frames import (
     Order,
     Report,
     SealedSegment,
+    Together,
     Unpacker,
     packed,
 )
@@ -81,8 +82,13 @@ class Writer:
         match order:
             case Exchange():
                 self._record(order)
+            case Copy():
+                self._place(order.id, *self._open().add_copy(order))
             case Take():
                 self._draft(order)
+            case Together(orders):
+                for each in orders:
+                    self.take(each)
             case Committed(segment):
                 gone = [key for key, stored in self._payloads.items() if stored.record.segment == segment]
                 for key in gone:
@@ -129,16 +135,21 @@ class Writer:
         segment = self._open()
         measured = warc.measure(exchange)
         original = self._original(exchange, measured)
-        ref, whole = segment.add(exchange, measured, original)
+        self._place(exchange.id, *segment.add(exchange, measured, original), original)
+        if isinstance(exchange.body, Path):
+            exchange.body.unlink(missing_ok=True)
+
+    def _place(
+        self, capture: UUID, ref: RecordRef | None, whole: Stored | None, original: Stored | None = None
+    ) -> None:
+        """Remember where a capture lies, for the take that rests on it, and the payload for revisits."""
         if whole is not None:
             self._payloads[whole.sha256] = whole
         if ref is not None:
             payload = whole or original
-            self._captures[exchange.id] = (ref, payload.record if payload else ref)
+            self._captures[capture] = (ref, payload.record if payload else ref)
             while len(self._captures) > CAPTURES:
                 self._captures.popitem(last=False)
-        if isinstance(exchange.body, Path):
-            exchange.body.unlink(missing_ok=True)
 
     def _original(self, exchange: Exchange, measured: warc.Measured) -> Stored | None:
         if warc.not_modified(exchange):
@@ -156,10 +167,15 @@ class Writer:
         return self._ledger.validated(id, held)
 
     def _draft(self, take: Take) -> None:
-        refs = self._captures.pop(take.capture, None) if take.capture else None
-        capture, payload = refs or (None, None)
+        capture, payload = self._refs(take.capture)
         self._open().draft(Draft.of(take, capture, payload))
         self._takes += 1
+
+    def _refs(self, capture: UUID | RecordRef | None) -> tuple[RecordRef | None, RecordRef | None]:
+        """Where a take's capture lies, and the payload of it."""
+        if isinstance(capture, RecordRef):
+            return capture, capture
+        return (self._captures.pop(capture, None) if capture else None) or (None, None)
 
     def _open(self) -> Segment:
         if self._segment is None:
