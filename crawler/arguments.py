@@ -13,17 +13,21 @@ from crawler import idlist
 from crawler.errors import WrongUse
 from crawler.idlist import Opened
 from crawler.items import ArticleId
+from crawler.sources.archived import Which
 from crawler.spelling import nearest
 
-PLAIN = {"source": "live", "render": "plain", "requisites": "0"}
+PLAIN = {"render": "plain", "requisites": "0"}
 """Arguments whose other values are not built yet."""
-DISCOVER = ("none", "links")
+BUILT = {"source": ("live", "wayback", "commoncrawl"), "discover": ("none", "links")}
+"""Arguments of which some values are built."""
 ABOUT = {
     "ids=IDS": "only these: a comma list of ids and article URLs; a file (one a line, # comments, .gz too); "
     "an s3:// object; - for stdin. Ids settled already are left. Without it: all that is left to do",
     "discover=links": "(default) article links on captured pages become known ids; none: they don't",
     "refresh=7d": "take articles again that were captured longer ago (s, m, h, d, w; 0: all)",
-    "source=live": "where pages are fetched from: the site itself, the only source so far",
+    "source=live": "(default) pages from the site itself; wayback: from the Wayback Machine; commoncrawl",
+    "captures=best": "(default) of an archive's captures of an id: the newest that shows the article; first, "
+    "last, or all: a take a capture",
     "render=plain": "how: plain HTTP, the only way so far",
     "requisites=0": "pictures, styles and scripts of a page: none, so far",
 }
@@ -49,6 +53,8 @@ class Arguments:
     ids: str | None = None
     follow: bool = True  #: article links on captured pages become known ids
     refresh: timedelta | None = None
+    source: str = "live"
+    captures: Which = Which.BEST
 
     @classmethod
     def of(cls, given: Mapping[str, str]) -> Self:
@@ -60,12 +66,17 @@ class Arguments:
                 raise WrongUse(_unknown(name))
             if name in PLAIN and value != PLAIN[name]:
                 raise WrongUse(f"-a {name}={value} is not built yet; this release does {name}={PLAIN[name]}.")
-        discover = given.get("discover", "links")
-        if discover not in DISCOVER:
-            raise WrongUse(
-                f"-a discover={discover} is not built yet; this release does {', '.join(DISCOVER)}."
-            )
-        return cls(ids=given.get("ids"), follow=discover == "links", refresh=_age(given.get("refresh")))
+            if name in BUILT and value not in BUILT[name]:
+                built = ", ".join(BUILT[name])
+                raise WrongUse(f"-a {name}={value} is not built yet; this release does {built}.")
+        source = given.get("source", "live")
+        return cls(
+            ids=given.get("ids"),
+            follow=given.get("discover", "links") == "links",
+            refresh=_age(given.get("refresh")),
+            source=source,
+            captures=_which(given.get("captures"), source),
+        )
 
     def wanted(self, now: datetime, opened: Opened) -> Wanted:
         """What to take, the ids read (of a list in S3: `opened`); WrongUse if they can't be."""
@@ -84,6 +95,15 @@ def _unknown(name: str) -> str:
     meant = nearest(name, NAMES, close=0.6)  # no name of another's stands here
     guess = f": did you mean -a {meant}=…?" if meant else "."
     return f"-a {name}=… is not known{guess} There are {', '.join(sorted(NAMES))}."
+
+
+def _which(text: str | None, source: str) -> Which:
+    if text is not None and source == "live":
+        raise WrongUse(f"-a captures={text}: the site has no captures; give it with source=wayback.")
+    try:
+        return Which(text or Which.BEST)
+    except ValueError:
+        raise WrongUse(f"-a captures={text}: give one of {', '.join(Which)}.") from None
 
 
 def _age(text: str | None) -> timedelta | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from functools import partial
 from itertools import islice
 
@@ -12,15 +12,16 @@ from crawler import archive, commits, runs, snapshots
 from crawler.arguments import Arguments, Wanted
 from crawler.clock import Clock, utc_now
 from crawler.commits import Commit, File
-from crawler.errors import StoreRefused, WrongUse
+from crawler.errors import Damaged, StoreRefused, WrongUse
 from crawler.housing import Housing
-from crawler.items import ArticleId, Lease
+from crawler.items import ArticleId, Lease, Stored
 from crawler.ledger import Ledger
 from crawler.lock import Holder, Lock
 from crawler.recovery import add, recover
 from crawler.runs import Run, Tally
 from crawler.segment import sealed
 from crawler.spool import Spool
+from crawler.warc import Record, read_member
 
 BATCH = 256  #: leases taken at once
 NO_IDS = "The archive knows no ids yet. Give some: `-a ids=203367206718582`, or `scrapy ids add FILE`."
@@ -29,8 +30,8 @@ NO_IDS = "The archive knows no ids yet. Give some: `-a ids=203367206718582`, or 
 class Worker:
     """Moves into an archive, leases from it, commits to it, and moves out again.
 
-    Leasing (lease, tried, found, renew, release) has a connection to the ledger of its own, so that it may
-    be done in another thread than the rest.
+    Leasing (lease, tried, found, held, renew, release) has a connection to the ledger of its own, so that
+    it may be done in another thread than the rest.
     """
 
     def __init__(self, housing: Housing, clock: Clock = utc_now) -> None:
@@ -111,6 +112,15 @@ class Worker:
         new = self._desk.add(links, "link")
         if self._wanted.ids is None:
             self.due += new
+
+    def held(self, url: str, date: str | None) -> tuple[Stored, Record] | None:
+        """The newest committed record of this URL, with this WARC-Date if that is said."""
+        if (stored := self._desk.captured(url, date)) is None:
+            return None
+        if (stream := self._store.read(stored.record.warc)) is None:
+            raise Damaged(f"{stored.record.warc} is missing")
+        with closing(stream):
+            return stored, read_member(stream, stored.record.offset)
 
     def renew(self) -> None:
         """Say that we live."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
+from dataclasses import replace
+from functools import partial
 from typing import Any, Self
 
 import scrapy
@@ -14,16 +16,22 @@ from twisted.python.failure import Failure
 from crawler.arguments import Arguments
 from crawler.extensions import extension
 from crawler.extensions.archivist import Archivist
+from crawler.extensions.listing import Listing, Unlistable
 from crawler.housing import Housing
 from crawler.items import Absent, Article, Lease, Take
 from crawler.layouts import read
+from crawler.manners.services import WAYBACK, base
 from crawler.middlewares.retry import ATTEMPTS
 from crawler.secrets import hide_secrets
 from crawler.site import article_id, links, url_of
-from crawler.sources.live import Answer, Brought, Flow, capture_of, live, page_of
+from crawler.sources.commoncrawl import commoncrawl
+from crawler.sources.live import LIVE, Answer, Brought, capture_of, live, page_of
 from crawler.sources.reasons import Waits, absence_of
+from crawler.sources.wayback import wayback
 from crawler.validators import Validators
 from crawler.warc import warc_date
+
+Flow = Generator[scrapy.Request, Answer, Brought | Take]
 
 
 class Anapress(scrapy.Spider):
@@ -64,15 +72,40 @@ class Anapress(scrapy.Spider):
         """One request a lease, as the archivist has room."""
         archivist = extension(self.crawler, Archivist)
         await archivist.start(self._arguments)
-        async for lease in archivist.leases():
-            flow = live(lease.id, held=Validators(lease.etag, lease.last_modified), hops=self._hops)
-            yield self._asked(next(flow), flow, lease, lease.attempts)
+        try:
+            async for lease in archivist.leases():
+                yield self._begun(await self._flow(lease), lease)
+        except Unlistable as error:
+            archivist.course.end(str(error))
 
     def parse(self, response: Response, **_: Any) -> Iterator[Article | dict[str, str]]:
         """A page as the layouts read it, for `scrapy parse` and `scrapy fetch`: nothing is archived."""
         if (id := article_id(response.url)) is not None:
             result = read(page_of(id, response, source="live"), response.status)
             yield result if isinstance(result, Article) else {"id": str(id), "reason": result.reason}
+
+    async def _flow(self, lease: Lease) -> Flow:
+        """How the lease's page is fetched."""
+        wanted = self._arguments
+        if wanted.source == LIVE:
+            return live(lease.id, held=Validators(lease.etag, lease.last_modified), hops=self._hops)
+        among = None if wanted.ids is None else extension(self.crawler, Archivist).due
+        fresh = wanted.refresh is not None
+        listing = extension(self.crawler, Listing)
+        captures = await listing.captures(wanted.source, lease.id, among=among, fresh=fresh)
+        reader, settings = partial(read, tags=self._tags), self.crawler.settings
+        if wanted.source == WAYBACK:
+            machine = base(settings, "WAYBACK_URL")
+            return wayback(lease, captures, wanted.captures, base=machine, read=reader, hops=self._hops)
+        files = base(settings, "COMMONCRAWL_DATA_URL")
+        return commoncrawl(lease, captures, wanted.captures, base=files, read=reader)
+
+    def _begun(self, flow: Flow, lease: Lease) -> scrapy.Request | Take:
+        """The flow's first request, or its take where it needs none."""
+        try:
+            return self._asked(next(flow), flow, lease, lease.attempts)
+        except StopIteration as end:
+            return self._counted(end.value, lease.attempts)
 
     def answered(self, response: Response, flow: Flow, lease: Lease) -> Iterator[Any]:
         """The source's next step, or the take that it came to."""
@@ -96,8 +129,7 @@ class Anapress(scrapy.Spider):
         try:
             return self._asked(flow.send(answer), flow, lease, last.meta.get(ATTEMPTS, 0))
         except StopIteration as end:
-            brought: Brought = end.value
-            return self._take(lease, brought, last)
+            return self._take(lease, end.value, last)
 
     def _asked(self, request: scrapy.Request, flow: Flow, lease: Lease, attempts: int) -> scrapy.Request:
         """The flow's next request; all hops of an id share its attempts."""
@@ -105,10 +137,18 @@ class Anapress(scrapy.Spider):
             callback=self.answered,
             errback=self.unanswered,
             cb_kwargs={"flow": flow, "lease": lease},
-            meta={ATTEMPTS: attempts},
+            meta={**request.meta, ATTEMPTS: attempts},
         )
 
-    def _take(self, lease: Lease, brought: Brought, last: Response | scrapy.Request) -> Take:
+    def _counted(self, take: Take, failed: int) -> Take:
+        """An archive's take, with its attempts; links that are not to be followed go."""
+        found = take.found if self._arguments.follow else ()
+        then = tuple(self._counted(each, failed) for each in take.then)
+        return replace(take, attempts=failed + 1, found=found, then=then)
+
+    def _take(self, lease: Lease, brought: Brought | Take, last: Response | scrapy.Request) -> Take:
+        if isinstance(brought, Take):
+            return self._counted(brought, last.meta.get(ATTEMPTS, 0))
         page, result = (
             (brought[0], read(*brought, tags=self._tags)) if isinstance(brought, tuple) else (None, brought)
         )

@@ -383,7 +383,9 @@ def test_a_crawl_with_failed_ids_exits_4_and_says_how_to_take_them_again(crawled
     "given",
     [
         ["-aid=1"],
-        ["-asource=wayback"],
+        ["-aids=1", "-asource=warc"],
+        ["-aids=1", "-acaptures=all"],
+        ["-aids=1", "-asource=wayback", "-acaptures=newest"],
         ["-adiscover=site"],
         ["-aids=no-such-file"],
         ["-aids=1,two"],

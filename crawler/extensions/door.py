@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -13,6 +14,8 @@ from scrapy.http import Response
 from crawler.extensions import extension
 from crawler.extensions.course import ENDING
 from crawler.extensions.manners import Manners, wish_of
+from crawler.manners.services import turns
+from crawler.sources.archived import ASK
 from crawler.wire.handler import WireHandler
 
 UNREACHED = (CannotResolveHostError, DownloadConnectionRefusedError)
@@ -37,8 +40,12 @@ class Door(WireHandler):
 
     async def download_request(self, request: Request) -> Response:
         """What a host asks for is heard here, before the next request can slip through."""
-        manners, host = self._manners, urlsplit(request.url).hostname or ""
-        async with manners.hosts.turn(host):
+        manners, asked = self._manners, request.meta.get(ASK)
+        names = turns(asked.budget) if asked else (urlsplit(request.url).hostname or "",)
+        host = names[-1]
+        async with AsyncExitStack() as held:
+            for name in names:
+                await held.enter_async_context(manners.hosts.turn(name))
             if manners.course.stopping:
                 raise IgnoreRequest(ENDING)
             try:
@@ -46,7 +53,7 @@ class Door(WireHandler):
             except UNREACHED:
                 manners.missed(host)
                 raise
-            if (seconds := wish_of(response)) is not None:
+            if (seconds := wish_of(request, response)) is not None:
                 manners.told_to_wait(host, seconds)
             else:
                 manners.hosts.answered(host)

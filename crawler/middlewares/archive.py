@@ -12,6 +12,7 @@ from scrapy.http import Response
 from crawler.errors import ArchiveError
 from crawler.extensions import extension
 from crawler.extensions.archivist import Archivist
+from crawler.sources.archived import brought_by
 from crawler.sources.reasons import absence_of
 
 
@@ -44,7 +45,7 @@ class Archive:
         kept = request.meta.get("kept", 0)
         try:
             for exchange in exchanges[kept:]:
-                await self._archivist.record(exchange)
+                await self._archivist.record(*brought_by(request, exchange))
         except ArchiveError as error:
             raise IgnoreRequest(f"not kept: {error}") from error
         request.meta["kept"] = len(exchanges)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import UUID
 
@@ -72,16 +72,29 @@ class Client:
         )
 
     async def fetch(
-        self, method: str, url: str, headers: Headers = (), body: bytes = b"", *, seconds: float = 180
+        self,
+        method: str,
+        url: str,
+        headers: Headers = (),
+        body: bytes = b"",
+        *,
+        seconds: float = 180,
+        most: int | None = None,
     ) -> Received:
-        """The whole response within seconds; else a Failure that carries what was on the wire."""
+        """The whole response within seconds; else a Failure that carries what was on the wire.
+
+        `most`: bytes of the body, where that is to be less than of any other.
+        """
         exchanges: list[Exchange] = []
         try:
             target = Target.parse(url)
             form = target.absolute if self._dialer.through_proxy(target) else target.path
             request = request_head(method, form, target.authority, headers, body) + body
             deadline = asyncio.get_running_loop().time() + seconds
-            return await self._ask(_Question(target, method, request, deadline), exchanges)
+            limits = self._limits
+            if most is not None:
+                limits = replace(limits, body_bytes=min(most, limits.body_bytes))
+            return await self._ask(_Question(target, method, request, deadline, limits), exchanges)
         except Failure as failure:
             failure.exchanges = tuple(exchanges)
             raise
@@ -131,7 +144,7 @@ class Client:
         """Put the question once; whatever comes of it is one more exchange."""
         new_id, began = self._new_id(), self._clock()
         path = self._spool_dir / f"{new_id}.body"
-        attempt = Attempt(connection, question.method, self._limits, path)
+        attempt = Attempt(connection, question.method, question.limits, path)
         attempt.start(question.request, question.deadline)
         self._attempts.add(attempt)
         try:
@@ -186,6 +199,7 @@ class _Question:
     method: str
     request: bytes
     deadline: float  #: by the loop's clock
+    limits: Limits
 
     @property
     def place(self) -> Place:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import ssl
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from time import monotonic
@@ -25,10 +25,13 @@ from scrapy.exceptions import (
 )
 from scrapy.http import Headers, Response
 from scrapy.responsetypes import responsetypes
+from scrapy.settings import BaseSettings
 from scrapy.statscollectors import StatsCollector
 
 from crawler.clock import utc_now
 from crawler.errors import Undecodable
+from crawler.manners import services
+from crawler.settings import defaults
 from crawler.wire.address import ConnectTo
 from crawler.wire.client import Client, Received
 from crawler.wire.coding import decode
@@ -47,6 +50,7 @@ from crawler.wire.failure import (
     Unproven,
 )
 from crawler.wire.limits import MIB, Limits, PageLimits
+from crawler.wire.request import Target
 
 logger = logging.getLogger(__name__)
 
@@ -124,7 +128,7 @@ class WireHandler:
             new_id=uuid4,
             tls=tls,
             spool_dir=Path(settings.get("SPOOL_DIR") or tempfile.gettempdir()) / "bodies",
-            connect_to=ConnectTo.parse(settings.get("CONNECT_TO") or ""),
+            connect_to=ConnectTo.parse(settings.get("CONNECT_TO") or "").trusting(_services(settings)),
             proxy=settings.get("WIRE_PROXY") or "",
             resolve=open_resolver(settings.get("RESOLVE") or "crawler.wire.dial.system_resolve"),
             limits=limits,
@@ -148,6 +152,7 @@ class WireHandler:
                 [header for header in _headers(request) if header[0].lower() not in _NOT_SENT],
                 request.body,
                 seconds=float(request.meta.get("download_timeout") or self._timeout),
+                most=request.meta.get("download_maxsize"),
             )
         except Failure as failure:
             exchanges.extend(failure.exchanges)
@@ -204,6 +209,13 @@ class WireHandler:
         for oddity in oddities:
             logger.debug("%s: %s", url, oddity)
             self._stats.inc_value(f"wire/odd/{oddity}")
+
+
+def _services(settings: BaseSettings) -> Iterator[tuple[str, int]]:
+    """Hosts and ports of the archive services that the operator named."""
+    for url in services.changed(settings, defaults):
+        target = Target.parse(url)
+        yield target.host, target.port
 
 
 def _headers(request: Request) -> list[tuple[bytes, bytes]]:
