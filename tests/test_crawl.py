@@ -385,6 +385,8 @@ def test_a_crawl_with_failed_ids_exits_4_and_says_how_to_take_them_again(crawled
         ["-aid=1"],
         ["-aids=1", "-asource=warc"],
         ["-aids=1", "-acaptures=all"],
+        ["-aids=1", "-asource=wayback", "-sWAYBACK_URL=web.archive.org"],
+        ["-aids=1", "-asource=wayback", "-sWAYBACK_INDEX_SECONDS=soon"],
         ["-aids=1", "-asource=wayback", "-acaptures=newest"],
         ["-adiscover=site"],
         ["-aids=no-such-file"],

@@ -48,6 +48,7 @@ def base(settings: Mapping[str, Any], name: str) -> str:
     return str(settings[name] or "").rstrip("/")
 
 
-def changed(settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> Iterator[str]:
-    """The addresses that the operator set: their hosts are trusted wherever they lie."""
-    return (base(settings, name) for name in URLS if base(settings, name) != base(defaults, name))
+def changed(settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The settings of addresses that the operator gave, and what they are."""
+    given = ((name, base(settings, name)) for name in URLS)
+    return ((name, url) for name, url in given if url and url != base(defaults, name))

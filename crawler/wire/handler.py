@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import ssl
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from time import monotonic
@@ -29,7 +29,7 @@ from scrapy.settings import BaseSettings
 from scrapy.statscollectors import StatsCollector
 
 from crawler.clock import utc_now
-from crawler.errors import Undecodable
+from crawler.errors import Undecodable, WrongUse
 from crawler.manners import services
 from crawler.settings import defaults
 from crawler.wire.address import ConnectTo
@@ -128,7 +128,7 @@ class WireHandler:
             new_id=uuid4,
             tls=tls,
             spool_dir=Path(settings.get("SPOOL_DIR") or tempfile.gettempdir()) / "bodies",
-            connect_to=ConnectTo.parse(settings.get("CONNECT_TO") or "").trusting(_services(settings)),
+            connect_to=ConnectTo.parse(settings.get("CONNECT_TO") or "").trusting(named_hosts(settings)),
             proxy=settings.get("WIRE_PROXY") or "",
             resolve=open_resolver(settings.get("RESOLVE") or "crawler.wire.dial.system_resolve"),
             limits=limits,
@@ -211,11 +211,16 @@ class WireHandler:
             self._stats.inc_value(f"wire/odd/{oddity}")
 
 
-def _services(settings: BaseSettings) -> Iterator[tuple[str, int]]:
-    """Hosts and ports of the archive services that the operator named."""
-    for url in services.changed(settings, defaults):
-        target = Target.parse(url)
-        yield target.host, target.port
+def named_hosts(settings: BaseSettings) -> list[tuple[str, int]]:
+    """Hosts and ports of the archive services that the operator named: trusted, wherever they lie."""
+    hosts = []
+    for name, url in services.changed(settings, defaults):
+        try:
+            target = Target.parse(url)
+        except Failure as error:
+            raise WrongUse(f"{name} is {url!r}: give an address such as https://HOST.") from error
+        hosts.append((target.host, target.port))
+    return hosts
 
 
 def _headers(request: Request) -> list[tuple[bytes, bytes]]:
