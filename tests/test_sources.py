@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.crawling import House, Ran, Record
-from tests.services import Held, Wayback, held_pages, running
+from tests.services import CommonCrawl, Crawl, Held, Wayback, held_pages, running
 from tests.services.listening import Running
 from tests.site import Site, id_of, running_site, truth
 
@@ -315,3 +317,113 @@ def test_many_ids_are_looked_up_in_one_walk(house: House) -> None:
     lists = [asked for asked in run.asked if asked.path == "/cdx/search/cdx"]
     assert len(lists) == 3
     assert {asked.get("matchType") for asked in lists} == {"prefix"}
+
+
+# Common Crawl
+
+
+@contextmanager
+def crawls(*held: Crawl, **ways: Any) -> Iterator[Running]:
+    service = CommonCrawl(held, **ways)
+    with running(service) as run:
+        service.base = run.url
+        yield run
+
+
+def commoncrawl(house: House, run: Running, ids: list[int], *arguments: str, **settings: object) -> Ran:
+    urls = {"COMMONCRAWL_INDEX_URL": run.url, "COMMONCRAWL_DATA_URL": run.url}
+    arguments = ("-asource=commoncrawl", "-adiscover=none", *arguments)
+    return house.crawl(ids, *arguments, **{**AS_FAST, **urls, **settings})
+
+
+def two_crawls() -> tuple[Crawl, Crawl]:
+    older, newer = (
+        held_pages(IDS, articles=ARTICLES),
+        held_pages(IDS[:4], articles=ARTICLES, at="20200102030405"),
+    )
+    return Crawl("CC-MAIN-2016-05", tuple(older)), Crawl("CC-MAIN-2020-05", tuple(newer))
+
+
+def test_common_crawl_gives_the_records_of_its_files_member_for_member(house: House) -> None:
+    older, newer = two_crawls()
+    with crawls(older, newer) as run:
+        ran = commoncrawl(house, run, IDS)
+        assert ran.code == 0, ran.said
+        spans = [asked for asked in run.asked if asked.path.startswith("/crawl-data/")]
+    items = house.archive.items()
+    assert set(items) == set(IDS)
+    assert {items[id]["captured_at"][:4] for id in IDS[:4]} == {"2020"}
+    assert {items[id]["source"] for id in IDS} == {"commoncrawl"}
+    assert len(spans) == len(IDS)
+    members = {*older.members(), *newer.members()}
+    for item in items.values():
+        place = item["record"]
+        data = (house.archive.folder / place["warc"]).read_bytes()
+        assert data[place["offset"] : place["offset"] + place["length"]] in members
+    verified = house.scrapy("verify")
+    assert verified.code == 0, verified.out
+
+
+def test_beside_a_copied_record_stands_where_it_came_from(house: House) -> None:
+    crawl = two_crawls()[0]
+    with crawls(crawl) as run:
+        assert commoncrawl(house, run, IDS[:1]).code == 0
+    (item,) = house.archive.items().values()
+    (path,) = house.archive.files("warc")
+    data, offset = path.read_bytes(), 0
+    texts: dict[int, bytes] = {}
+    while offset < len(data):
+        member = zlib.decompressobj(wbits=31)
+        texts[offset] = member.decompress(data[offset:])
+        offset = len(data) - len(member.unused_data)
+    before = texts[max(at for at in texts if at < item["record"]["offset"])]
+    assert before.startswith(b"WARC/1.1\r\nWARC-Type: metadata\r\n")
+    assert f"WARC-Refers-To: {item['record']['record_id']}".encode() in before
+    assert f"source: {run.url}/{crawl.file}\r\nrange: bytes=1000-".encode() in before
+    assert sha256(crawl.members()[0]).hexdigest().encode() in before
+    assert texts[item["record"]["offset"]].startswith(b"WARC/1.0\r\n")
+
+
+@pytest.mark.parametrize(
+    ("trap", "reason"),
+    [("whole_file", "too_large"), ("short_range", "short_range")],
+)
+def test_it_is_the_very_range_or_it_did_not_happen(house: House, trap: str, reason: str) -> None:
+    with crawls(two_crawls()[0], traps=(trap,)) as run:
+        ran = commoncrawl(house, run, IDS[:1])
+    (take,) = house.archive.takes()[IDS[0]]
+    assert (take["outcome"], take["reason"]) == ("failed", reason), ran.said
+    assert house.scrapy("verify").code == 0
+
+
+@pytest.mark.parametrize("trap", ["slow_down", "cut", "html_error", "overloaded"])
+def test_a_service_that_stumbles_once_is_asked_again(house: House, trap: str) -> None:
+    with crawls(*two_crawls(), traps=(trap,), fail=2) as run:
+        ran = commoncrawl(house, run, IDS[:3])
+    assert ran.code == 0, ran.said
+    assert set(house.archive.items()) == set(IDS[:3])
+
+
+def test_the_pages_of_an_index_are_walked_to_the_last(house: House) -> None:
+    with crawls(two_crawls()[0], page=3) as run:
+        ran = commoncrawl(house, run, IDS)
+        pages = [asked.get("page") for asked in run.asked if asked.path.endswith("-index")]
+    assert ran.code == 0, ran.said
+    assert pages == ["0", "1", "2", "3"]
+
+
+def test_common_crawl_is_asked_nothing_twice(house: House) -> None:
+    with crawls(*two_crawls()) as run:
+        assert commoncrawl(house, run, IDS).code == 0
+        asked = len(run.asked)
+        house.scrapy("ids", "requeue", "--outcome", "article")
+        assert commoncrawl(house, run, IDS).code == 0
+        assert len(run.asked) == asked
+    assert house.scrapy("verify").code == 0
+
+
+def test_an_id_that_no_crawl_has_is_told_so(house: House) -> None:
+    with crawls(two_crawls()[0]) as run:
+        commoncrawl(house, run, [id_of(20)])
+    (take,) = house.archive.takes()[id_of(20)]
+    assert (take["outcome"], take["reason"], take["record"]) == ("gone", "not_archived", None)
