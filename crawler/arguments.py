@@ -18,14 +18,15 @@ from crawler.spelling import nearest
 
 PLAIN = {"render": "plain", "requisites": "0"}
 """Arguments whose other values are not built yet."""
-BUILT = {"source": ("live", "wayback", "commoncrawl"), "discover": ("none", "links")}
+BUILT = {"source": ("live", "wayback", "commoncrawl", "auto"), "discover": ("none", "links")}
 """Arguments of which some values are built."""
 ABOUT = {
     "ids=IDS": "only these: a comma list of ids and article URLs; a file (one a line, # comments, .gz too); "
     "an s3:// object; - for stdin. Ids settled already are left. Without it: all that is left to do",
     "discover=links": "(default) article links on captured pages become known ids; none: they don't",
     "refresh=7d": "take articles again that were captured longer ago (s, m, h, d, w; 0: all)",
-    "source=live": "(default) pages from the site itself; wayback: from the Wayback Machine; commoncrawl",
+    "source=live": "(default) pages from the site itself; wayback: from the Wayback Machine; commoncrawl; "
+    "auto: from the site, and what it does not give from the archives in turn",
     "captures=best": "(default) of an archive's captures of an id: the newest that shows the article; first, "
     "last, or all: a take a capture",
     "render=plain": "how: plain HTTP, the only way so far",

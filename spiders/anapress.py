@@ -18,9 +18,9 @@ from crawler.extensions import extension
 from crawler.extensions.archivist import Archivist
 from crawler.extensions.listing import Listing, Unlistable
 from crawler.housing import Housing
-from crawler.items import Absent, Article, Lease, Take
+from crawler.items import Absent, Article, ArticleId, Lease, Outcome, Take
 from crawler.layouts import read
-from crawler.manners.services import WAYBACK, base
+from crawler.manners.services import COMMONCRAWL, WAYBACK, base
 from crawler.middlewares.retry import ATTEMPTS
 from crawler.secrets import hide_secrets
 from crawler.site import article_id, links, url_of
@@ -30,6 +30,9 @@ from crawler.sources.reasons import Waits, absence_of
 from crawler.sources.wayback import wayback
 from crawler.validators import Validators
 from crawler.warc import warc_date
+
+AUTO = (LIVE, WAYBACK, COMMONCRAWL)  #: the sources in their turn
+WAITS = "robots_waits"  #: of an id whose site's robots.txt can't be had
 
 Flow = Generator[scrapy.Request, Answer, Brought | Take]
 
@@ -43,6 +46,8 @@ class Anapress(scrapy.Spider):
     def __init__(self, arguments: Arguments, *, hops: int, tags: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._arguments, self._hops, self._tags = arguments, hops, tags
+        self._turns = AUTO if arguments.source == "auto" else (arguments.source,)
+        self._firsts: dict[ArticleId, Take] = {}  # of ids that are looked for further on
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *_: Any, **kwargs: Any) -> Self:
@@ -74,7 +79,7 @@ class Anapress(scrapy.Spider):
         await archivist.start(self._arguments)
         try:
             async for lease in archivist.leases():
-                yield self._begun(await self._flow(lease), lease)
+                yield self._begun(await self._flow(lease, self._turns[0]), lease)
         except Unlistable as error:
             archivist.course.end(str(error))
 
@@ -84,17 +89,17 @@ class Anapress(scrapy.Spider):
             result = read(page_of(id, response, source="live"), response.status)
             yield result if isinstance(result, Article) else {"id": str(id), "reason": result.reason}
 
-    async def _flow(self, lease: Lease) -> Flow:
-        """How the lease's page is fetched."""
+    async def _flow(self, lease: Lease, source: str) -> Flow:
+        """How the lease's page is fetched from there."""
         wanted = self._arguments
-        if wanted.source == LIVE:
+        if source == LIVE:
             return live(lease.id, held=Validators(lease.etag, lease.last_modified), hops=self._hops)
         among = None if wanted.ids is None else extension(self.crawler, Archivist).due
         fresh = wanted.refresh is not None
         listing = extension(self.crawler, Listing)
-        captures = await listing.captures(wanted.source, lease.id, among=among, fresh=fresh)
+        captures = await listing.captures(source, lease.id, among=among, fresh=fresh)
         reader, settings = partial(read, tags=self._tags), self.crawler.settings
-        if wanted.source == WAYBACK:
+        if source == WAYBACK:
             machine = base(settings, "WAYBACK_URL")
             return wayback(lease, captures, wanted.captures, base=machine, read=reader, hops=self._hops)
         files = base(settings, "COMMONCRAWL_DATA_URL")
@@ -110,6 +115,43 @@ class Anapress(scrapy.Spider):
     def answered(self, response: Response, flow: Flow, lease: Lease) -> Iterator[Any]:
         """The source's next step, or the take that it came to."""
         yield self._step(flow, response, lease, response)
+
+    async def in_turn(self, response: Response, flow: Flow, lease: Lease) -> AsyncIterator[Any]:
+        """The same, where the archives are asked for what the site does not give."""
+        yield await self._next(self._step(flow, response, lease, response), lease)
+
+    async def in_turn_unanswered(self, failure: Failure) -> AsyncIterator[Any]:
+        """The same, where no response came: a site that is away keeps no id from the archives."""
+        request: scrapy.Request = failure.request  # type: ignore[attr-defined]
+        flow, lease = request.cb_kwargs["flow"], request.cb_kwargs["lease"]
+        over = extension(self.crawler, Archivist).course.over
+        if isinstance(failure.value, Waits) and not over:
+            waits = Absent(outcome=Outcome.FAILED, reason=WAITS)
+            yield await self._next(self._step(flow, waits, lease, request), lease)
+        else:
+            for step in self.unanswered(failure):
+                yield await self._next(step, lease)
+
+    async def _next(self, step: Any, lease: Lease) -> Any:
+        """The step, or where it is a take without an article, what the next source makes of the id."""
+        archivist = extension(self.crawler, Archivist)
+        while isinstance(step, Take) and isinstance(step.result, Absent):
+            first = self._firsts.setdefault(lease.id, step)
+            turn = self._turns.index(step.source) + 1
+            if turn == len(self._turns):
+                step = first  # nobody has it: what the site says counts
+                break
+            try:
+                step = self._begun(await self._flow(lease, self._turns[turn]), lease)
+            except Unlistable as error:
+                archivist.course.end(str(error))
+                return None
+        if isinstance(step, Take):
+            self._firsts.pop(lease.id, None)
+            if isinstance(step.result, Absent) and step.result.reason == WAITS:
+                archivist.leave(lease, "its robots.txt can't be had, and no archive has it")
+                return None
+        return step
 
     def unanswered(self, failure: Failure) -> Iterator[Any]:
         """The same, where no response came. That is no take where the id waits, or the run is ending."""
@@ -133,9 +175,10 @@ class Anapress(scrapy.Spider):
 
     def _asked(self, request: scrapy.Request, flow: Flow, lease: Lease, attempts: int) -> scrapy.Request:
         """The flow's next request; all hops of an id share its attempts."""
+        alone = len(self._turns) == 1
         return request.replace(
-            callback=self.answered,
-            errback=self.unanswered,
+            callback=self.answered if alone else self.in_turn,
+            errback=self.unanswered if alone else self.in_turn_unanswered,
             cb_kwargs={"flow": flow, "lease": lease},
             meta={**request.meta, ATTEMPTS: attempts},
         )

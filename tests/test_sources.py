@@ -427,3 +427,26 @@ def test_an_id_that_no_crawl_has_is_told_so(house: House) -> None:
         commoncrawl(house, run, [id_of(20)])
     (take,) = house.archive.takes()[id_of(20)]
     assert (take["outcome"], take["reason"], take["record"]) == ("gone", "not_archived", None)
+
+
+# All in turn
+
+
+def test_what_the_site_does_not_give_the_archives_do(house: House) -> None:
+    """The site has 25 articles; the machine has one more, Common Crawl another, and one nobody has."""
+    beyond = [id_of(n) for n in range(ARTICLES, ARTICLES + 3)]
+    played = list(held_pages(beyond[:1], articles=ARTICLES + 3))
+    crawl = Crawl("CC-MAIN-2016-05", tuple(held_pages(beyond[1:2], articles=ARTICLES + 3)))
+    with machine(played) as wayback, crawls(crawl) as common:
+        urls = {
+            "WAYBACK_URL": wayback.url,
+            "COMMONCRAWL_INDEX_URL": common.url,
+            "COMMONCRAWL_DATA_URL": common.url,
+        }
+        arguments = ("-asource=auto", "-adiscover=none")
+        ran = house.crawl([IDS[0], *beyond], *arguments, **{**AS_FAST, **urls})
+    assert ran.code == 0, ran.said
+    takes = house.archive.takes()
+    told = [(take["outcome"], take["source"]) for id in (IDS[0], *beyond) for take in takes[id]]
+    assert told == [("article", "live"), ("article", "wayback"), ("article", "commoncrawl"), ("gone", "live")]
+    assert house.scrapy("verify").code == 0
