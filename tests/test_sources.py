@@ -336,6 +336,9 @@ def commoncrawl(house: House, run: Running, ids: list[int], *arguments: str, **s
     return house.crawl(ids, *arguments, **{**AS_FAST, **urls, **settings})
 
 
+NOTHING = Crawl("CC-MAIN-2016-05", ())
+
+
 def two_crawls() -> tuple[Crawl, Crawl]:
     older, newer = (
         held_pages(IDS, articles=ARTICLES),
@@ -450,3 +453,18 @@ def test_what_the_site_does_not_give_the_archives_do(house: House) -> None:
     told = [(take["outcome"], take["source"]) for id in (IDS[0], *beyond) for take in takes[id]]
     assert told == [("article", "live"), ("article", "wayback"), ("article", "commoncrawl"), ("gone", "live")]
     assert house.scrapy("verify").code == 0
+
+
+def test_a_site_that_is_away_keeps_no_id_from_the_archives(house: House) -> None:
+    nowhere = "anapress.net:80:127.0.0.1:9"
+    beyond = id_of(ARTICLES)
+    with machine(list(held_pages(IDS[:2], articles=ARTICLES))) as wayback, crawls(NOTHING) as common:
+        urls = {"WAYBACK_URL": wayback.url, "COMMONCRAWL_INDEX_URL": common.url}
+        arguments = ("-asource=auto", "-adiscover=none")
+        ran = house.crawl([*IDS[:2], beyond], *arguments, **{**AS_FAST, **urls, "CONNECT_TO": nowhere})
+    assert (ran.code, "1 ids wait: its robots.txt can't be had, and no archive has it" in ran.last) == (
+        3,
+        True,
+    )
+    assert set(house.archive.items()) == set(IDS[:2])
+    assert beyond not in house.archive.takes()
