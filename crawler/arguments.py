@@ -18,12 +18,13 @@ from crawler.spelling import nearest
 
 PLAIN = {"render": "plain", "requisites": "0"}
 """Arguments whose other values are not built yet."""
-BUILT = {"source": ("live", "wayback", "commoncrawl", "auto"), "discover": ("none", "links")}
+BUILT = {"source": ("live", "wayback", "commoncrawl", "auto"), "discover": ("none", "links", "cdx")}
 """Arguments of which some values are built."""
 ABOUT = {
     "ids=IDS": "only these: a comma list of ids and article URLs; a file (one a line, # comments, .gz too); "
     "an s3:// object; - for stdin. Ids settled already are left. Without it: all that is left to do",
-    "discover=links": "(default) article links on captured pages become known ids; none: they don't",
+    "discover=links": "(default) article links on captured pages become known ids; none: they don't; "
+    "cdx: they do, and first all that the Wayback Machine and Common Crawl list",
     "refresh=7d": "take articles again that were captured longer ago (s, m, h, d, w; 0: all)",
     "source=live": "(default) pages from the site itself; wayback: from the Wayback Machine; commoncrawl; "
     "auto: from the site, and what it does not give from the archives in turn",
@@ -52,10 +53,20 @@ class Arguments:
     """The arguments, checked; the ids are not read yet."""
 
     ids: str | None = None
-    follow: bool = True  #: article links on captured pages become known ids
+    discover: str = "links"
     refresh: timedelta | None = None
     source: str = "live"
     captures: Which = Which.BEST
+
+    @property
+    def follow(self) -> bool:
+        """Whether article links on captured pages become known ids."""
+        return self.discover != "none"
+
+    @property
+    def may_walk(self) -> bool:
+        """Whether a crawl that knows no ids is to look for some."""
+        return self.discover == "cdx"
 
     @classmethod
     def of(cls, given: Mapping[str, str]) -> Self:
@@ -73,7 +84,7 @@ class Arguments:
         source = given.get("source", "live")
         return cls(
             ids=given.get("ids"),
-            follow=given.get("discover", "links") == "links",
+            discover=given.get("discover", "links"),
             refresh=_age(given.get("refresh")),
             source=source,
             captures=_which(given.get("captures"), source),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -109,5 +110,6 @@ def _write(
     disk: Disk,
     clock: Clock,
 ) -> int:
-    found = Found(segment_name(clock(), spool.worker, 0), spool.worker, spool.folder, lines)
+    worker = secrets.token_hex(4)  # two in one second must not have one segment's name
+    found = Found(segment_name(clock(), worker, 0), worker, spool.folder, lines)
     return commits.commit(found, store, ledger, disk, clock).counts.get("known", 0)

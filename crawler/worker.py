@@ -65,7 +65,7 @@ class Worker:
         self._wanted = arguments.wanted(self._clock(), housing.open_object)
         self._store = housing.open_store()
         self._store.preflight()
-        if self._wanted.ids is None and archive.find(self._store) is None:
+        if self._wanted.ids is None and not arguments.may_walk and archive.find(self._store) is None:
             raise WrongUse(NO_IDS)  # before a mistake leaves an archive behind
         home = archive.ensure(self._store, housing.contact)
         commits.look_over(self._store)
@@ -78,7 +78,7 @@ class Worker:
         self._desk: Ledger = self._open_ledger()
         recover(housing.spool, home.id, self._store, self._ledger, disk, self._clock)
         if self._wanted.ids is None:
-            self._count_due()
+            self._count_due(arguments)
         else:
             add(self._wanted.ids, "list", self.spool, self._store, self._ledger, disk, self._clock)
             self._asked = iter(self._wanted.ids)
@@ -86,6 +86,12 @@ class Worker:
             self.settled = self._ledger.done(self._wanted.ids, captured_before=before)
             self.due = len(self._wanted.ids) - self.settled
         self._as_of = self._ledger.n()
+
+    def discovered(self, ids: Sequence[ArticleId], found: str) -> None:
+        """Make ids known, in one commit."""
+        new = add(ids, found, self.spool, self._store, self._ledger, self._disk, self._clock)
+        if self._wanted.ids is None:
+            self.due += new
 
     def lease(self) -> Sequence[Lease]:
         """The next batch; of the asked ids in their order, each asked for once."""
@@ -162,9 +168,9 @@ class Worker:
             if self.lock is not None and not away:
                 self.lock.release()
 
-    def _count_due(self) -> None:
+    def _count_due(self, arguments: Arguments) -> None:
         counts, before = self._ledger.counts(), self._wanted.captured_before
-        if not counts.known:
+        if not counts.known and not arguments.may_walk:
             raise WrongUse(NO_IDS)
         self.due = counts.left + (self._ledger.aged(before) if before else 0)
 

@@ -78,6 +78,9 @@ class Anapress(scrapy.Spider):
         archivist = extension(self.crawler, Archivist)
         await archivist.start(self._arguments)
         try:
+            if self._arguments.discover == "cdx" and not archivist.course.over:
+                fresh = self._arguments.refresh is not None
+                await extension(self.crawler, Listing).discover(fresh=fresh)
             async for lease in archivist.leases():
                 yield self._begun(await self._flow(lease, self._turns[0]), lease)
         except Unlistable as error:

@@ -468,3 +468,20 @@ def test_a_site_that_is_away_keeps_no_id_from_the_archives(house: House) -> None
     )
     assert set(house.archive.items()) == set(IDS[:2])
     assert beyond not in house.archive.takes()
+
+
+# Finding ids
+
+
+def test_all_that_both_services_list_is_found_and_looked_up_once(house: House) -> None:
+    played, crawled = list(held_pages(IDS[:3], articles=ARTICLES)), held_pages(IDS[2:5], articles=ARTICLES)
+    with machine(played, page=2) as run, crawls(Crawl("CC-MAIN-2016-05", tuple(crawled))) as common:
+        urls = {"COMMONCRAWL_INDEX_URL": common.url}
+        ran = wayback(house, run, None, "-adiscover=cdx", **urls)
+        lists = [asked for asked in run.asked if asked.path == "/cdx/search/cdx"]
+    assert ran.code == 0, ran.said
+    takes = house.archive.takes()
+    assert {(takes[id][0]["outcome"], takes[id][0]["found"]) for id in IDS[:3]} == {("article", "cdx")}
+    assert {takes[id][0]["reason"] for id in IDS[3:5]} == {"not_archived"}
+    assert len(lists) == 2
+    assert house.scrapy("verify").code == 0

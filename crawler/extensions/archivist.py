@@ -25,7 +25,7 @@ from crawler.extensions.parting import Parting
 from crawler.extensions.thread import Thread
 from crawler.extensions.uploads import Uploads
 from crawler.housing import Housing
-from crawler.items import Absent, Copy, Exchange, Lease, Outcome, Stored, Take
+from crawler.items import Absent, ArticleId, Copy, Exchange, Lease, Outcome, Stored, Take
 from crawler.programs import Programs
 from crawler.warc import Record
 from crawler.worker import Worker
@@ -117,6 +117,11 @@ class Archivist:
         self._chores.every(RENEW_SECONDS, partial(self._leasing.take, self._worker.renew))
         if (lock := self._worker.lock) is not None:
             self._chores.every(lock.renew_seconds, partial(self._renewing.take, lock.renew))
+
+    async def discovered(self, ids: Sequence[ArticleId], found: str) -> None:
+        """Make ids known, all in one step; what goes wrong ends the crawl."""
+        await self._committing.take(partial(self._worker.discovered, ids, found))
+        self._changed()
 
     def leases(self) -> AsyncIterator[Lease]:
         """One lease after the other, as there is room for it; ends when nothing is left to be leased."""

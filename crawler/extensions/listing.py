@@ -39,6 +39,9 @@ KINDS: Mapping[str, Kind] = {
 }
 
 
+FOUND = "cdx"  #: how an id was found that a service lists
+
+
 class Unlistable(Exception):
     """A service's list can't be had; the message says why."""
 
@@ -63,7 +66,7 @@ class Listing:
         self, service: str, id: ArticleId, *, among: int | None, fresh: bool
     ) -> Sequence[Capture]:
         """What the service has of an id; Unlistable if it can't be asked. `among`: so many are wanted."""
-        few = among is not None and among <= KINDS[service].few
+        few = among is not None and among <= KINDS[service].few and (service, None) not in self._walked
         table = await self.walk(service, id if few else None, fresh=fresh)
         if not table.of(id) and not self._walked.get((service, None), True):
             await self.walk(service, id, fresh=fresh)  # that it is not there can't be told from half a list
@@ -77,6 +80,12 @@ class Listing:
                 walk = KINDS[service].walk(self._bases[service], id, fresh=fresh)
                 self._walked[service, id] = await self._walk(walk, service, table, whole=id is not None)
         return table
+
+    async def discover(self, *, fresh: bool) -> None:
+        """Make all ids known that the services list."""
+        for service in KINDS:
+            table = await self.walk(service, fresh=fresh)
+            await extension(self._crawler, Archivist).discovered(list(table.ids()), FOUND)
 
     def close(self) -> None:
         for table in self._tables.values():

@@ -48,6 +48,7 @@ from crawler.wire.message import dechunk
 
 FIELDS = "urlkey,timestamp,original,mimetype,statuscode,digest,length"
 ROWS = 10_000  #: of one list: some MB
+PAGES = 1000  #: of one walk: ten million captures
 SITE = "anapress.net/a/"
 HOPS = 10
 EXCLUDED = Absent(outcome=Outcome.REFUSED, reason="excluded")
@@ -72,7 +73,7 @@ def walk(base: str, id: ArticleId | None = None, *, fresh: bool = False) -> Walk
     }
     seen: set[str] = set()
     key: str | None = None
-    while True:
+    for _ in range(PAGES):
         url = f"{base}/cdx/search/cdx?{urlencode(query | ({'resumeKey': key} if key else {}))}"
         page = yield from listed(url, Ask(budget=WAYBACK_INDEX, fresh=fresh), _page)
         if isinstance(page, Absent):
@@ -84,6 +85,7 @@ def walk(base: str, id: ArticleId | None = None, *, fresh: bool = False) -> Walk
         if key in seen:
             return REPEATS
         seen.add(key)
+    return REPEATS
 
 
 def wayback(
