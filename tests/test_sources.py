@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,11 +11,12 @@ from dataclasses import replace
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
-from tests.crawling import House, Ran, Record
+from tests.crawling import CHECKOUT, SCRAPY, House, Ran, Record
 from tests.services import CommonCrawl, Crawl, Held, Wayback, held_pages, running
 from tests.services.listening import Running
 from tests.site import Site, id_of, running_site, truth
@@ -484,4 +487,43 @@ def test_all_that_both_services_list_is_found_and_looked_up_once(house: House) -
     assert {(takes[id][0]["outcome"], takes[id][0]["found"]) for id in IDS[:3]} == {("article", "cdx")}
     assert {takes[id][0]["reason"] for id in IDS[3:5]} == {"not_archived"}
     assert len(lists) == 2
+    assert house.scrapy("verify").code == 0
+
+
+# Kills
+
+
+@pytest.mark.crash
+@pytest.mark.parametrize("seed", range(3))
+def test_a_kill_loses_nothing_and_nothing_that_was_kept_is_asked_again(house: House, seed: int) -> None:
+    ids, chance = [id_of(n) for n in range(ARTICLES)], Random(seed)
+    with machine(list(held_pages(ids, articles=ARTICLES, every=2))) as run:
+        run.pause = 0.1
+        arguments = [
+            "crawl",
+            "anapress",
+            f"-aids={','.join(map(str, ids))}",
+            "-asource=wayback",
+            "-acaptures=all",
+        ]
+        settings = house.settings(**{**AS_FAST, "WAYBACK_URL": run.url, "WAYBACK_SECONDS": 0.1})
+        kept: set[str] = set()
+        for _ in range(3):
+            before = len(run.asked)
+            crawl = subprocess.Popen(
+                [SCRAPY, *arguments, "-adiscover=none", *settings], cwd=CHECKOUT, stderr=subprocess.DEVNULL
+            )
+            while len(run.asked) == before and crawl.poll() is None:
+                time.sleep(0.05)
+            time.sleep(chance.uniform(0.2, 3))
+            crawl.kill()
+            crawl.wait()
+            killed = time.monotonic()
+            again = {asked.target for asked in run.asked[before:]}
+            assert not again & kept
+            kept |= {asked.target for asked in run.asked if asked.at < killed - 1.5}
+        ran = wayback(house, run, ids, "-acaptures=all", "-adiscover=none")
+    assert ran.code == 0, ran.said
+    takes = house.archive.takes()
+    assert {id: [take["take"] for take in takes[id]] for id in ids} == {id: [1, 2] for id in ids}
     assert house.scrapy("verify").code == 0
