@@ -11,12 +11,18 @@ from contextlib import closing, contextmanager
 from crawler import commits
 from crawler.errors import ArchiveError
 from crawler.items import ArticleId, Outcome
+from crawler.sources.live import LIVE
 from crawler.stores import Store
 
 SCHEMA = """
 PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;
-CREATE TABLE shown (id INTEGER PRIMARY KEY, version INTEGER);
+CREATE TABLE shown (id INTEGER PRIMARY KEY, version INTEGER, captured TEXT);
 CREATE TABLE lines (id INTEGER, version INTEGER, line BLOB, PRIMARY KEY (id, version)) WITHOUT ROWID;
+"""
+# What an archive of years ago shows is not newer for being taken later; of the site the last take is.
+SHOW = """
+INSERT INTO shown VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET version = ?2, captured = ?3
+WHERE ?4 OR ?3 > captured
 """
 READ = (Outcome.ARTICLE, Outcome.CHANGED, Outcome.UNCHANGED)
 
@@ -62,5 +68,5 @@ def _take_in(database: sqlite3.Connection, store: Store, commit: commits.Commit)
         database.execute("INSERT INTO lines VALUES (?, ?, ?)", (int(item["id"]), item["version"], line))
     for outcome in commits.outcomes(store, commit):
         if outcome.outcome in READ and outcome.version is not None:
-            row = (int(outcome.id), outcome.version)
-            database.execute("INSERT OR REPLACE INTO shown VALUES (?, ?)", row)
+            live = outcome.source == LIVE
+            database.execute(SHOW, (int(outcome.id), outcome.version, outcome.captured_at, live))

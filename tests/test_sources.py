@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import time
 import zlib
@@ -14,7 +15,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import fastwarc
 import pytest
+import warcio
 
 from tests.crawling import CHECKOUT, SCRAPY, House, Ran, Record
 from tests.services import CommonCrawl, Crawl, Held, Wayback, held_pages, running
@@ -224,6 +227,15 @@ def test_an_archived_redirect_to_another_article_says_so(house: House) -> None:
     assert (take["outcome"], take["reason"]) == ("not_article", f"redirected_to:{IDS[1]}")
 
 
+def test_a_redirect_that_the_machine_plays_again_and_again_is_a_loop(house: House) -> None:
+    url = f"http://anapress.net/a/{IDS[0]}"
+    moved = Held(url=url, at=AT, body=b"", status=301, location=f"http://www.anapress.net/a/{IDS[0]}")
+    with machine([moved]) as run:
+        wayback(house, run, IDS[:1])
+    (take,) = house.archive.takes()[IDS[0]]
+    assert (take["outcome"], take["reason"]) == ("failed", "redirect_loop")
+
+
 def test_the_best_capture_is_the_newest_that_shows_the_article(house: House) -> None:
     first, second, third = three()
     parked = b"<html><title>anapress.net</title><body>This domain is for sale. Buy this domain.</body></html>"
@@ -262,6 +274,36 @@ def test_a_site_that_the_machine_excludes_settles_nothing(house: House) -> None:
     with machine([], blocked=True) as run:
         ran = wayback(house, run, IDS[:2])
     assert (ran.code, "index_blocked" in ran.last) == (3, True), ran.said
+
+
+def test_what_was_captured_years_ago_is_not_the_latest_text_for_being_taken_later(house: House) -> None:
+    assert house.crawl(IDS[:1], "-adiscover=none").code == 0
+    shown = house.archive.items()[IDS[0]]["text"]
+    old, *_ = held_pages(IDS[1:2], articles=ARTICLES)
+    ours = old.body.replace(str(IDS[1]).encode(), str(IDS[0]).encode())
+    with machine([replace(old, url=f"http://anapress.net/a/{IDS[0]}", body=ours)]) as run:
+        wayback(house, run, IDS[:1], "-adiscover=none", "-arefresh=0")
+    assert [take["outcome"] for take in house.archive.takes()[IDS[0]]] == ["article", "changed"]
+    house.scrapy("export", str(house.folder / "corpus.jsonl"))
+    assert json.loads((house.folder / "corpus.jsonl").read_text())["text"] == shown
+
+
+def test_other_tools_read_what_the_archives_gave(house: House) -> None:
+    pages = list(held_pages(IDS[:2], articles=ARTICLES))
+    with machine(pages[:1]) as run, crawls(Crawl("CC-MAIN-2016-05", tuple(pages[1:]))) as common:
+        wayback(house, run, IDS[:1], "-adiscover=none")
+        commoncrawl(house, common, IDS[1:2])
+    bodies: dict[str, list[bytes]] = {"warcio": [], "fastwarc": []}
+    for path in house.archive.files("warc"):
+        with path.open("rb") as file:
+            for record in warcio.ArchiveIterator(file):
+                if record.rec_type == "response" and "/a/" in record.rec_headers["WARC-Target-URI"][:24]:
+                    bodies["warcio"].append(record.content_stream().read())
+        with path.open("rb") as file:
+            for record in fastwarc.ArchiveIterator(file, record_types=fastwarc.WarcRecordType.response):
+                if "/a/" in (record.headers["WARC-Target-URI"] or "")[:24]:
+                    bodies["fastwarc"].append(record.reader.read())
+    assert bodies == {key: [page.body for page in pages] for key in bodies}
 
 
 # What the services are asked

@@ -51,6 +51,7 @@ ROWS = 10_000  #: of one list: some MB
 PAGES = 1000  #: of one walk: ten million captures
 SITE = "anapress.net/a/"
 HOPS = 10
+LOOP = Absent(outcome=Outcome.FAILED, reason="redirect_loop")
 EXCLUDED = Absent(outcome=Outcome.REFUSED, reason="excluded")
 RESTORED_BYTES = 16 << 20  #: of a page; a longer one is kept as the service gave it
 
@@ -136,7 +137,7 @@ class _Playing:
 
     def play(self, capture: Capture, hops: int) -> Generator[Request, Answer, Take | None]:
         """The take of one capture, None if it was another's."""
-        url = self._url(capture)
+        url, redirected = self._url(capture), False
         for _ in range(hops + 1):
             answer = yield self._request(url, capture)
             if isinstance(answer, Absent):
@@ -148,16 +149,19 @@ class _Playing:
                 capture = moved
             else:
                 headers = brought.record.headers
-                if (seen := (headers["WARC-Target-URI"], headers["WARC-Date"])) in self._seen:
-                    return None
+                seen = headers["WARC-Target-URI"], headers["WARC-Date"]
+                if (
+                    seen in self._seen
+                ):  # www. and https are one to the machine: it may play the redirect again
+                    return untaken(self._lease, LOOP, WAYBACK, url, answer) if redirected else None
                 self._seen.add(seen)
                 take = taken(self._lease, brought, WAYBACK, self._read, capture)
                 target = onward(take, brought)
                 if not isinstance(target, str):
                     return replace(take, result=target) if target else take
-                capture = replace(capture, url=target, digest="")
+                capture, redirected = replace(capture, url=target, digest=""), True
             url = self._url(capture)
-        return untaken(self._lease, Absent(outcome=Outcome.FAILED, reason="redirect_loop"), WAYBACK, url)
+        return untaken(self._lease, LOOP, WAYBACK, url)
 
     def _url(self, capture: Capture) -> str:
         return f"{self._base}/web/{capture.at}id_/{capture.url}"
