@@ -217,7 +217,7 @@ def _page(answer: Response) -> tuple[list[dict[str, str]], str | None]:
     key = None
     if len(table) >= 2 and not table[-2] and len(table[-1]) == 1:
         key, table = str(table[-1][0]), table[:-2]
-    names = table[0] if table else []
+    names = [str(name) for name in table[0]] if table else []
     rows = [dict(zip(names, row, strict=False)) for before, row in pairwise(table) if row != before]
     return [row for row in rows if all(isinstance(value, str) for value in row.values())], key
 
