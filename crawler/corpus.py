@@ -10,8 +10,7 @@ from contextlib import closing, contextmanager
 
 from crawler import commits
 from crawler.errors import ArchiveError
-from crawler.items import ArticleId, Outcome
-from crawler.sources.live import LIVE
+from crawler.items import LIVE, ArticleId, Outcome
 from crawler.stores import Store
 
 SCHEMA = """

@@ -132,6 +132,9 @@ class Lease:
     attempts: int = 0  #: of this take, that failed already
 
 
+LIVE = "live"  #: the source that is the site itself
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """What the layouts read: a decoded body, and what was said about it."""

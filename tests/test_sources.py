@@ -569,3 +569,27 @@ def test_a_kill_loses_nothing_and_nothing_that_was_kept_is_asked_again(house: Ho
     takes = house.archive.takes()
     assert {id: [take["take"] for take in takes[id]] for id in ids} == {id: [1, 2] for id in ids}
     assert house.scrapy("verify").code == 0
+
+
+def test_an_archive_that_gives_no_list_leaves_what_it_is_needed_for_and_no_more(house: House) -> None:
+    beyond = [id_of(n) for n in range(ARTICLES, ARTICLES + 3)]
+    with machine([], blocked=True) as run:
+        arguments = ("-asource=auto", "-adiscover=none")
+        ran = house.crawl([*beyond, *IDS[:2]], *arguments, **{**AS_FAST, "WAYBACK_URL": run.url})
+    assert (ran.code, "3 ids wait: the list of wayback can't be had (index_blocked)" in ran.last) == (3, True)
+    assert set(house.archive.items()) == set(IDS[:2])
+    assert len(run.asked) == 1
+
+
+def test_a_signal_while_a_list_is_walked_ends_the_run_well(house: House) -> None:
+    with machine(list(held_pages(IDS, articles=ARTICLES))) as run:
+        run.pause = 2
+        settings = house.settings(**{**AS_FAST, "WAYBACK_URL": run.url})
+        command = [str(SCRAPY), "crawl", "anapress", "-asource=wayback", f"-aids={IDS[0]}", *settings]
+        crawl = subprocess.Popen(command, cwd=CHECKOUT, stderr=subprocess.PIPE, text=True)
+        while not run.asked:
+            time.sleep(0.05)
+        crawl.terminate()
+        _, said = crawl.communicate()
+    assert (crawl.returncode, "Traceback" in said) == (3, False), said
+    assert not house.archive.takes()

@@ -54,6 +54,7 @@ class Listing:
         self._bases = {name: base(settings, kind.setting) for name, kind in KINDS.items()}
         self._tables: dict[str, Captures] = {}
         self._walked: dict[tuple[str, ArticleId | None], bool] = {}  # whether to the end
+        self._failed: dict[str, Unlistable] = {}  # a service that gave no list is not asked for another
         self._lock = asyncio.Lock()
 
     @classmethod
@@ -77,6 +78,8 @@ class Listing:
         async with self._lock:
             table = self._tables.setdefault(service, Captures())
             if (service, id) not in self._walked:
+                if service in self._failed:
+                    raise self._failed[service]
                 walk = KINDS[service].walk(self._bases[service], id, fresh=fresh)
                 self._walked[service, id] = await self._walk(walk, service, table, whole=id is not None)
         return table
@@ -105,7 +108,8 @@ class Listing:
         except StopIteration as end:
             absent: Absent | None = end.value
         if absent is not None and (whole or absent != REPEATS):
-            raise Unlistable(f"the list of {service} can't be had ({absent.reason})")
+            self._failed[service] = Unlistable(f"the list of {service} can't be had ({absent.reason})")
+            raise self._failed[service]
         return absent is None
 
     async def _ask(self, request: Request) -> Answer:
@@ -114,7 +118,7 @@ class Listing:
             return await self._crawler.engine.download_async(request.replace(callback=NO_CALLBACK))
         except Exception as error:
             if isinstance(error, IgnoreRequest) and extension(self._crawler, Archivist).course.over:
-                raise
+                raise Unlistable(str(error)) from error
             if (absent := absence_of(error)) is None:
                 raise
             return Absent(outcome=absent.outcome, reason=absent.reason)

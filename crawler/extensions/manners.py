@@ -22,14 +22,13 @@ from crawler.clock import utc_now
 from crawler.extensions import extension
 from crawler.extensions.archivist import Archivist
 from crawler.extensions.course import ENDING, Course
-from crawler.items import Absent, Outcome, Take
+from crawler.items import LIVE, Absent, Outcome, Take
 from crawler.manners import services
 from crawler.manners.hosts import Hosts
 from crawler.manners.patience import ASKS, asked, pause
 from crawler.manners.services import BUDGETS
 from crawler.site import HOME, is_useless
 from crawler.sources.archived import ASK, is_own_word
-from crawler.sources.live import LIVE
 from crawler.wire.address import ConnectTo, is_public
 
 logger = logging.getLogger("anapress")

@@ -14,7 +14,6 @@ from crawler.validators import Validators
 from crawler.warc import warc_date
 from crawler.wire.address import is_inward
 
-LIVE = "live"
 HOPS = 10  #: RFC 9110, 15.4 leaves the number to us; browsers stop at 20
 READ = (200, 203)
 REDIRECTS = (301, 302, 303, 307, 308)

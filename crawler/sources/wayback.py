@@ -179,7 +179,8 @@ class _Playing:
         return self._played(urljoin(f"{self._base}/", location))
 
     def _played(self, url: str) -> Capture | None:
-        found = re.fullmatch(rf"{re.escape(self._base)}/web/([0-9]{{14}})(?:id_)?/(.+)", url)
+        machine = re.escape(self._base.partition("://")[2])
+        found = re.fullmatch(rf"https?://{machine}/web/([0-9]{{14}})(?:id_)?/(.+)", url)
         if found is None or moment(found[1]) is None:
             return None
         original = unquote(found[2]) if "%3A//" in found[2] else found[2]
