@@ -18,14 +18,14 @@ from crawler.extensions import extension
 from crawler.extensions.archivist import Archivist
 from crawler.extensions.listing import Listing, Unlistable
 from crawler.housing import Housing
-from crawler.items import Absent, Article, ArticleId, Lease, Outcome, Take
+from crawler.items import LIVE, Absent, Article, ArticleId, Lease, Outcome, Take
 from crawler.layouts import read
 from crawler.manners.services import COMMONCRAWL, WAYBACK, base
 from crawler.middlewares.retry import ATTEMPTS
 from crawler.secrets import hide_secrets
 from crawler.site import article_id, links, url_of
 from crawler.sources.commoncrawl import commoncrawl
-from crawler.sources.live import LIVE, Answer, Brought, capture_of, live, page_of
+from crawler.sources.live import Answer, Brought, capture_of, live, page_of
 from crawler.sources.reasons import Waits, absence_of
 from crawler.sources.wayback import wayback
 from crawler.validators import Validators
@@ -146,8 +146,10 @@ class Anapress(scrapy.Spider):
                 break
             try:
                 step = self._begun(await self._flow(lease, self._turns[turn]), lease)
-            except Unlistable as error:
-                archivist.course.end(str(error))
+            except Unlistable as error:  # what others the site gives goes on
+                self._firsts.pop(lease.id, None)
+                if not archivist.course.over:
+                    archivist.leave(lease, str(error))
                 return None
         if isinstance(step, Take):
             self._firsts.pop(lease.id, None)

@@ -103,7 +103,10 @@ class Manners:
 
     def missed(self, host: str) -> None:
         """A host took no connection: it is left alone for a while; of many, the run ends."""
-        misses = self.hosts.missed(host, self._pause(host, 0, self.hosts[host].misses))
+        before = self.hosts[host].misses
+        misses = self.hosts.missed(host, seconds := self._pause(host, 0, before))
+        if host in BUDGETS and misses > before:  # that may take minutes
+            logger.info("%s takes no connection: it is left alone for %g s", host, seconds)
         self._end_after(misses, self._limits.misses, f"{host} could not be reached {misses} times in a row")
 
     def _pause(self, host: str, asked: float, before: int) -> float:
