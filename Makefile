@@ -39,14 +39,16 @@ bench: $(READY)  ## beside bare Scrapy, scrapy-webarchive and wget; verify; the 
 	$(PY) -m bench.speed --write
 	$(PY) -m bench.verify
 	$(PY) -m bench.ledger
+	$(PY) -m bench.ledger --ids 10000000 --ratios
 	$(PY) -m bench.start
 
 robustness: $(READY)  ## write docs/ROBUSTNESS.md anew, from the tests
 	@$(PY) -m tools.robustness
 
-lock:  ## make both locks anew from pyproject.toml: what a crawl needs, and that with what the tests need
+lock:  ## make the locks anew from pyproject.toml: what a crawl needs, that with what the tests need, pywb
 	.venv/bin/pip install -q uv
 	$(LOCK) -o requirements.lock
 	$(LOCK) --group dev -c requirements.lock -o requirements-dev.lock
+	$(subst pyproject.toml,--group replay,$(LOCK)) -o requirements-replay.lock
 
 .PHONY: help setup demo debian test check crash ceph bench robustness lock

@@ -1,6 +1,7 @@
-"""How fast the ledger is, and that it stays so: python -m bench.ledger [--ids 1000000]
+"""How fast the ledger is, and that it stays so: python -m bench.ledger [--ids 1000000] [--ratios]
 
-First `scrapy ids add FILE` as a user runs it, into a new archive; then the ledger alone.
+First `scrapy ids add FILE` as a user runs it, into a new archive; then the ledger alone; then what memory a
+crawl needs beside it. With --ratios only what ten million ids must not make much dearer: that takes minutes.
 """
 
 from __future__ import annotations
@@ -18,12 +19,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import UUID
 
+from bench import peers
+from bench.peers import Pages
+from bench.process import run, serving
 from crawler.items import ArticleId, Lease, Outcome, RecordRef, Stored
 from crawler.ledger.sqlite import SqliteLedger
 from crawler.lines import OutcomeLine
 
 FIRST, STEP = 203367206718582, 7919
 BATCH, ROUNDS = 256, 60
+PAGES = 500  # of the crawl whose memory is measured
+FEW, SOME = 1_000, 10_000  # ids of the ledgers beside which it, and lease and apply, are measured
 AT = "2026-03-01T12:00:00.000Z"
 
 
@@ -31,14 +37,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--ids", type=int, default=1_000_000)
     parser.add_argument("--folder", help="where the ledgers are made; default: the system's temporary folder")
+    parser.add_argument("--ratios", action="store_true", help="only what docs/SPEED.md aims at")
     options = parser.parse_args()
-    with TemporaryDirectory(dir=options.folder) as folder:
-        clocked(f"scrapy ids add FILE, {options.ids:,} ids", lambda: add(Path(folder), options.ids))
-        small = measure(Path(folder, "small.db"), 10_000)
-        large = measure(Path(folder, "large.db"), options.ids)
-    for name in small:
-        say(f"{name}, ratio", large[name] / small[name], "")
-    say("peak memory of this process", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, "MB")
+    whole = not options.ratios
+    with TemporaryDirectory(dir=options.folder) as name:
+        folder = Path(name)
+        if whole:
+            clocked(f"scrapy ids add FILE, {options.ids:,} ids", lambda: add(folder, options.ids))
+        small = measure(folder / "small.db", SOME, settled=whole)
+        large = measure(folder / "large.db", options.ids, settled=whole)
+        for state in small:
+            say(f"{state}, ratio", large[state] / small[state], "")
+        little, much = memory(folder / "few", FEW), memory(folder / "many", options.ids)
+        say("peak memory of a crawl, ratio", much / little, "")
 
 
 def add(folder: Path, count: int) -> None:
@@ -67,20 +78,35 @@ def cpu() -> float:
     )
 
 
-def measure(path: Path, count: int) -> dict[str, float]:
+def memory(folder: Path, count: int) -> float:
+    """MB of a crawl and its writer at their peak, where the ledger has so many ids to do."""
+    folder.mkdir()
+    with serving("bench.site", "--articles", str(PAGES)) as port:
+        first = peers.ours(Pages(port, 1), folder)
+        run(first.command, first.cwd or folder)  # an archive to begin with
+        with closing(SqliteLedger(folder / "archive-0" / "ledger.db")) as ledger:
+            ledger.add(some(count), "list")
+        crawl = peers.ours(Pages(port, PAGES), folder)
+        took = run(crawl.command, crawl.cwd or folder)
+    say(f"peak memory of a crawl beside {count:,} ids", took.memory / 1e6, "MB")
+    return took.memory / 1e6
+
+
+def some(count: int) -> Iterator[ArticleId]:
+    return (ArticleId(FIRST + STEP * i) for i in range(count))
+
+
+def measure(path: Path, count: int, *, settled: bool) -> dict[str, float]:
     """Add so many ids; lease and apply when all are to do, and again when all but the last are settled."""
     with closing(SqliteLedger(path)) as ledger:
         began = time.perf_counter()
-        ledger.add((ArticleId(FIRST + STEP * i) for i in range(count)), "list")
+        ledger.add(some(count), "list")
         say(f"{count:,} ids added", time.perf_counter() - began, "s")
         say("peak memory so far", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, "MB")
         rounds = max(1, min(ROUNDS, count // BATCH // 3))
         figures = {"all to do": timed(ledger, rounds)}
-        began = time.perf_counter()
-        while ledger.counts().left > rounds * BATCH:
-            settle(ledger, ledger.lease("w", min(20_000, ledger.counts().left - rounds * BATCH)))
-        say(f"{count:,} ids settled", time.perf_counter() - began, "s")
-        figures["nearly all settled"] = timed(ledger, rounds)
+        if settled:
+            figures["nearly all settled"] = nearly_all_settled(ledger, count, rounds)
         began = time.perf_counter()
         ledger.counts()
         say("counts", (time.perf_counter() - began) * 1000, "ms")
@@ -88,6 +114,14 @@ def measure(path: Path, count: int) -> dict[str, float]:
     for name, figure in figures.items():
         say(f"lease and apply of {BATCH} at {count:,} ids, {name}", figure, "ms")
     return figures
+
+
+def nearly_all_settled(ledger: SqliteLedger, count: int, rounds: int) -> float:
+    began = time.perf_counter()
+    while (left := ledger.counts().left - rounds * BATCH) > 0:
+        settle(ledger, ledger.lease("w", min(20_000, left)))
+    say(f"{count:,} ids settled", time.perf_counter() - began, "s")
+    return timed(ledger, rounds)
 
 
 def timed(ledger: SqliteLedger, rounds: int) -> float:

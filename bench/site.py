@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import re
 import sys
 import time
 
@@ -14,8 +15,10 @@ import uvloop
 
 from tests.site import id_of
 from tests.site.answers import html
+from tests.site.pages import resource
 from tests.site.world import World
 
+NEEDED = re.compile(r'"(/(?:img|css|js)/[^"]+)"')
 ROBOTS = b"User-agent: *\nAllow: /\n"
 
 
@@ -29,8 +32,14 @@ def main() -> None:
 def prepared(articles: int) -> dict[bytes, bytes]:
     """Whole answers by the path that is asked for."""
     world = World(articles=articles)
-    pages = {b"/a/%d" % id_of(n): answer(html(world, id_of(n)).encode()) for n in range(articles)}
-    return {b"/robots.txt": answer(ROBOTS, b"text/plain"), **pages}
+    texts = {id_of(n): html(world, id_of(n)) for n in range(articles)}
+    needed = {path for text in texts.values() for path in NEEDED.findall(text)}
+    others = {path.encode(): resource(world, path, "") for path in needed}
+    return {
+        b"/robots.txt": answer(ROBOTS, b"text/plain"),
+        **{b"/a/%d" % id: answer(text.encode()) for id, text in texts.items()},
+        **{path: answer(there.body, there.kind.encode()) for path, there in others.items() if there},
+    }
 
 
 def answer(body: bytes, kind: bytes = b"text/html; charset=utf-8", status: bytes = b"200 OK") -> bytes:

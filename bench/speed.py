@@ -10,6 +10,7 @@ import argparse
 import json
 import sys
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass
@@ -20,8 +21,10 @@ from bench import peers
 from bench.peers import Pages, Program
 from bench.plot import bars
 from bench.process import CHECKOUT, Took, first_request, run, serving
+from crawler import warc
 
 DOCS = CHECKOUT / "docs"
+LEVEL = 6  # of zlib, as the common WARC writers have it
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +48,16 @@ def main() -> None:
         pages = Pages(port, options.pages)
         rounds = [dict(one_round(pages)) for _ in range(options.rounds)]
         starts = [(start(peers.bare, pages), start(peers.ours, pages)) for _ in range(options.rounds)]
+        size = beside_zlib(pages)
     figures = {name: medians([each[name] for each in rounds]) for name in rounds[0]}
     late = median(ours - bare for bare, ours in starts)
-    say(figures, late)
+    say(figures, late, size)
     if options.write:
-        write(figures, late)
+        write(figures, late, size)
 
 
 def one_round(pages: Pages) -> Iterator[tuple[str, Figures]]:
-    for peer in (peers.bare, peers.ours, peers.rival, peers.wget):
+    for peer in (peers.bare, peers.ours, peers.dressed, peers.rival, peers.wget):
         with tempfile.TemporaryDirectory() as folder:
             program = peer(pages, Path(folder))
             yield program.name, figures_of([program], Path(folder), pages)
@@ -80,11 +84,37 @@ def start(peer: Callable[[Pages, Path], Program], pages: Pages) -> float:
         return first_request(program.command, program.cwd or Path(folder), pages.port)
 
 
+def beside_zlib(pages: Pages) -> float:
+    """The size of our WARCs, to that of the very same records packed by zlib."""
+    with tempfile.TemporaryDirectory() as folder:
+        program = peers.ours(pages, Path(folder))
+        run(program.command, program.cwd or Path(folder))
+        ours = zlibs = 0
+        for file in Path(folder).glob(program.warcs):
+            ours += file.stat().st_size
+            zlibs += sum(map(packed, members(file)))
+    return ours / zlibs
+
+
+def members(file: Path) -> Iterator[bytes]:
+    """Each gzip member of a WARC, unpacked."""
+    with file.open("rb") as stream:
+        places = [(record.offset, record.length) for record in warc.members(stream)]
+        for offset, length in places:
+            stream.seek(offset)
+            yield zlib.decompress(stream.read(length), 31)
+
+
+def packed(record: bytes) -> int:
+    member = zlib.compressobj(LEVEL, zlib.DEFLATED, 31)
+    return len(member.compress(record) + member.flush())
+
+
 def medians(figures: Sequence[Figures]) -> Figures:
     return Figures(*map(median, zip(*map(astuple, figures), strict=True)))
 
 
-def say(figures: dict[str, Figures], late: float) -> None:
+def say(figures: dict[str, Figures], late: float, size: float) -> None:
     first = next(iter(figures.values()))
     line = "{:28} {:>9} {:>11} {:>9} {:>9} {:>9}\n"
     sys.stdout.write(line.format("", "pages/s", "ms CPU/page", "peak MB", "WARC MB", "× bare"))
@@ -92,11 +122,12 @@ def say(figures: dict[str, Figures], late: float) -> None:
         numbers = (f"{number:.2f}" for number in astuple(each))
         sys.stdout.write(line.format(name, *numbers, f"{each.pages_per_second / first.pages_per_second:.2f}"))
     sys.stdout.write(f"start to first request: {late:+.2f} s beside bare Scrapy\n")
+    sys.stdout.write(f"WARC size beside zlib level {LEVEL}: {size:.4f}\n")
 
 
-def write(figures: dict[str, Figures], late: float) -> None:
+def write(figures: dict[str, Figures], late: float, size: float) -> None:
     plain = {name: dict(zip(Figures.__slots__, astuple(each), strict=True)) for name, each in figures.items()}
-    told = {"programs": plain, "start_seconds_beside_bare": late}
+    told = {"programs": plain, "start_seconds_beside_bare": late, "size_beside_zlib": size}
     (DOCS / "speed.json").write_text(json.dumps(told, indent=1) + "\n")
     (DOCS / "speed.svg").write_text(bars({name: each.pages_per_second for name, each in figures.items()}))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from crawler.items import Absent, ArticleId, Exchange, Take
 from crawler.runs import kind_of
+from crawler.sources.walk import Walked
 
 EXAMPLES = 3  #: ids of a reason that are told
 
@@ -22,6 +23,8 @@ class Account:
     """The last ids of each outcome and reason; the latest last."""
     received: int = 0  #: bytes of responses
     postponed: Counter[str] = field(default_factory=Counter)  #: ids that were left, by what they wait for
+    walked: Walked | None = None  #: what the search for ids has come to, where there was one
+    added: bool = True  #: what it found became known, and was not only told
     bugs: int = 0  #: pages that our own code stumbled over
 
     @property

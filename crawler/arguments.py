@@ -12,31 +12,40 @@ from typing import Self
 from crawler import idlist
 from crawler.errors import WrongUse
 from crawler.idlist import Opened
-from crawler.items import ArticleId
+from crawler.items import LIVE, ArticleId
+from crawler.manners.services import COMMONCRAWL, WAYBACK
 from crawler.sources.archived import Which
 from crawler.spelling import nearest
 
-PLAIN = {"render": "plain", "requisites": "0"}
+PLAIN = {"render": "plain"}
 """Arguments whose other values are not built yet."""
-BUILT = {"source": ("live", "wayback", "commoncrawl", "auto"), "discover": ("none", "links", "cdx")}
+BUILT = {
+    "source": ("live", "wayback", "commoncrawl", "auto"),
+    "discover": ("none", "links", "site", "cdx"),
+}
 """Arguments of which some values are built."""
 ABOUT = {
     "ids=IDS": "only these: a comma list of ids and article URLs; a file (one a line, # comments, .gz too); "
     "an s3:// object; - for stdin. Ids settled already are left. Without it: all that is left to do",
     "discover=links": "(default) article links on captured pages become known ids; none: they don't; "
-    "cdx: they do, and first all that the Wayback Machine and Common Crawl list",
+    "site: they do, and first the site's home page, sections, sitemaps and feeds are searched; "
+    "cdx: they do, and first all that the Wayback Machine and Common Crawl list. "
+    "Where no id is known yet, site is the default, and cdx with source=wayback or commoncrawl",
     "refresh=7d": "take articles again that were captured longer ago (s, m, h, d, w; 0: all)",
     "source=live": "(default) pages from the site itself; wayback: from the Wayback Machine; commoncrawl; "
     "auto: from the site, and what it does not give from the archives in turn",
     "captures=best": "(default) of an archive's captures of an id: the newest that shows the article; first, "
     "last, or all: a take a capture",
     "render=plain": "how: plain HTTP, the only way so far",
-    "requisites=0": "pictures, styles and scripts of a page: none, so far",
+    "requisites=1": "(default) also the pictures, styles, scripts, fonts and icons that a replay of the "
+    "articles needs, from the site's own hosts; 0: none",
+    "requisites_hosts=": "other hosts that they may come from, and those below them: a comma list",
 }
 """Each argument, as the prompt and docs/CRAWL.md tell it."""
 NAMES = tuple(form.partition("=")[0] for form in ABOUT)
 EVER = datetime.max.replace(tzinfo=UTC)  #: `refresh=0` is all, also what a clock that was ahead has dated
 OLDEST = timedelta(days=36_500)
+HOST = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}", re.ASCII)
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -53,10 +62,14 @@ class Arguments:
     """The arguments, checked; the ids are not read yet."""
 
     ids: str | None = None
-    discover: str = "links"
+    discover: str = ""  #: none, links, site or cdx; empty: links, and site where no id is known yet
     refresh: timedelta | None = None
-    source: str = "live"
+    source: str = LIVE
     captures: Which = Which.BEST
+    requisites: bool = True  #: also what the articles' pages need to be shown
+    requisites_hosts: tuple[str, ...] = ()  #: hosts beside the site's own that it may come from
+    take: bool = True  #: articles, and not only ids (`scrapy ids discover`)
+    add: bool = True  #: what is discovered, and not only tell it
 
     @property
     def follow(self) -> bool:
@@ -66,7 +79,12 @@ class Arguments:
     @property
     def may_walk(self) -> bool:
         """Whether a crawl that knows no ids is to look for some."""
-        return self.discover == "cdx"
+        return self.discover in ("", "site", "cdx")
+
+    @property
+    def lists_first(self) -> bool:
+        """Whether it looks for them in the lists of the archive services, and not on the site."""
+        return self.discover == "cdx" or (not self.discover and self.source in (WAYBACK, COMMONCRAWL))
 
     @classmethod
     def of(cls, given: Mapping[str, str]) -> Self:
@@ -81,17 +99,21 @@ class Arguments:
             if name in BUILT and value not in BUILT[name]:
                 built = ", ".join(BUILT[name])
                 raise WrongUse(f"-a {name}={value} is not built yet; this release does {built}.")
-        source = given.get("source", "live")
+        source = given.get("source", LIVE)
         return cls(
             ids=given.get("ids"),
-            discover=given.get("discover", "links"),
+            discover=given.get("discover", ""),
             refresh=_age(given.get("refresh")),
             source=source,
             captures=_which(given.get("captures"), source),
+            requisites=_requisites(given),
+            requisites_hosts=_hosts(given.get("requisites_hosts", "")),
         )
 
     def wanted(self, now: datetime, opened: Opened) -> Wanted:
         """What to take, the ids read (of a list in S3: `opened`); WrongUse if they can't be."""
+        if not self.take:
+            return Wanted(ids=())
         stdin = getattr(sys.stdin, "buffer", None)
         given = None if self.ids is None else idlist.read(self.ids, stdin=stdin, opened=opened)
         ids = None if given is None else idlist.distinct(given)
@@ -116,6 +138,23 @@ def _which(text: str | None, source: str) -> Which:
         return Which(text or Which.BEST)
     except ValueError:
         raise WrongUse(f"-a captures={text}: give one of {', '.join(Which)}.") from None
+
+
+def _requisites(given: Mapping[str, str]) -> bool:
+    wanted = given.get("requisites", "1")
+    if wanted not in ("0", "1"):
+        raise WrongUse(f"-a requisites={wanted}: give 0 or 1.")
+    if wanted == "0" and given.get("requisites_hosts"):
+        raise WrongUse("-a requisites=0 wants none: leave it out, or -a requisites_hosts=…")
+    return wanted == "1"
+
+
+def _hosts(text: str) -> tuple[str, ...]:
+    hosts = tuple(host.strip().lower().rstrip(".") for host in text.split(",") if host.strip())
+    for host in hosts:
+        if not HOST.fullmatch(host):
+            raise WrongUse(f"-a requisites_hosts: {host!r} is no host: give some such as cdn.example.org.")
+    return hosts
 
 
 def _age(text: str | None) -> timedelta | None:

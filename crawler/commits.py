@@ -167,7 +167,9 @@ def follow(store: Store, ledger: Follower) -> int:
         )
     for commit in log(store, applied + 1):
         store.keep(Commit.key(commit.n))  # whatever rests on it must not outlive it
-        ledger.apply(commit.n, commit.segment, commit.at, outcomes(store, commit), stored(store, commit))
+        held: list[str] = []
+        payloads = stored(store, commit, held)
+        ledger.apply(commit.n, commit.segment, commit.at, outcomes(store, commit), payloads, held)
         applied = commit.n
     return applied
 
@@ -196,9 +198,11 @@ def outcomes(store: Store, commit: Commit) -> Iterator[OutcomeLine]:
     return _parsed(OutcomeLine.parse, store, commit, "outcomes")
 
 
-def stored(store: Store, commit: Commit) -> Iterator[Stored]:
-    """The whole payloads that a commit brings."""
+def stored(store: Store, commit: Commit, held: list[str]) -> Iterator[Stored]:
+    """The whole payloads that a commit brings; on the way, `held` gets the URLs that `cdxj.held` names."""
     for entry in _parsed(cdxj.parse, store, commit, "index"):
+        if (url := cdxj.held(entry)) is not None:
+            held.append(url)
         if (payload := cdxj.stored(entry, commit.segment)) is not None:
             yield payload
 
@@ -259,7 +263,7 @@ def _attempt(
     counts: dict[str, int] = {}
     with _Lines(paths["items"], disk) as items, _Lines(paths["outcomes"], disk) as outcomes:
         for decision in contribution.decisions(Decider(ledger)):
-            outcomes.write(str(decision.outcome))
+            outcomes.write(str(decision.outcome).encode())
             kind = decision.outcome.outcome
             counts[kind] = counts.get(kind, 0) + 1
             if decision.item is not None:
@@ -297,8 +301,8 @@ class _Lines:
         self._gzip = BufferedWriter(cast("RawIOBase", packed), 1 << 16)
         return self
 
-    def write(self, line: str) -> None:
-        self._gzip.write(line.encode() + b"\n")
+    def write(self, line: bytes) -> None:
+        self._gzip.write(line + b"\n")
         self.count += 1
 
     def __exit__(self, *_: object) -> None:

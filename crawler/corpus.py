@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import tempfile
 from collections.abc import Collection, Iterator
-from contextlib import closing, contextmanager
 
 from crawler import commits
-from crawler.errors import ArchiveError
 from crawler.items import LIVE, ArticleId, Outcome
 from crawler.stores import Store
+from crawler.tables import tables
 
 SCHEMA = """
-PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;
 CREATE TABLE shown (id INTEGER PRIMARY KEY, version INTEGER, captured TEXT);
 CREATE TABLE lines (id INTEGER, version INTEGER, line BLOB, PRIMARY KEY (id, version)) WITHOUT ROWID;
 """
@@ -35,7 +32,7 @@ class Corpus:
 
     def __iter__(self) -> Iterator[bytes]:
         commits.look_over(self._store)
-        with _sorter() as database:
+        with tables(SCHEMA, "the corpus") as database:
             for commit in commits.log(self._store):
                 _take_in(database, self._store, commit)
             query = "SELECT id, line FROM shown JOIN lines USING (id, version) ORDER BY id"
@@ -44,21 +41,6 @@ class Corpus:
                     self.left_out += 1
                 else:
                     yield line
-
-
-@contextmanager
-def _sorter() -> Iterator[sqlite3.Connection]:
-    """Tables on disk, gone after their use; ArchiveError if the disk has no room for them."""
-    try:
-        with (
-            tempfile.NamedTemporaryFile(prefix="corpus-") as file,
-            closing(sqlite3.connect(file.name, isolation_level=None)) as database,
-        ):
-            database.executescript(SCHEMA)
-            database.execute("BEGIN")
-            yield database
-    except (OSError, sqlite3.Error) as error:
-        raise ArchiveError(f"the corpus can't be sorted: {error}") from error
 
 
 def _take_in(database: sqlite3.Connection, store: Store, commit: commits.Commit) -> None:

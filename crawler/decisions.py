@@ -6,7 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from crawler.drafts import Draft
+from msgspec.structs import replace as amended
+
+from crawler.drafts import Draft, Said
+from crawler.fingerprint import letters
 from crawler.items import ArticleId, Outcome
 from crawler.ledger import Standing
 from crawler.lines import Original, OutcomeLine, item_line
@@ -32,7 +35,7 @@ class Decision:
     """An outcome line, and the item line where there is a new text."""
 
     outcome: OutcomeLine
-    item: str | None = None
+    item: bytes | None = None
 
 
 class Decider:
@@ -75,14 +78,14 @@ class Decider:
         standing = self._standing(draft.id)
         if draft.take == standing.takes + 1:
             return draft
-        if draft.article and draft.take <= standing.takes and standing.outcome in BEATEN:
-            return replace(draft, take=standing.takes + 1)
+        if draft.outcome is None and draft.take <= standing.takes and standing.outcome in BEATEN:
+            return amended(draft, take=standing.takes + 1)
         return None
 
     def _settle(self, draft: Draft) -> Decision:
         standing = self._standing(draft.id)
-        if draft.article:
-            decision = self._read(draft, str(draft.article["content_hash"]), standing)
+        if (said := draft.said()) is not None:
+            decision = self._read(draft, said, standing)
         elif draft.outcome is Outcome.UNCHANGED:
             decision = Decision(self._same(draft, standing))
         else:
@@ -90,12 +93,13 @@ class Decider:
         self._remember(decision.outcome, standing)
         return decision
 
-    def _read(self, draft: Draft, text: str, standing: Standing) -> Decision:
+    def _read(self, draft: Draft, said: Said, standing: Standing) -> Decision:
         """An article was read: is its text new, this id's own from before, or another's?"""
-        if (version := self._version(draft.id, text)) is not None:
+        text = said.content_hash
+        if standing.versions and (version := self._version(draft.id, text)) is not None:
             outcome = Outcome.UNCHANGED if version == standing.version else Outcome.CHANGED
             return Decision(draft.line(outcome, content_hash=text, version=version))
-        if draft.letters >= SHORT and (original := self._original(text)):
+        if (original := self._original(text)) and letters(said.text) >= SHORT:
             return Decision(draft.line(Outcome.DUPLICATE, content_hash=text, duplicate_of=original))
         version = standing.versions + 1
         outcome = Outcome.ARTICLE if version == 1 else Outcome.CHANGED
@@ -135,8 +139,8 @@ def known_line(id: ArticleId, found: str | None, *, reason: str | None = None, t
     )
 
 
-def _item(draft: Draft, version: int) -> str:
-    if draft.article is None or draft.payload is None:
+def _item(draft: Draft, version: int) -> bytes:
+    if draft.payload is None:
         raise ValueError(f"article {draft.id} has no record")
     capture = draft.capture if draft.capture != draft.payload else None
     return item_line(draft.article, version=version, record=draft.payload, capture=capture)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Self
 
+from msgspec import MsgspecError, Raw, Struct
+from msgspec.json import Decoder
+
 from crawler.errors import Damaged
-from crawler.fingerprint import letters
 from crawler.items import Absent, Article, ArticleId, Outcome, RecordRef, Take
 from crawler.lines import OutcomeLine, derived
 
@@ -16,13 +17,23 @@ NO_ORIGINAL = Absent(outcome=Outcome.FAILED, reason="no_original")
 """What a 304 is whose page the writer did not find: nobody could ever prove it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
+NOTHING = Raw(b"null")
+
+
+class Said(Struct, frozen=True):
+    """What a decision asks of an article."""
+
+    text: str
+    content_hash: str
+
+
+class Draft(Struct, frozen=True, kw_only=True):
     """One take with its references; the commit makes it an outcome, and perhaps an item.
 
     `capture` is the record of what was received, a revisit perhaps; `payload` the whole record that holds
     its bytes (the same one, mostly). `outcome` is None where the commit decides it from the article, and
-    UNCHANGED where the server said so (304): `payload` holds the page that it spoke of.
+    UNCHANGED where the server said so (304): `payload` holds the page that it spoke of. `article` is the
+    derived part of an item line, as it will stand there: nobody between the layouts and the line reads it.
     """
 
     id: ArticleId
@@ -37,8 +48,7 @@ class Draft:
     captured_at: str | None
     capture: RecordRef | None
     payload: RecordRef | None
-    article: Mapping[str, Any] | None
-    letters: int  #: of the article's normalised text
+    article: Raw  #: null if there is none
     links: tuple[int, ...]
     etag: str | None
     last_modified: str | None
@@ -64,24 +74,23 @@ class Draft:
             captured_at=take.captured_at,
             capture=capture,
             payload=payload,
-            article=derived(article) if article else None,
-            letters=letters(article.text) if article else 0,
+            article=derived(article) if article else NOTHING,
             links=take.found,
             etag=take.etag,
             last_modified=take.last_modified,
         )
 
-    @classmethod
-    def read(cls, raw: dict[str, Any]) -> Self:
+    @staticmethod
+    def parse(line: bytes) -> Draft:
         """The draft as the journal has it; Damaged if it is none."""
         try:
-            raw["outcome"] = Outcome(raw["outcome"]) if raw["outcome"] else None
-            for name in ("capture", "payload"):
-                raw[name] = RecordRef(**raw[name]) if raw[name] else None
-            raw["links"] = tuple(raw["links"])
-            return cls(**raw)
-        except (ValueError, TypeError, KeyError) as error:
+            return _draft(line)
+        except MsgspecError as error:
             raise Damaged(f"a draft in the spool can't be read: {error}") from error
+
+    def said(self) -> Said | None:
+        """What the commit decides by, None where it has nothing to decide."""
+        return None if self.outcome else _said(self.article)
 
     def line(self, outcome: Outcome, **decided: Any) -> OutcomeLine:
         """The outcome line of this draft, with what the commit decided."""
@@ -101,3 +110,7 @@ class Draft:
             "last_modified": self.last_modified,
         }
         return OutcomeLine(**plain | decided)
+
+
+_draft = Decoder(Draft).decode
+_said = Decoder(Said).decode

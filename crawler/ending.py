@@ -41,12 +41,15 @@ class Ending:
         *,
         settled: int,
         postponed: Mapping[str, int] = MappingProxyType({}),
+        unseen: Mapping[str, int] = MappingProxyType({}),
+        barren: bool = False,
     ) -> Self:
         """From the reason of its close, what went wrong, this run's takes, and the ids that it took not.
 
-        `settled`: ids asked for that were settled before; `postponed`: ids left, by what they wait for.
+        `settled`: ids asked for that were settled before; `postponed`: ids left, by what they wait for;
+        `unseen`: pages that a search for ids could not see, by reason; `barren`: nobody ever found one.
         """
-        took = _told(tally.outcomes, settled)
+        took = _told(tally.outcomes, settled) + _missing(unseen)
         if failure is not None:
             code = code_of(failure)
             safe = f"{str(failure).rstrip('.')}. What was committed is safe."
@@ -59,10 +62,19 @@ class Ending:
             waits = [f"{count} ids wait: {why}" for why, count in postponed.items()]
             held = waits or [f"{missed} ids are held by another job"]
             return cls(3, f"{took}; {'; '.join(held)}. Run again later.")
-        if failed := tally.outcomes.get(Outcome.FAILED, 0):
+        return cls._finished(took, tally.outcomes.get(Outcome.FAILED, 0), left, bool(unseen), barren)
+
+    @classmethod
+    def _finished(cls, took: str, failed: int, left: int, unseen: bool, barren: bool) -> Self:  # noqa: FBT001
+        """Of a run that did all that it had to do, as far as that could be done."""
+        if failed:
             return cls(
                 4, f"Done: {took}; {failed} failed: `scrapy ids requeue --outcome failed` takes them again."
             )
+        if unseen:
+            return cls(3, f"Done: {took}. There may be ids that we don't know: run again later.")
+        if barren:
+            return cls(4, "The site names no article. Give ids: `-a ids=FILE`, or `scrapy ids add FILE`.")
         return cls(0, f"Done: {took}; {left} ids are left.")
 
     @classmethod
@@ -77,3 +89,11 @@ def _told(outcomes: dict[str, int], settled: int) -> str:
     counts = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
     took = number(sum(outcomes.values()), "take") + (f" ({counts})" if counts else "")
     return took + (f", {number(settled, 'id')} settled already" if settled else "")
+
+
+def _missing(unseen: Mapping[str, int]) -> str:
+    """What a search for ids could not see."""
+    if not unseen:
+        return ""
+    reasons = ", ".join(f"{count} {reason}" if count > 1 else reason for reason, count in unseen.items())
+    return f"; the search for ids could not see {number(sum(unseen.values()), 'page')} ({reasons})"

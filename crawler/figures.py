@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from crawler.items import ArticleId, Outcome
 from crawler.wording import counts, size, span
@@ -56,6 +56,8 @@ class Figures:
     spool: int
     spool_most: int
     commits: int
+    needs: Mapping[str, int] = field(default_factory=dict)
+    """Requisites: taken, missing, waiting."""
 
     @property
     def done(self) -> int:
@@ -82,6 +84,7 @@ class Figures:
             *([f"{self.pace:.1f}/s"] if self.pace else []),
             *([f"{span(self.eta)} to go"] if self.eta else []),
             *(f"{host.name} is {host.resting}" for host in self.hosts if host.resting),
+            *([f"requisites: {counts(self.needs)}"] if self.needs else []),
             f"received {size(self.received)}, WARC {size(self.written)}, spool {size(self.spool)}",
             *(f"{each.outcome} {each.reason} {each.count:,}" for each in self.mishaps[:3]),
         ]

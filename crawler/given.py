@@ -35,11 +35,15 @@ KINDS: tuple[tuple[type, str, str], ...] = (  # a bool is an int, too
 
 
 NEEDED = {
-    "EXTENSIONS": ("crawler.extensions.archivist.Archivist", "crawler.extensions.manners.Manners"),
+    "EXTENSIONS": (
+        *("crawler.extensions.archivist.Archivist", "crawler.extensions.manners.Manners"),
+        "crawler.extensions.requisites.Requisites",
+        "crawler.extensions.discovery.Discovery",
+    ),
     "DOWNLOADER_MIDDLEWARES": ("crawler.middlewares.archive.Archive", "crawler.middlewares.stop.Stop"),
     "ITEM_PIPELINES": ("pipelines.draft.Draft",),
 }
-"""Without these nothing is archived, or a crawl has no end."""
+"""Without these nothing is archived, or a crawl has no end, or not all that it was asked for."""
 
 
 def require(settings: BaseSettings) -> None:

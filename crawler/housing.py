@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from crawler.disk import Disk, open_disk
 from crawler.errors import WrongUse
 from crawler.ledger import Ledger, open_ledger
 from crawler.numbers import whole
+from crawler.sink import Sink, object_sink
 from crawler.stores import Store, open_store
 from crawler.stores.access import S3Access
 from crawler.stores.local import LEDGER
@@ -80,11 +82,27 @@ class Housing:
 
     def open_object(self, url: str) -> BinaryIO:
         """The object at `s3://BUCKET/KEY`; WrongUse if there is none."""
-        place, _, key = url.rpartition("/")
-        stream = self.open_store(place).read(key) if place.count("/") > 1 and key else None
-        if stream is None:
+        if (stream := self._read(url)) is None:
             raise WrongUse(f"There is no object {url}.")
         return stream
+
+    def has_object(self, url: str) -> bool:
+        """Whether something is at `s3://BUCKET/KEY`."""
+        if (stream := self._read(url)) is None:
+            return False
+        stream.close()
+        return True
+
+    def open_sink(self, url: str, most: int) -> AbstractContextManager[Sink]:
+        """Takes an object of about so many bytes, at most, to `s3://BUCKET/KEY`."""
+        from crawler.stores.s3 import S3Store
+
+        place, key = _object(url)
+        return object_sink(S3Store(place, self.s3, self.open_disk()), key, most)
+
+    def _read(self, url: str) -> BinaryIO | None:
+        place, key = _object(url)
+        return self.open_store(place).read(key)
 
     def open_ledger(self, store: Store) -> Ledger:
         """The ledger of the archive in the store; a new one is made of the newest snapshot and the log."""
@@ -107,6 +125,14 @@ class Housing:
             segment_seconds=self.segment_seconds,
             about=about | ({"operator": self.contact} if self.contact else {}),
         )
+
+
+def _object(url: str) -> tuple[str, str]:
+    """The place and the key of `s3://BUCKET/KEY`."""
+    place, _, key = url.rpartition("/")
+    if place.count("/") < 2 or not key:
+        raise WrongUse(f"{url} names no object: give s3://BUCKET/KEY.")
+    return place, key
 
 
 def _access(settings: BaseSettings, spool: Path) -> S3Access:

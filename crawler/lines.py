@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO, TypeVar
+from typing import BinaryIO, TypeVar
 
-from msgspec import MsgspecError, Struct, to_builtins
+from msgspec import MsgspecError, Raw, Struct
 from msgspec.json import Decoder, Encoder
 
 from crawler.errors import Damaged
@@ -32,17 +32,15 @@ def strictly(read: Callable[[bytes], T], line: bytes) -> T:
     return value
 
 
-def derived(article: Article) -> dict[str, Any]:
-    """The part of an item line that its record and extractor alone decide."""
-    plain: dict[str, Any] = to_builtins(article)
-    return plain
+def derived(article: Article) -> Raw:
+    """The part of an item line that its record and extractor alone decide, as a JSON object."""
+    return Raw(_encode(article))
 
 
-def item_line(
-    article: Mapping[str, Any], *, version: int, record: RecordRef, capture: RecordRef | None
-) -> str:
+def item_line(article: Raw, *, version: int, record: RecordRef, capture: RecordRef | None) -> bytes:
     """An article's line: what was derived, then what the commit decided."""
-    return canonical({**article, "version": version, "record": record, "capture": capture})
+    decided = _encode({"version": version, "record": record, "capture": capture})
+    return bytes(article)[:-1] + b"," + decided[1:]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

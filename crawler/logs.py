@@ -27,6 +27,11 @@ class JsonLines(logging.Formatter):
         return canonical(line)
 
 
+def hush(settings: Settings) -> None:
+    """No record that nobody would see: Scrapy makes several a page, and its handler drops them."""
+    logging.getLogger("scrapy").setLevel(settings["LOG_LEVEL"])
+
+
 def install(settings: Settings) -> None:
     """Log in JSON from the first line on, to LOG_FILE or stderr, in place of Scrapy's own handler."""
     settings.set("LOG_INSTALL_ROOT_HANDLER", value=False, priority="cmdline")

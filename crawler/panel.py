@@ -12,11 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from crawler.figures import Figures, Host, Reason
-from crawler.wording import number, size, span
+from crawler.wording import counts, number, size, span
 
 BETWEEN = " · "
 REASONS = 4  #: shown at most
-ROWS = 8  #: of all else, on a low terminal
+ROWS = 9  #: of all else, on a low terminal
 HOSTS = 2
 BAR = 48  #: columns, where there is room for them
 STYLES = {"article": "green", "unchanged": "green", "failed": "red", "refused": "yellow"}
@@ -58,6 +58,8 @@ def _rows(figures: Figures, width: int, height: int) -> Iterator[tuple[str, Rend
     yield "done", _done(figures)
     if figures.outcomes:
         yield "outcomes", _outcomes(figures)
+    if figures.needs:
+        yield "needs", Text(counts(figures.needs, BETWEEN))
     room = max(1, min(REASONS, height - ROWS))
     for place, reason in enumerate(figures.mishaps[:room]):
         yield "" if place else "errors", _reason(reason)

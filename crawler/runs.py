@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from typing import Any
 
 from crawler.clock import stamp
 from crawler.errors import Damaged
@@ -17,6 +18,8 @@ from crawler.lines import OutcomeLine, canonical
 from crawler.stores import Store
 
 FOLDER = "runs/"
+LATEST = 20  #: runs that are looked at for what they dropped
+LOOK_BACK = 100  #: summaries, for the last that tells of a search for ids
 
 
 def kind_of(reason: str) -> str:
@@ -53,6 +56,16 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """A run's search for ids on the site."""
+
+    pages: int  #: that were asked for
+    found: Mapping[str, int]  #: new ids, by how they were found
+    unseen: Mapping[str, int]  #: pages that could not be had or read, by reason
+    sections: Sequence[str]  #: walked to their end, in this run or before: there a later one may stop early
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """One run of `scrapy crawl`: what it did, how it ended, with which programs and settings."""
 
@@ -67,6 +80,9 @@ class Run:
     commits: tuple[int, ...]  #: the numbers of its commits
     versions: Mapping[str, str]
     settings: Mapping[str, str]  #: without secrets
+    requisites: Mapping[str, Any] = field(default_factory=dict)
+    """Taken and missing ones; none of a run that needed none, or that was before there were any."""
+    search: Search | None = None
 
     @property
     def key(self) -> str:
@@ -78,6 +94,14 @@ class Run:
 
 
 KEY = re.compile(rf"{FOLDER}[0-9]{{14}}-[0-9a-f]{{8}}\.json")
+
+
+REPORT = re.compile(rf"{FOLDER}qa-[0-9]{{14}}-[0-9a-f]{{8}}\.json")
+
+
+def is_report(key: str) -> bool:
+    """Whether a report of `scrapy qa` may lie there (crawler/qa/report.py)."""
+    return REPORT.fullmatch(key) is not None
 
 
 def is_key(key: str) -> bool:
@@ -93,8 +117,10 @@ def read(store: Store, key: str) -> Run | None:
         try:
             raw = json.loads(stream.read())
             moments = {name: datetime.fromisoformat(raw[name]) for name in ("start", "end")}
-            run = Run(**raw | moments)
+            search = Search(**raw["search"]) if raw.get("search") else None
+            run = Run(**raw | moments | {"search": search})
             told = all(type(n) is int for n in (run.exit_code, run.left, *run.commits))
+            told = told and (search is None or all(type(one) is str for one in search.sections))
         except (ValueError, TypeError, KeyError) as error:
             raise Damaged(f"{key}: it is no summary of a run: {error}") from error
     if not told or run.key != key:
@@ -109,6 +135,26 @@ def newest(store: Store, keys: Iterable[str]) -> Run | None:
             if (run := read(store, key)) is not None:
                 return run
     return None
+
+
+def needing(store: Store) -> Run | None:
+    """The last run that wanted requisites, if it is one of the latest."""
+    keys = sorted((key for key, _ in store.list(FOLDER) if is_key(key)), reverse=True)
+    for key in keys[:LATEST]:
+        with suppress(Damaged):
+            if (run := read(store, key)) is not None and run.requisites:
+                return run
+    return None
+
+
+def walked(store: Store) -> Sequence[str]:
+    """The sections of the site that the last search for ids knew to be walked to their end."""
+    keys = sorted(filter(is_key, (key for key, _ in store.list(FOLDER))), reverse=True)
+    for key in keys[:LOOK_BACK]:
+        with suppress(Damaged):
+            if (run := read(store, key)) is not None and run.search is not None:
+                return run.search.sections
+    return ()
 
 
 def keep(run: Run, store: Store) -> None:

@@ -27,6 +27,9 @@ from crawler.items import Copy, Exchange, RecordRef, Stored
 from crawler.lines import canonical
 from crawler.spool import Spool
 
+_INDEX, _DRAFT, _CHECKPOINT = (b'{"%s":' % kind for kind in (b"index", b"draft", b"checkpoint"))
+_END = b"}\n"
+
 
 def segment_name(at: datetime, worker: str, serial: int) -> str:
     """`anapress-<UTC 14 digits>-<worker, 8 hex>-<serial>`."""
@@ -178,8 +181,8 @@ class Sealed:
             yield "index", self.index, place("index", self.segment), count
 
     def decisions(self, decider: Decider) -> Iterator[Decision]:
-        entries = (decode(line) for line in _lines(self.journal))
-        return decider.decide(Draft.read(entry["draft"]) for entry in entries if "draft" in entry)
+        lines = (line for line in _lines(self.journal) if line.startswith(_DRAFT))
+        return decider.decide(Draft.parse(line[len(_DRAFT) : -len(_END)]) for line in lines)
 
 
 def sealed(spool: Spool, name: str, disk: Disk) -> Sealed:
@@ -216,27 +219,25 @@ def _cut(journal: Path, disk: Disk) -> dict[str, int]:
     good = end = crc = drafts = 0
     for line in _lines(journal):
         end += len(line)
-        try:
-            entry = decode(line) if line.endswith(b"\n") else None
-        except (DecodeError, UnicodeDecodeError):
-            entry = None
-        if not isinstance(entry, dict):
-            break
-        if "checkpoint" in entry:
-            if entry["checkpoint"]["crc"] != crc:
-                break
-            mark, good, crc = entry["checkpoint"] | {"drafts": drafts}, end, 0
-        else:
+        if not line.startswith(_CHECKPOINT):
             crc = zlib.crc32(line, crc)
-            drafts += "draft" in entry
+            drafts += line.startswith(_DRAFT)
+            continue
+        try:
+            checkpoint = decode(line)["checkpoint"]
+        except (DecodeError, UnicodeDecodeError):
+            break
+        if not line.endswith(_END) or checkpoint["crc"] != crc:
+            break
+        mark, good, crc = checkpoint | {"drafts": drafts}, end, 0
     if journal.stat().st_size > good:
         disk.truncate(journal, good)
     return mark
 
 
 def _write_index(journal: Path, index: Path, disk: Disk) -> None:
-    entries = (decode(line) for line in _lines(journal)) if journal.exists() else ()
-    lines = sorted(entry["index"].encode() + b"\n" for entry in entries if "index" in entry)
+    entries = (line for line in _lines(journal) if line.startswith(_INDEX)) if journal.exists() else ()
+    lines = sorted(decode(line)["index"].encode() + b"\n" for line in entries)
     disk.remove(index)
     with disk.open(index) as file:
         disk.write(file, b"".join(lines))
@@ -244,7 +245,7 @@ def _write_index(journal: Path, index: Path, disk: Disk) -> None:
 
 
 def _lines(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
+    with path.open("rb", buffering=1 << 20) as file:
         yield from file
 
 

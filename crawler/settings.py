@@ -40,7 +40,13 @@ PAGE_BYTES = 16 << 20  # a larger body is archived, not read
 DECODED_BYTES = 16 << 20  # of a body once decompressed; beyond it is archived, not read
 DECODED_RATIO = 200  # times its compressed size, of all beyond the first MiB: pages reach 20, bombs 1000
 PAGE_TAGS = 50_000  # of a page; what has more is archived, not read, for parsing it might take minutes
+PAGE_REQUISITES = 500  # new ones, of a page and its styles
+REQUISITE_BYTES = 64 << 20  # what is longer is stored truncated: a film, not a picture
 RESOLVE = "crawler.wire.dial.system_resolve"  # the tests put names of their own here
+DISCOVER_PAGES = 10_000  # that one search of the site asks for: a paging without end must not hold a run
+DISCOVER_IDS = 1_000_000  # new ones of it: a newsroom has fewer, and a hostile sitemap would fill the archive
+DISCOVER_DEPTH = 3  # links from the home page to a section, or from a sitemap to the next; sites have two
+DISCOVER_BYTES = 50 << 20  # of a sitemap once unpacked: sitemaps.org allows no more
 RETRY_SECONDS = 2  # at most, of the first pause after a failure; each further one may be twice as long, to 60
 WAIT_SECONDS = 3600  # a Retry-After that is longer ends the run (exit 3): another job may come then
 STOP_AFTER_WAITS = 5  # pauses in a row that a host asks for; 0, here and below: no limit
@@ -48,6 +54,8 @@ STOP_AFTER_MISSES = 10  # pauses in a row after connections that a host did not 
 STOP_AFTER_USELESS = 200  # answers in a row that are parked, blocked or empty, as of a site that is no more
 ROBOTS_SECONDS = 86_400  # that a robots.txt holds (RFC 9309, 2.4)
 CRAWL_DELAY_SECONDS = 60  # the longest Crawl-delay that we keep to; a longer one is told
+CHROMIUM = ""  # the browser's program; empty: the first of chromium, chromium-browser, google-chrome in PATH
+BROWSER_SANDBOX = ""  # 1 or 0; empty: on, but for root, whom Chromium's refuses
 DISK = "crawler.disk.Disk"  # the crash tests put a failing one here
 
 # --- the archive services (docs/SOURCES.md) ---
@@ -101,7 +109,6 @@ REDIRECT_MAX_TIMES = 10  # default 20; so many hops of one article are a loop
 METAREFRESH_ENABLED = False  # default True: what a page says is data
 COMPRESSION_ENABLED = False  # default True: the wire handler decodes, as `verify` will
 HTTPPROXY_ENABLED = False  # default True: it takes http_proxy from the environment
-HTTPERROR_ALLOW_ALL = True  # default False: a 404 is an outcome
 REFERER_ENABLED = False  # default True: nothing referred us
 
 DOWNLOADER_MIDDLEWARES = {
@@ -116,16 +123,21 @@ DOWNLOADER_MIDDLEWARES = {
     "crawler.middlewares.stop.Stop": 940,
     "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,  # ids have one host; redirects are judged
     "scrapy.downloadermiddlewares.httpauth.HttpAuthMiddleware": None,
+    "scrapy.downloadermiddlewares.downloadtimeout.DownloadTimeoutMiddleware": None,  # the wire knows it
 }
 SPIDER_MIDDLEWARES = {
-    # every request is a lease's: none has a depth, a start or a length to look after
+    # a request is a lease's: no depth, start, length or foreign meta to look after; and a 404 is an outcome
     "scrapy.spidermiddlewares.start.StartSpiderMiddleware": None,
     "scrapy.spidermiddlewares.depth.DepthMiddleware": None,
     "scrapy.spidermiddlewares.urllength.UrlLengthMiddleware": None,
+    "scrapy.spidermiddlewares.httperror.HttpErrorMiddleware": None,
+    "scrapy.spidermiddlewares.metacopy.MetaCopyDetectionMiddleware": None,
 }
 EXTENSIONS = {
     "crawler.extensions.archivist.Archivist": 0,
     "crawler.extensions.manners.Manners": 5,
+    "crawler.extensions.requisites.Requisites": 6,
+    "crawler.extensions.discovery.Discovery": 7,
     "crawler.extensions.listing.Listing": 8,
     "crawler.extensions.watch.Watch": 10,
     "crawler.extensions.progress.Progress": 20,
@@ -138,6 +150,7 @@ DUPEFILTER_CLASS = (
 
 # --- the process ---
 CONCURRENT_ITEMS = 1  # default 100: starts as many tasks a response
+STATS_CLASS = "crawler.stats.Stats"  # default wraps what is asked of it anew, to warn of old arguments
 WARN_ON_GENERATOR_RETURN_VALUE = False  # default True: parses a callback's source at every request
 REMOTE_CONTROL_ENABLED = False  # default True: a local port that runs code
 TELNETCONSOLE_ENABLED = False  # default True

@@ -6,7 +6,7 @@ import re
 from html import unescape
 from itertools import islice
 from string import punctuation
-from urllib.parse import quote, unquote_to_bytes, urldefrag, urljoin, urlsplit
+from urllib.parse import quote, unquote, unquote_to_bytes, urldefrag, urljoin, urlsplit
 
 from crawler.items import Absent, ArticleId, Outcome
 
@@ -32,14 +32,22 @@ _REST = r"(?:[?#][^\x00-\x20\x7f]*)?"
 _BARE = re.compile(r"([1-9][0-9]{0,18})")
 _ARTICLE = re.compile(rf"{_ORIGIN}{_PATH}{_REST}")
 
+_ANYWHERE = re.compile(rf"{_HOST}(?::[0-9]+)?/+a/+([1-9][0-9]{{0,18}})(?![0-9])")
+
 _BASE = re.compile(rb"""<base\b[^<>]*?\bhref\s*=\s*["']?([^"'\s>]+)""", re.IGNORECASE)
 _HREF = re.compile(rb"""href\s*=\s*(?:"\s*([^"<>]*)|'\s*([^'<>]*)|([^\s"'<>]+))""")
 _WHOLE_LINK = re.compile(rf"(?:{_ORIGIN}|//{_HOST}){_PATH}{_REST}\s*".encode())
-_LOCAL_LINK = re.compile(rf"{_PATH}{_REST}\s*".encode())
+_OUR_LINK = re.compile(rf"(?:{_ORIGIN}|//{_HOST})?{_PATH}{_REST}\s*".encode())
 _NEVER = re.compile(rb"[^0-9]*\Z|(?i:#|mailto:|tel:|javascript:|data:)")  # no id, or no page
 
 _MOST_LINKS = 20_000  # of one page; each costs some microseconds
 
+# How archives of the web write the address of a page that they hold; a saved page may have it under any host.
+_ARCHIVED = re.compile(
+    r"https?://[^/?#]{1,253}/(?:web/[0-9*]{1,14}(?:[a-z]{2}_)?|[0-9]{4}[0-9.-]{0,16}|o/[0-9A-Za-z]{1,12})/"
+    r"(?=https?:/|(?:www\.)?anapress\.)",
+    re.IGNORECASE,
+)
 _HOMES = re.compile(r"/?|/(?:index|default|home)(?:\.[a-z]{3,5})?/?", re.IGNORECASE)
 
 
@@ -47,9 +55,17 @@ def article_id(text: str) -> ArticleId | None:
     """The id that a bare number or an article's URL names, None where it is neither."""
     text = text.strip(" \t\r\n")
     found = _BARE.fullmatch(text) or _ARTICLE.fullmatch(text)
-    if not found or (number := int(found[1])) > MOST:
-        return None
-    return ArticleId(number)
+    return _numbered(found[1]) if found else None
+
+
+def _numbered(digits: str | bytes) -> ArticleId | None:
+    return ArticleId(number) if (number := int(digits)) <= MOST else None
+
+
+def named_in(text: str) -> frozenset[ArticleId]:
+    """The ids whose URL stands anywhere in a text: an archive service's URL, say."""
+    found = _ANYWHERE.findall(text) + (_ANYWHERE.findall(unquote(text)) if "%" in text else [])
+    return frozenset(ArticleId(int(digits)) for digits in found)
 
 
 def url_of(article: ArticleId) -> str:
@@ -67,34 +83,50 @@ def is_useless(absent: Absent) -> bool:
     return absent.reason in USELESS
 
 
+def is_on_site(url: str) -> bool:
+    """Whether an absolute URL is one of the site's own, at the ports that the web is at."""
+    return re.match(_ORIGIN + r"(?![^/?#])", url) is not None
+
+
+def original(url: str) -> str:
+    """The address of which a URL at an archive of the web shows a copy; any other as it is."""
+    for _ in range(3):  # an archive may hold another one's page
+        if not (found := _ARCHIVED.match(url)):
+            break
+        scheme, rest = re.fullmatch(r"(?s)(?:(?i:(https?):)/+)?(.*)", url[found.end() :]).groups()  # type: ignore[union-attr]
+        url = f"{scheme or 'http'}://{rest}"
+    return url
+
+
 def links(body: bytes, base_url: str) -> tuple[ArticleId, ...]:
     """The articles that a page links to, each once, in the page's order."""
     if b"\0" in body:
         body = body.replace(b"\0", b"")  # UTF-16 as well, whose every other byte is ASCII
-    base = _base_of(body, base_url)
-    ours = re.match(_ORIGIN + r"(?![^/?#])", base) is not None
+    base = base_of(body, base_url)
+    plain = _OUR_LINK if is_on_site(base) else _WHOLE_LINK
     lower = body.lower()  # a pattern that begins with letters of one case is found ten times as fast
     spans = (found.span(found.lastindex or 0) for found in _HREF.finditer(lower))
     values = dict.fromkeys(body[start:end] for start, end in islice(spans, _MOST_LINKS))
-    found = (_linked(value, base, ours=ours) for value in values)
+    found = (_linked(value, base, plain) for value in values)
     return tuple(dict.fromkeys(one for one in found if one is not None))
 
 
-def _base_of(body: bytes, base_url: str) -> str:
+def base_of(body: bytes, base_url: str) -> str:
+    """What the relative links of a page are relative to."""
     found = _BASE.search(body, 0, 100_000)  # it stands in the head
-    return (_joined(base_url, found[1].decode("latin-1")) or base_url) if found else base_url
+    return (joined(base_url, found[1].decode("latin-1")) or base_url) if found else base_url
 
 
-def _linked(value: bytes, base: str, *, ours: bool) -> ArticleId | None:
-    if plain := _WHOLE_LINK.fullmatch(value) or (ours and _LOCAL_LINK.fullmatch(value)):
-        return article_id(plain[1].decode())
+def _linked(value: bytes, base: str, plain: re.Pattern[bytes]) -> ArticleId | None:
+    if found := plain.fullmatch(value):
+        return _numbered(found[1])
     if _NEVER.match(value):
         return None
-    target = _joined(base, unescape(value.decode("latin-1")).strip())
+    target = original(joined(base, unescape(value.decode("latin-1")).strip()))
     return article_id(unquote_to_bytes(target.encode("utf-8", "replace")).decode("latin-1"))
 
 
-def _joined(base: str, target: str) -> str:
+def joined(base: str, target: str) -> str:
     """Target as an absolute URL, empty where it is none."""
     try:
         return urljoin(base, target)
@@ -105,7 +137,7 @@ def _joined(base: str, target: str) -> str:
 def redirect_target(location: str, *, base: str, asked: ArticleId) -> str | Absent:
     """The URL to go on with while a redirect stays with its article, else what the redirect means."""
     location = location.strip(" \t")
-    target = urldefrag(_joined(base, location)).url
+    target = urldefrag(joined(base, location)).url
     host = _host_of(target)
     if not location or not host or re.search(r"[\x00-\x20\x7f\\]", location):
         return Absent(outcome=Outcome.FAILED, reason="bad_redirect")

@@ -13,8 +13,10 @@ import fcntl
 import json
 import logging
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -125,6 +127,19 @@ class Spool:
 
     def _archive(self) -> str | None:
         return _owner(self.folder / CARD)
+
+
+@contextmanager
+def room(root: Path, purpose: str, archive: UUID, disk: Disk) -> Iterator[Path]:
+    """A folder of the spool for a command's passing files, cleared of what killed ones left there."""
+    for left in root.glob(f"{purpose}-*"):
+        if Spool.dead(root, left.name):
+            shutil.rmtree(left)
+    spool = Spool.claim(root, f"{purpose}-{secrets.token_hex(4)}", archive, disk)
+    try:
+        yield spool.folder
+    finally:
+        spool.close(remove=True)
 
 
 def _owner(card: Path) -> str | None:

@@ -7,10 +7,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from crawler.commits import File
 from crawler.items import ARTICLES, ArticleId, Outcome
-from crawler.runs import Run, kind_of
-from crawler.wording import number, size, span
+from crawler.runs import Run, Search, kind_of
+from crawler.wording import counts, number, size, span
 
 REASONS = 5  #: of an outcome, that are told
+HOSTS = 3  #: that requisites lie on, and that we don't ask
 KINDS = {"warc": "WARC", "items": "item line", "outcomes": "outcome line"}
 
 Examples = Mapping[tuple[str, str], Collection[ArticleId]]
@@ -19,9 +20,11 @@ Examples = Mapping[tuple[str, str], Collection[ArticleId]]
 
 def summary(run: Run, files: Sequence[File], examples: Examples, where: str = "") -> str:
     """Lines, or nothing of a run that took nothing. `where` stands behind the commands that it names."""
+    found = [_found(run.search)] if run.search and run.search.pages else []
     if not run.outcomes:
-        return ""
-    lines = [_taken(run), *_outcomes(run, examples), *_files(run, files), *_next(run, where)]
+        return "".join(f"{line}\n" for line in found)
+    outcomes, needed = _outcomes(run, examples), _needed(run)
+    lines = [_taken(run), *outcomes, *found, *needed, *_files(run, files), *_next(run, where)]
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -37,6 +40,21 @@ def _outcomes(run: Run, examples: Examples) -> Iterator[str]:
             yield f"  {times:>18,} {reason}{_such_as(examples.get((outcome, reason), ()), times)}"
         if rest := reasons[REASONS:]:
             yield f"  {sum(times for _, times in rest):>18,} for {len(rest)} other reasons"
+
+
+def _needed(run: Run) -> Iterator[str]:
+    if not (told := run.requisites):
+        return
+    missing = f"; missing: {counts(told['missing'])}" if told["missing"] else ""
+    yield f"needed    {number(told['taken'], 'requisite')}{missing}"
+    if hosts := dict(list(told["elsewhere"].items())[:HOSTS]):
+        yield f"elsewhere {counts(hosts)}: -a requisites_hosts={','.join(hosts)} takes them, too"
+
+
+def _found(search: Search) -> str:
+    ways = ", ".join(f"{count} {found}" for found, count in search.found.items())
+    told = f"{number(sum(search.found.values()), 'new id')}" + (f" ({ways})" if ways else "")
+    return f"found     {told} on {number(search.pages, 'page')}"
 
 
 def _kinds(reasons: Mapping[str, int]) -> Counter[str]:
@@ -64,7 +82,7 @@ def _files(run: Run, files: Sequence[File]) -> Iterator[str]:
 def _next(run: Run, where: str) -> Iterator[str]:
     if run.outcomes.get(Outcome.FAILED):
         yield f"again     scrapy ids requeue --outcome failed{where}"
-    if run.left or run.outcomes.get(Outcome.FAILED):
+    if run.left or run.outcomes.get(Outcome.FAILED) or run.requisites.get("dropped"):
         yield f"go on     scrapy crawl anapress{where}"
     yield f"prove     scrapy verify{where}"
     if any(run.outcomes.get(outcome) for outcome in ARTICLES):

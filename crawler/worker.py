@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import ExitStack, closing, suppress
 from functools import partial
 from itertools import islice
 
@@ -17,6 +17,7 @@ from crawler.housing import Housing
 from crawler.items import ArticleId, Lease, Stored
 from crawler.ledger import Ledger
 from crawler.lock import Holder, Lock
+from crawler.needs import Need
 from crawler.recovery import add, recover
 from crawler.runs import Run, Tally
 from crawler.segment import sealed
@@ -24,13 +25,17 @@ from crawler.spool import Spool
 from crawler.warc import Record, read_member
 
 BATCH = 256  #: leases taken at once
-NO_IDS = "The archive knows no ids yet. Give some: `-a ids=203367206718582`, or `scrapy ids add FILE`."
+NO_IDS = (
+    "The archive knows no ids yet. Give some: `-a ids=203367206718582`, or `scrapy ids add FILE`; "
+    "or let them be found: `-a discover=site`."
+)
 
 
 class Worker:
     """Moves into an archive, leases from it, commits to it, and moves out again.
 
-    Leasing (lease, tried, found, held, renew, release) has a connection to the ledger of its own, so that
+    Leasing (lease, tried, found, claim, held, renew, release) has a connection to the ledger of its own, so
+    that it may be done in another thread than the rest.
     it may be done in another thread than the rest.
     """
 
@@ -43,6 +48,9 @@ class Worker:
         self._as_of = 0  # the newest commit when we began: a refresh takes what was captured by then
         self._snapshot = 0  # the newest commit that a snapshot of ours covers
         self.moved_in = False
+        self.walks = False  #: the site is to be searched for ids, before all else
+        self.lists = False  #: so are the lists of the archive services
+        self.walked: Sequence[str] = ()  #: its sections that earlier runs walked to their end
         self.lock: Lock | None = None  #: of the archive, where it has one; renewed beside all else
         self.commits: list[int] = []  #: the numbers of those that we made
         self.made: list[File] = []  #: and their files
@@ -50,6 +58,8 @@ class Worker:
         self.settled = 0  #: asked-for ids that were settled already, and are not to be taken again
         self.due = 0  #: ids that this run has or had to take, as far as it is known yet
         self.left = 0
+        self.dropped: Sequence[Need] = ()  #: requisites that the run before did not come to
+        self.known = 0  #: ids that the archive knows in the end
         self.missed = 0  #: asked-for ids that are still left: somebody else holds them, or we ended early
 
     def move_in(self, arguments: Arguments) -> None:
@@ -77,6 +87,7 @@ class Worker:
         self._snapshot = max(snapshots.numbers(self._store), default=0)
         self._desk: Ledger = self._open_ledger()
         recover(housing.spool, home.id, self._store, self._ledger, disk, self._clock)
+        self.walks, self.lists = arguments.discover == "site", arguments.discover == "cdx"
         if self._wanted.ids is None:
             self._count_due(arguments)
         else:
@@ -86,9 +97,17 @@ class Worker:
             self.settled = self._ledger.done(self._wanted.ids, captured_before=before)
             self.due = len(self._wanted.ids) - self.settled
         self._as_of = self._ledger.n()
+        if arguments.requisites:
+            self.dropped = self._dropped()
+        if self.walks:
+            self.walked = runs.walked(self._store)
+
+    def unknown(self, ids: Iterable[ArticleId]) -> Sequence[ArticleId]:
+        """Those of the ids that nobody found yet."""
+        return list(self._ledger.unlogged(ids))
 
     def discovered(self, ids: Sequence[ArticleId], found: str) -> None:
-        """Make ids known, in one commit."""
+        """Make ids known that the site or an archive names, in one commit."""
         new = add(ids, found, self.spool, self._store, self._ledger, self._disk, self._clock)
         if self._wanted.ids is None:
             self.due += new
@@ -118,6 +137,10 @@ class Worker:
         new = self._desk.add(links, "link")
         if self._wanted.ids is None:
             self.due += new
+
+    def claim(self, urls: Collection[str]) -> Sequence[str]:
+        """Those of the URLs of requisites that the archive does not hold, and that this run did not claim."""
+        return self._desk.claim(urls)
 
     def held(self, url: str, date: str | None) -> tuple[Stored, Record] | None:
         """The newest committed record of this URL, with this WARC-Date if that is said."""
@@ -152,7 +175,8 @@ class Worker:
 
     def finish(self, *, hurried: bool) -> None:
         """Count what is left, and leave a snapshot of what we did unless somebody waits for our end."""
-        self.left = self._ledger.counts().left
+        counts = self._ledger.counts()
+        self.left, self.known = counts.left, counts.known
         asked = self._wanted.ids
         self.missed = self.left if asked is None else len(asked) - self._ledger.done(asked)
         if not hurried:
@@ -168,10 +192,19 @@ class Worker:
             if self.lock is not None and not away:
                 self.lock.release()
 
+    def _dropped(self) -> Sequence[Need]:
+        last = runs.needing(self._store)
+        with suppress(ValueError, TypeError, LookupError):  # nothing rests on what a summary says
+            return [Need.read(raw) for raw in last.requisites["dropped"]] if last else ()
+        return ()
+
     def _count_due(self, arguments: Arguments) -> None:
         counts, before = self._ledger.counts(), self._wanted.captured_before
         if not counts.known and not arguments.may_walk:
             raise WrongUse(NO_IDS)
+        if not counts.known:
+            self.lists = arguments.lists_first
+            self.walks = not self.lists
         self.due = counts.left + (self._ledger.aged(before) if before else 0)
 
     def _take_lock(self) -> None:

@@ -16,10 +16,12 @@ from twisted.python.failure import Failure
 from crawler.arguments import Arguments
 from crawler.extensions import extension
 from crawler.extensions.archivist import Archivist
+from crawler.extensions.discovery import Discovery
 from crawler.extensions.listing import Listing, Unlistable
+from crawler.extensions.requisites import Requisites
 from crawler.housing import Housing
-from crawler.items import LIVE, Absent, Article, ArticleId, Lease, Outcome, Take
-from crawler.layouts import read
+from crawler.items import LIVE, Absent, Article, ArticleId, Lease, Outcome, Page, Take
+from crawler.layouts import read, reading
 from crawler.manners.services import COMMONCRAWL, WAYBACK, base
 from crawler.middlewares.retry import ATTEMPTS
 from crawler.secrets import hide_secrets
@@ -50,10 +52,12 @@ class Anapress(scrapy.Spider):
         self._firsts: dict[ArticleId, Take] = {}  # of ids that are looked for further on
 
     @classmethod
-    def from_crawler(cls, crawler: Crawler, *_: Any, **kwargs: Any) -> Self:
+    def from_crawler(
+        cls, crawler: Crawler, *_: Any, arguments: Arguments | None = None, **kwargs: Any
+    ) -> Self:
         settings = crawler.settings
         spider = cls(
-            Arguments.of(kwargs),
+            arguments if isinstance(arguments, Arguments) else Arguments.of(kwargs),
             hops=settings.getint("REDIRECT_MAX_TIMES"),
             tags=settings.getint("PAGE_TAGS"),
         )
@@ -75,16 +79,20 @@ class Anapress(scrapy.Spider):
 
     async def start(self) -> AsyncIterator[Any]:
         """One request a lease, as the archivist has room."""
-        archivist = extension(self.crawler, Archivist)
+        archivist, requisites = extension(self.crawler, Archivist), extension(self.crawler, Requisites)
+        requisites.begin(self._arguments)
         await archivist.start(self._arguments)
+        requisites.resume()
+        if archivist.walks:
+            await extension(self.crawler, Discovery).search(add=self._arguments.add)
         try:
-            if self._arguments.discover == "cdx" and not archivist.course.over:
-                fresh = self._arguments.refresh is not None
-                await extension(self.crawler, Listing).discover(fresh=fresh)
+            if archivist.lists:
+                await extension(self.crawler, Listing).discover(fresh=self._arguments.refresh is not None)
             async for lease in archivist.leases():
                 yield self._begun(await self._flow(lease, self._turns[0]), lease)
         except Unlistable as error:
             archivist.course.end(str(error))
+        await requisites.done()
 
     def parse(self, response: Response, **_: Any) -> Iterator[Article | dict[str, str]]:
         """A page as the layouts read it, for `scrapy parse` and `scrapy fetch`: nothing is archived."""
@@ -181,12 +189,11 @@ class Anapress(scrapy.Spider):
     def _asked(self, request: scrapy.Request, flow: Flow, lease: Lease, attempts: int) -> scrapy.Request:
         """The flow's next request; all hops of an id share its attempts."""
         alone = len(self._turns) == 1
-        return request.replace(
-            callback=self.answered if alone else self.in_turn,
-            errback=self.unanswered if alone else self.in_turn_unanswered,
-            cb_kwargs={"flow": flow, "lease": lease},
-            meta={**request.meta, ATTEMPTS: attempts},
-        )
+        request.callback = self.answered if alone else self.in_turn
+        request.errback = self.unanswered if alone else self.in_turn_unanswered
+        request.cb_kwargs.update(flow=flow, lease=lease)
+        request.meta[ATTEMPTS] = attempts
+        return request
 
     def _counted(self, take: Take, failed: int) -> Take:
         """An archive's take, with its attempts; links that are not to be followed go."""
@@ -194,12 +201,16 @@ class Anapress(scrapy.Spider):
         then = tuple(self._counted(each, failed) for each in take.then)
         return replace(take, attempts=failed + 1, found=found, then=then)
 
+    def _read(self, brought: tuple[Page, int], lease: Lease) -> tuple[Page, Article | Absent]:
+        """What the page comes to; what it needs to be shown is asked for when no article is."""
+        result, needed = reading(*brought, tags=self._tags, requisites=self._arguments.requisites)
+        extension(self.crawler, Requisites).want(needed, lease.id)
+        return brought[0], result
+
     def _take(self, lease: Lease, brought: Brought | Take, last: Response | scrapy.Request) -> Take:
         if isinstance(brought, Take):
             return self._counted(brought, last.meta.get(ATTEMPTS, 0))
-        page, result = (
-            (brought[0], read(*brought, tags=self._tags)) if isinstance(brought, tuple) else (None, brought)
-        )
+        page, result = self._read(brought, lease) if isinstance(brought, tuple) else (None, brought)
         status = last.status if isinstance(last, Response) else None
         capture = capture_of(last)
         response = capture if capture and capture.head else None

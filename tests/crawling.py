@@ -164,10 +164,12 @@ class House:
         environment: Mapping[str, str] | None = None,
         **settings: object,
     ) -> Ran:
-        """`scrapy crawl anapress` of these ids, or of what is left."""
+        """`scrapy crawl anapress` of these ids, or of what is left; without requisites where nothing is said."""
         if ids is not None:
             given = ids if isinstance(ids, str) else ",".join(map(str, ids))
             arguments = (f"-aids={given}", *arguments)
+        if not any("requisites=" in each for each in arguments):
+            arguments = ("-arequisites=0", *arguments)
         return scrapy("crawl", "anapress", *arguments, *self.settings(**settings), environment=environment)
 
     def scrapy(self, *arguments: str, stdin: bytes = b"", **settings: object) -> Ran:

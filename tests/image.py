@@ -1,4 +1,4 @@
-"""The Dockerfile's own steps without Docker: in a clean folder, with only what it copies."""
+"""The Dockerfiles' own steps without Docker: in a clean folder, with only what they copy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pathlib import Path, PurePath
 from tests.crawling import CHECKOUT, Ran, run
 
 DOCKERFILE = CHECKOUT / "deploy" / "Dockerfile"
-IGNORED = DOCKERFILE.with_name("Dockerfile.dockerignore")
+REPLAY = DOCKERFILE.with_name("Dockerfile.replay")  #: on top of the other
 SECONDS = 800  # most of it pip's, where its cache is cold
 
 
@@ -48,20 +48,20 @@ class Image:
         return {path: (self.folder / path).lstat().st_mtime_ns for path in paths if path.parts[0] != "spool"}
 
 
-def build(folder: Path) -> Image:
+def build(folder: Path, dockerfile: Path = DOCKERFILE) -> Image:
     """Do what COPY and RUN say. `python3` is the Python that runs the tests, and pip may use its cache."""
-    for word, rest in steps():
+    for word, rest in steps(dockerfile):
         if word == "COPY":
             source, target = rest.split()
-            _copy(source, folder / target)
+            _copy(source, folder / target, dockerfile)
         elif word == "RUN":
             _run(rest.replace("--no-cache-dir ", ""), folder)
     return Image(folder)
 
 
-def steps() -> Iterator[tuple[str, str]]:
-    """The Dockerfile's instructions in their order."""
-    lines = (line for line in DOCKERFILE.read_text().splitlines(keepends=True) if not line.startswith("#"))
+def steps(dockerfile: Path = DOCKERFILE) -> Iterator[tuple[str, str]]:
+    """A Dockerfile's instructions in their order."""
+    lines = (line for line in dockerfile.read_text().splitlines(keepends=True) if not line.startswith("#"))
     for line in "".join(lines).replace("\\\n", "").splitlines():
         if line:
             word, _, rest = line.partition(" ")
@@ -74,22 +74,27 @@ def said(word: str) -> str:
     return rest
 
 
-def ignored(path: PurePath) -> bool:
+def ignored(path: PurePath, dockerfile: Path = DOCKERFILE) -> bool:
     """Whether Docker leaves the path out: the last pattern that fits it or a folder above it decides."""
     verdict = False
-    for line in IGNORED.read_text().splitlines():
+    for line in patterns(dockerfile):
         kept, pattern = re.fullmatch(r"(!?)(.*)", line).groups()
         if any(fnmatchcase(str(each), pattern) for each in (path, *path.parents)):
             verdict = not kept
     return verdict
 
 
-def _copy(source: str, target: Path) -> None:
+def patterns(dockerfile: Path) -> list[str]:
+    lines = dockerfile.with_name(f"{dockerfile.name}.dockerignore").read_text().splitlines()
+    return [line for line in lines if not line.startswith("#")]
+
+
+def _copy(source: str, target: Path, dockerfile: Path) -> None:
     def left(folder: str, names: list[str]) -> list[str]:
         place = Path(folder).relative_to(CHECKOUT)
-        return [name for name in names if ignored(place / name)]
+        return [name for name in names if ignored(place / name, dockerfile)]
 
-    assert not ignored(PurePath(source)), f"{source} is not in the build's context"
+    assert not ignored(PurePath(source), dockerfile), f"{source} is not in the build's context"
     if (CHECKOUT / source).is_dir():
         shutil.copytree(CHECKOUT / source, target, ignore=left)
     else:

@@ -38,8 +38,24 @@ def test_a_file_of_ids_is_read(tmp_path) -> None:
     assert list(wanted.ids) == [5, 6]
 
 
-def test_links_may_be_left_alone() -> None:
-    assert not Arguments.of({"discover": "none"}).follow
+@pytest.mark.parametrize(
+    ("given", "follow", "may_walk"),
+    [
+        ({}, True, True),
+        ({"discover": "none"}, False, False),
+        ({"discover": "links"}, True, False),
+        ({"discover": "site"}, True, True),
+    ],
+)
+def test_links_are_followed_unless_they_are_not_to_be_and_the_site_is_searched_unless_links_are_enough(
+    given, follow, may_walk
+) -> None:
+    arguments = Arguments.of(given)
+    assert (arguments.follow, arguments.may_walk) == (follow, may_walk)
+
+
+def test_a_search_alone_takes_no_id() -> None:
+    assert Arguments(discover="site", take=False).wanted(NOW, nothing).ids == ()
 
 
 @pytest.mark.parametrize(
@@ -68,7 +84,7 @@ def test_an_age_that_is_none_is_refused(text) -> None:
         Arguments.of({"refresh": text})
 
 
-@pytest.mark.parametrize("given", [{"source": "live"}, {"render": "plain"}, {"requisites": "0"}])
+@pytest.mark.parametrize("given", [{"source": "live"}, {"render": "plain"}])
 def test_what_is_not_built_yet_takes_its_plain_value(given) -> None:
     assert Arguments.of(given) == Arguments()
 
@@ -78,13 +94,39 @@ def test_what_is_not_built_yet_takes_its_plain_value(given) -> None:
     [
         {"source": "warc"},
         {"render": "browser"},
-        {"requisites": "1"},
-        {"discover": "site"},
         {"discover": "x"},
     ],
 )
 def test_what_is_not_built_yet_is_refused_with_a_sentence(given) -> None:
     with pytest.raises(WrongUse, match="not built yet; this release does"):
+        Arguments.of(given)
+
+
+def test_requisites_are_wanted_unless_they_are_not() -> None:
+    assert Arguments.of({}).requisites
+    assert Arguments.of({"requisites": "1"}).requisites
+    assert not Arguments.of({"requisites": "0"}).requisites
+
+
+def test_hosts_of_requisites_are_a_comma_list() -> None:
+    hosts = Arguments.of({"requisites_hosts": "CDN.example.org., img.example.com,"}).requisites_hosts
+    assert hosts == ("cdn.example.org", "img.example.com")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *({"requisites": value} for value in ("", "2", "yes")),
+        *(
+            {"requisites_hosts": host}
+            for host in ("http://a.b", "a.b:80", "*.a.b", "a..b", "a.b/x", "٣.b", "a b")
+        ),
+        {"requisites": "0", "requisites_hosts": "cdn.example.org"},
+    ],
+    ids=str,
+)
+def test_requisites_that_can_not_be_are_refused(given) -> None:
+    with pytest.raises(WrongUse, match="requisites"):
         Arguments.of(given)
 
 

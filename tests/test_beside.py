@@ -228,3 +228,40 @@ def test_what_is_none_of_ours_is_a_stray_wherever_it_lies(house: House, name: st
 def test_a_link_that_leads_nowhere_is_a_stray(house: House) -> None:
     (house.archive.folder / "warcs" / "lost").symlink_to("nowhere")
     assert findings(house).strays == ["warcs/lost"]
+
+
+# Merged indexes
+
+
+def test_an_index_that_agrees_with_its_commits_is_no_stray(house: House) -> None:
+    assert house.scrapy("index").code == 0
+    found = findings(house)
+    assert (found.faults, found.strays) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda lines: lines[:-1], "line 8: is not what the indexes of commits 1 to 4 give: remove it"),
+        (
+            lambda lines: [*lines, lines[-1]],
+            "line 9: is not what the indexes of commits 1 to 4 give: remove it",
+        ),
+        (lambda lines: [lines[0].replace(b"200", b"201"), *lines[1:]], "line 1: is not what the indexes"),
+        (lambda lines: lines[::-1], "line 1: is not what the indexes"),
+        (lambda lines: [*lines[:-1], lines[-1][:-9]], "the last line has no end"),
+        (lambda lines: [], "line 1: is not what"),
+    ],
+    ids=["short", "long", "other", "unsorted", "torn", "empty"],
+)
+def test_an_index_that_does_not_agree_is_a_fault(house: House, change: Callable, says: str) -> None:
+    assert house.scrapy("index").code == 0
+    (index,) = house.archive.folder.glob("merged/*")
+    index.write_bytes(b"".join(change(index.read_bytes().splitlines(keepends=True))))
+    assert [fault.startswith(f"merged/0000000004.cdxj: {says}") for fault in faults(house)] == [True]
+
+
+def test_an_index_tells_of_a_commit_that_is_lost(house: House) -> None:
+    assert house.scrapy("index").code == 0
+    lose(house, "commits/*4.json", "snapshots/*4*", "runs/*", "items/*4-*", "outcomes/*4-*", "ledger.db*")
+    assert f"{LOST}merged/0000000004.cdxj was made of it" in faults(house)

@@ -13,10 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
+from surt import surt
 
 from crawler import cdxj, warc
 from crawler.errors import Damaged
 from crawler.items import End, Exchange, RecordRef, Stored
+from crawler.site import HOME
 
 PAGE = Exchange(
     id=UUID(int=7),
@@ -182,6 +184,29 @@ def test_a_stored_payload_makes_the_next_one_a_revisit() -> None:
     assert written(CHUNKED, whole)[0].mime == "warc/revisit"
 
 
+@pytest.mark.parametrize(
+    ("changed", "held"),
+    [
+        ({}, True),
+        ({"mime": "warc/revisit"}, True),
+        ({"status": 301}, True),
+        ({"truncated": "length"}, True),
+        ({"truncated": "time"}, False),
+        ({"status": 304}, False),
+        ({"status": 404}, False),
+        ({"url": "http://anapress.net/a/7"}, False),
+        ({"url": "https://www.anapress.net/a/7?page=2"}, False),
+        ({"url": "http://anapress.net/robots.txt"}, False),
+        ({"url": "http://anapress.net/a/picture.png"}, True),
+    ],
+    ids=str,
+)
+def test_what_answers_a_requisite_for_good_is_held(changed, held) -> None:
+    url = "http://anapress.net/img/7.png"
+    entry, _ = written(replace(PAGE, url=url))
+    assert cdxj.held(structs.replace(entry, **changed)) == (changed.get("url", url) if held else None)
+
+
 def test_lines_sort_by_key_then_time() -> None:
     urls = [
         "http://b.example/",
@@ -241,3 +266,10 @@ def test_a_record_that_lacks_what_its_line_needs_is_damaged() -> None:
     without = {name: value for name, value in record.headers.items() if name != "WARC-Target-URI"}
     with pytest.raises(Damaged, match="lacks 'WARC-Target-URI'"):
         cdxj.entry_of(replace(record, headers=without), "s.warc.gz")
+
+
+@given(
+    st.one_of(st.integers(1, 2**63 - 1).map("http://anapress.net/a/{}".format), st.just(f"{HOME}robots.txt"))
+)
+def test_our_own_urls_are_sorted_as_the_common_library_sorts_them(url) -> None:
+    assert cdxj.urlkey(url) == surt(url)

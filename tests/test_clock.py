@@ -58,7 +58,15 @@ def crawling(
     house: House, *arguments: str, clock: Clock | None = None, **settings: object
 ) -> Iterator[subprocess.Popen[str]]:
     """A crawl of what is left, on a machine with this clock."""
-    command = [str(SCRAPY), "crawl", "anapress", "-adiscover=none", *arguments, *house.settings(**settings)]
+    command = [
+        str(SCRAPY),
+        "crawl",
+        "anapress",
+        "-arequisites=0",
+        "-adiscover=none",
+        *arguments,
+        *house.settings(**settings),
+    ]
     environment = {**os.environ, **(clock.environment if clock else {})}
     with (
         (house.folder / "said").open("a") as said,

@@ -14,7 +14,7 @@ from scrapy.settings import default_settings
 
 from crawler import settings
 from tests.crawling import CHECKOUT, Ran, run
-from tests.image import DOCKERFILE
+from tests.image import DOCKERFILE, REPLAY
 
 DEPLOY = CHECKOUT / "deploy"
 AWS, COMPOSE, KUBERNETES = DEPLOY / "aws.yaml", DEPLOY / "compose.yaml", DEPLOY / "kubernetes"
@@ -34,8 +34,9 @@ CloudFormation.add_multi_constructor("!", lambda _loader, _tag, node: node.value
 # Each system's own judge
 
 
-def test_hadolint_has_nothing_to_say_of_the_dockerfile() -> None:
-    assert hadolint(DOCKERFILE) == Ran(code=0, out="", said="")
+@pytest.mark.parametrize("path", [DOCKERFILE, REPLAY], ids=lambda path: path.name)
+def test_hadolint_has_nothing_to_say(path: Path) -> None:
+    assert hadolint(path) == Ran(code=0, out="", said="")
 
 
 def test_hadolint_would_speak_up(tmp_path: Path) -> None:

@@ -64,7 +64,9 @@ def crawled(tmp_path_factory: pytest.TempPathFactory) -> Crawled:
         ids = f"-aids={','.join(map(str, IDS.values()))}"
         given = [f"-s{name}={value}" for name, value in settings.items()]
         environment = {"SSL_CERT_FILE": str(folder / "ca.pem"), "TEST_EDGE_LOG": str(folder / "edge.log")}
-        ran = scrapy("crawl", "anapress", ids, "-adiscover=none", *given, environment=environment)
+        ran = scrapy(
+            "crawl", "anapress", "-arequisites=0", ids, "-adiscover=none", *given, environment=environment
+        )
     archive = Archive(folder / "archive")
     records: dict[str, list[Record]] = {}
     for record in archive.records():

@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from tests.crawling import CHECKOUT, QUICK, Archive
-from tests.image import Image, build, ignored
+from tests.image import REPLAY, Image, build, ignored
+from tests.replaying import replaying
 from tests.s3 import Endpoint
 from tests.site import Site, id_of, running_site
 
@@ -106,6 +107,15 @@ def test_health_is_a_sign_of_life_that_is_younger_than_a_minute(image: Image) ->
     alive.unlink()
     assert ages == {0: True, 50: True, 70: False, 3600: False}
     assert not image.healthy()
+
+
+def test_the_replay_image_serves_an_archive(image: Image, archive: Archive) -> None:
+    """The last one: what it adds to the image would be news to the others."""
+    build(image.folder, REPLAY)
+    with replaying([f"-sARCHIVE_URL={archive.folder}"], checkout=image.folder) as replay:
+        assert "pywb" not in replay.said, "it was installed when the image was built"
+        assert id_of(0) in replay.ids()
+        assert replay.page(f"http://anapress.net/a/{id_of(0)}").status == 200
 
 
 def environment_of(archive: Archive, site: Site) -> dict[str, object]:

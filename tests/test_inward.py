@@ -73,7 +73,9 @@ def crawled(tmp_path_factory: pytest.TempPathFactory) -> Crawled:
         ids = f"-aids={','.join(map(str, answers))}"
         given = [f"-s{name}={value}" for name, value in settings.items()]
         environment = {"TEST_EDGE_LOG": str(folder / "edge.log"), "TEST_EDGE_PORTS": str(hosts.port)}
-        ran = scrapy("crawl", "anapress", ids, "-adiscover=none", *given, environment=environment)
+        ran = scrapy(
+            "crawl", "anapress", "-arequisites=0", ids, "-adiscover=none", *given, environment=environment
+        )
         asked = [one.request for one in hosts.log]
     archive = Archive(folder / "archive")
     edge = (folder / "edge.log").read_text().splitlines()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from html import escape
 from time import process_time
 
 import pytest
@@ -11,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crawler.errors import LayoutUnknown
-from crawler.items import Absent, Article, Image, Outcome
+from crawler.items import Absent, Article, ArticleId, Image, Outcome
 from crawler.layouts import extract, read
+from crawler.layouts.signs import SIGNS
 from tests.pages.lot import any_markup
 from tests.pages.make import (
     ARTICLES,
@@ -28,6 +30,9 @@ from tests.pages.make import (
     saved,
     tag,
 )
+from tests.site import ERAS, id_of
+from tests.site.markups import html_of
+from tests.site.world import World
 
 P = "<p>{}</p>".format
 
@@ -328,6 +333,45 @@ def test_an_article_about_missing_pages_is_an_article():
         )
         == "article"
     )
+
+
+WORDS = [phrase for sign in SIGNS for phrase in (*sign.arabic, *sign.english)]
+MARKS = [mark for sign in SIGNS for mark in sign.marks]
+
+
+@given(st.sampled_from(sorted(ARTICLES)), st.lists(st.sampled_from(WORDS + MARKS), min_size=1, max_size=5))
+@settings(max_examples=300)
+def test_an_article_that_quotes_such_words_stays_an_article(name, quoted):
+    said = escape(f" «{'» و«'.join(quoted)}» ")
+    html = ARTICLES[name]().replace(escape(PARAGRAPHS[2][:20]), said + escape(PARAGRAPHS[2][:20]), 1)
+    assert said.strip() in html
+    assert outcome(html) == "article"
+
+
+@given(st.sampled_from(sorted(ARTICLES)), st.sampled_from(WORDS))
+@settings(max_examples=300)
+def test_an_article_whose_title_quotes_such_words_stays_an_article(name, quoted):
+    title = escape(f"كيف اختفت مواقع الثورة السورية: حكاية «{quoted}» وما وراءها من أسباب كما يرويها أصحابها")
+    html = ARTICLES[name]().replace(escape(TITLE), title)
+    assert outcome(html) == "article"
+
+
+@pytest.mark.parametrize("era", range(ERAS))
+@given(st.integers(0, 400), st.sampled_from(WORDS + MARKS))
+@settings(max_examples=60)
+def test_the_replicas_articles_quote_what_they_like(era, n, quoted):
+    world = World()
+    made = world.article(id_of(n % 200))
+    said = replace(
+        made, era=era, static=True, paragraphs=(f"{made.paragraphs[0]} «{quoted}»", *made.paragraphs[1:])
+    )
+    page = replace(page_of(html_of(world, said, count=0)), id=ArticleId(said.id))
+    assert isinstance(read(page, 200), Article)
+
+
+def test_an_article_without_the_label_is_no_shell_for_its_empty_places():
+    html = saved("without_label").decode().replace("<body ", '<body><div id="app"></div><script></script><i ')
+    assert outcome(html) == "article"
 
 
 def test_a_link_to_another_article_is_not_what_the_page_shows():

@@ -84,9 +84,9 @@ def read(id: int, text: str = HASH, version: int = 1, outcome=Outcome.ARTICLE, *
     return line(id, outcome, content_hash=text, version=version, **more)
 
 
-def commit(ledger, *lines: OutcomeLine, stored=(), segment: str | None = None) -> None:
+def commit(ledger, *lines: OutcomeLine, stored=(), held=(), segment: str | None = None) -> None:
     n = ledger.n() + 1
-    ledger.apply(n, segment or f"segment-{n}", AT, lines, stored)
+    ledger.apply(n, segment or f"segment-{n}", AT, lines, stored, held)
 
 
 def record(
@@ -690,6 +690,43 @@ def test_a_new_ledger_can_be_opened_by_many_at_the_same_time(tmp_path) -> None:
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["ledger.db"]
 
 
+# requisites
+
+
+def test_a_url_is_given_once_to_whom_it_is_claimed_by(ledger) -> None:
+    assert list(ledger.claim(["http://a/x", "http://a/y"])) == ["http://a/x", "http://a/y"]
+    assert list(ledger.claim(["http://a/y", "http://a/z", "http://a/x"])) == ["http://a/z"]
+
+
+def test_a_url_that_a_commit_holds_is_not_given(ledger, opened) -> None:
+    commit(ledger, held=["http://a/x", "http://a/x"])
+    for each in (ledger, opened()):
+        assert list(each.claim(["http://a/x", "http://a/y"])) == ["http://a/y"]
+
+
+def test_a_claim_ends_with_the_ledger_object(ledger, opened) -> None:
+    ledger.claim(["http://a/x"])
+    assert list(opened().claim(["http://a/x"])) == ["http://a/x"]
+
+
+def test_what_fills_the_payloads_may_fill_what_is_held(ledger) -> None:
+    held = []
+
+    def payloads():
+        held.append("http://a/x")
+        yield record("segment-1")
+
+    commit(ledger, stored=payloads(), held=held)
+    assert list(ledger.claim(["http://a/x"])) == []
+
+
+def test_a_copy_knows_what_is_held(ledger, tmp_path) -> None:
+    commit(ledger, held=["http://a/x"])
+    ledger.dump(tmp_path / "copy.db")
+    with closing(SqliteLedger(tmp_path / "copy.db")) as copy:
+        assert list(copy.claim(["http://a/x"])) == []
+
+
 # a file that is none
 
 
@@ -727,7 +764,11 @@ def test_a_newer_program_s_ledger_is_refused(file) -> None:
         SqliteLedger(file)
 
 
-FORMAT_2 = """
+FORMAT_3 = """
+DROP TABLE held;
+PRAGMA user_version = 3;
+"""
+FORMAT_2 = f"""{FORMAT_3}
 CREATE TABLE older (id INTEGER, content_hash BLOB, version INTEGER NOT NULL, PRIMARY KEY (id, content_hash))
     WITHOUT ROWID;
 CREATE TABLE firsts (content_hash BLOB PRIMARY KEY, id INTEGER NOT NULL, version INTEGER NOT NULL)
@@ -749,7 +790,7 @@ PRAGMA user_version = 1;
 """
 
 
-@pytest.mark.parametrize("older", [FORMAT_1, FORMAT_2], ids=["1", "2"])
+@pytest.mark.parametrize("older", [FORMAT_1, FORMAT_2, FORMAT_3], ids=["1", "2", "3"])
 def test_an_older_program_s_ledger_is_brought_to_this_format(file, older) -> None:
     again = read(9, OTHER, 2, Outcome.CHANGED, take=2), read(9, version=1, outcome=Outcome.CHANGED, take=3)
     with closing(SqliteLedger(file)) as ledger:
@@ -760,9 +801,10 @@ def test_an_older_program_s_ledger_is_brought_to_this_format(file, older) -> Non
         assert ledger.stored(PAGE.sha256, PAGE.length) == PAGE
         assert ledger.original(HASH) == Original(id="9", version=1)
         assert [ledger.version(id, text) for id in (1, 9) for text in (HASH, OTHER)] == [1, None, 1, 2]
-        commit(ledger, captured(1, JANUARY, **GIVEN))
+        commit(ledger, captured(1, JANUARY, **GIVEN), held=["http://anapress.net/x"])
     with closing(SqliteLedger(file)) as ledger:
         assert leased(ledger) == HELD
+        assert ledger.claim(["http://anapress.net/x"]) == []
 
 
 def test_what_an_older_program_took_a_refresh_takes_again(file) -> None:

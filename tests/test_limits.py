@@ -89,7 +89,12 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[int, tuple[str, s
         ids = f"-aids={','.join(map(str, answers))}"
         environment = {"TEST_EDGE_LOG": str(folder / "edge.log")}
         scrapy(
-            "crawl", "anapress", ids, *(f"-s{n}={v}" for n, v in settings.items()), environment=environment
+            "crawl",
+            "anapress",
+            "-arequisites=0",
+            ids,
+            *(f"-s{n}={v}" for n, v in settings.items()),
+            environment=environment,
         )
     takes = Archive(folder / "archive").takes()
     return {id: (take["outcome"], take["reason"]) for id, (take,) in takes.items()}

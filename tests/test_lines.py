@@ -46,7 +46,7 @@ def test_an_item_line_is_the_article_in_its_order_and_then_what_was_decided() ->
 
 def test_an_item_line_has_one_form() -> None:
     line = item_line(derived(takes.article(1, "نص")), version=2, record=ref(1), capture=ref(2))
-    assert canonical(json.loads(line)) == line
+    assert canonical(json.loads(line)).encode() == line
 
 
 @pytest.mark.parametrize("line", [LINE, replace(LINE, record=None, duplicate_of=None, outcome=Outcome.GONE)])

@@ -46,6 +46,7 @@ def running(house: House, *ids: int, **settings: object) -> Iterator[subprocess.
         str(SCRAPY),
         "crawl",
         "anapress",
+        "-arequisites=0",
         f"-aids={','.join(map(str, ids))}",
         *house.settings(**settings),
     ]

@@ -307,7 +307,15 @@ def test_a_refresh_that_was_killed_goes_on_and_every_take_is_unchanged(house: Ho
 def kill_at_the_second_304(house: House) -> None:
     """Crawl and writer at once, with kill -9."""
     settings = house.settings(DOWNLOAD_DELAY=0.2, CONCURRENT_REQUESTS_PER_DOMAIN=1)
-    command = [str(SCRAPY), "crawl", "anapress", "-adiscover=none", "-arefresh=0", *settings]
+    command = [
+        str(SCRAPY),
+        "crawl",
+        "anapress",
+        "-arequisites=0",
+        "-adiscover=none",
+        "-arefresh=0",
+        *settings,
+    ]
     with subprocess.Popen(command, cwd=CHECKOUT, start_new_session=True) as crawl:
         while sum(logged.response.startswith(b"HTTP/1.1 304 ") for logged in house.site.exchanges()) < 2:
             assert crawl.poll() is None

@@ -86,7 +86,14 @@ class Job:
 
     def _crawl(self, ids: list[int] | str, disk: str, **changed: object) -> list[str]:
         given = ids if isinstance(ids, str) else ",".join(map(str, ids))
-        return ["crawl", "anapress", f"-aids={given}", "-adiscover=none", *self.settings(disk, **changed)]
+        return [
+            "crawl",
+            "anapress",
+            "-arequisites=0",
+            f"-aids={given}",
+            "-adiscover=none",
+            *self.settings(disk, **changed),
+        ]
 
 
 @pytest.fixture

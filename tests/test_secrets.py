@@ -56,7 +56,13 @@ def crawled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         environment["TEST_EDGE_LOG"] = str(folder / "edge.log")
         settings = [f"-s{name}={value}" for name, value in given.items()]
         ran = scrapy(
-            "crawl", "anapress", f"-aids={PAGE},{DEAD}", "-adiscover=none", *settings, environment=environment
+            "crawl",
+            "anapress",
+            "-arequisites=0",
+            f"-aids={PAGE},{DEAD}",
+            "-adiscover=none",
+            *settings,
+            environment=environment,
         )
         yield Crawled(ran, hosts, folder, [one.request for one in proxy.log])
 

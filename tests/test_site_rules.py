@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.items import Absent, ArticleId, Outcome
-from crawler.site import article_id, is_site_host, links, redirect_target, url_of
+from crawler.site import article_id, is_site_host, links, original, redirect_target, url_of
 
 IDS = st.integers(1, 2**63 - 1).map(ArticleId)
 PAGE = "http://anapress.net/a/1"
@@ -120,6 +120,43 @@ def test_only_the_site_itself_is_the_site():
 )
 def test_a_link_is_found_however_it_is_written(href):
     assert links(f"<p><a class=x HREF = {href}>t</a>".encode(), PAGE) == (7,)
+
+
+@pytest.mark.parametrize(
+    "href",
+    [
+        "http://web.archive.org/web/20160101000000/http://anapress.net/a/7",
+        "https://web.archive.org/web/2016id_/https://www.anapress.net/a/7?utm_source=x#top",
+        "/web/20160101000000/http://anapress.net/a/7",
+        "/web/20160101/http:/anapress.net/a/7",
+        "//web.archive.org/web/2016*/anapress.net/a/7",
+        "https://archive.ph/2016.01.02-030405/http://anapress.net/a/7",
+        "https://archive.ph/o/AbC1/http://anapress.net/a/7",
+        "http://web.archive.org/web/2017/http://web.archive.org/web/2016/http://anapress.net/a/7",
+        "http://anapress.net/a/7?fbclid=x&amp;utm_source=y",
+    ],
+)
+def test_a_link_into_an_archive_of_the_web_is_one_to_the_article(href):
+    assert links(
+        f'<a href="{href}">t</a>'.encode(), "http://web.archive.org/web/2016/http://anapress.net/"
+    ) == (7,)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://web.archive.org/web/2016/http://example.com/a/7",
+        "http://web.archive.org/a/7",
+        "http://anapress.net/web/a/7",
+    ],
+)
+def test_an_archives_other_links_are_none(url):
+    assert links(f'<a href="{url}">t</a>'.encode(), PAGE) == ()
+
+
+@given(st.text())
+def test_any_text_is_a_copy_of_something(url):
+    original(url)
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def status(house: House, **settings: object) -> dict[str, Any]:
 def held(house: House, silent: str) -> subprocess.Popen[bytes]:
     """A crawl that has taken all but one id, which never comes."""
     given = ",".join(map(str, [*IDS, HELD]))
-    words = ["crawl", "anapress", f"-aids={given}", "-adiscover=none"]
+    words = ["crawl", "anapress", "-arequisites=0", f"-aids={given}", "-adiscover=none"]
     command = [str(SCRAPY), *words, *house.settings(CONNECT_TO=silent)]
     crawl = subprocess.Popen(command, cwd=CHECKOUT, stderr=subprocess.DEVNULL)
     until(lambda: house.archive.commits() and [each["takes"] for each in status(house)["spools"]] == [8])
@@ -188,7 +188,7 @@ def test_an_archive_in_s3_is_read_from_its_newest_snapshot(
         return seen
 
     bucket = s3.bucket()
-    words = ["crawl", "anapress", "-adiscover=none", *settings("here")]
+    words = ["crawl", "anapress", "-arequisites=0", "-adiscover=none", *settings("here")]
     assert scrapy(*words, f"-aids={','.join(map(str, IDS))}").code == 4
     there = told("elsewhere")
     assert (there["ids"]["settled"], there["lock"], there["spools"]) == (8, None, [])

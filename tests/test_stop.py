@@ -46,7 +46,7 @@ async def stopped(
 ) -> tuple[Ran, float]:
     """A crawl that gets these signals, a second apart, once all was asked for; seconds from the last one on."""
     to = {"CONNECT_TO": f"anapress.net:80:127.0.0.1:{raw.port}", **settings}
-    command = [str(SCRAPY), "crawl", "anapress", f"-aids={ids}", *house.settings(**to)]
+    command = [str(SCRAPY), "crawl", "anapress", "-arequisites=0", f"-aids={ids}", *house.settings(**to)]
     process = await asyncio.create_subprocess_exec(
         *command, cwd=CHECKOUT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
@@ -112,7 +112,14 @@ def test_nothing_that_waits_for_its_turn_is_fetched_after_a_signal(house: House)
 async def _terminated(house: House, **settings: object) -> tuple[Ran, float]:
     """A crawl of the replica that is terminated after its first take; seconds from then."""
     ids = ",".join(map(str, IDS))
-    command = [str(SCRAPY), "crawl", "anapress", f"-aids={ids}", *house.settings(**settings)]
+    command = [
+        str(SCRAPY),
+        "crawl",
+        "anapress",
+        "-arequisites=0",
+        f"-aids={ids}",
+        *house.settings(**settings),
+    ]
     process = await asyncio.create_subprocess_exec(
         *command, cwd=CHECKOUT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
@@ -189,7 +196,7 @@ def test_a_run_that_ends_early_gives_back_what_it_leased_though_it_was_about_to_
 
 def test_a_signal_before_the_crawl_has_begun_is_no_bug(house: House) -> None:
     house.scrapy("ids", "add", ",".join(map(str, IDS)))
-    command = [str(SCRAPY), "crawl", "anapress", *house.settings(LOG_LEVEL="INFO")]
+    command = [str(SCRAPY), "crawl", "anapress", "-arequisites=0", *house.settings(LOG_LEVEL="INFO")]
     for early in (0.0, 0.05, 0.1, 0.2):
         with subprocess.Popen(command, cwd=CHECKOUT, stderr=subprocess.PIPE, text=True) as process:
             assert process.stderr is not None

@@ -50,7 +50,7 @@ def watched(
     """A crawl of these ids, in a terminal."""
     settings = {"CONNECT_TO": silent, "STOP_SECONDS": 2, **settings}
     given = f"-aids={','.join(map(str, ids))}"
-    words = ["crawl", "anapress", given, "-adiscover=none", *house.settings(**settings)]
+    words = ["crawl", "anapress", "-arequisites=0", given, "-adiscover=none", *house.settings(**settings)]
     return running(str(SCRAPY), *words, columns=columns, rows=rows)
 
 
@@ -231,7 +231,13 @@ def test_what_is_written_meanwhile_stands_whole_above_the_panel(
 
 def test_no_color_is_honoured(house: House, silent: str) -> None:
     for id, (wish, color) in zip(IDS, (("1", "default"), ("", "green")), strict=False):
-        words = ["crawl", "anapress", f"-aids={id},{HELD}", *house.settings(CONNECT_TO=silent)]
+        words = [
+            "crawl",
+            "anapress",
+            "-arequisites=0",
+            f"-aids={id},{HELD}",
+            *house.settings(CONNECT_TO=silent),
+        ]
         with running(str(SCRAPY), *words, environment={"NO_COLOR": wish}) as terminal:
             terminal.until(lambda: row(terminal, "outcomes") == "1 article")
             assert terminal.colors("1 article") == {color}
@@ -239,7 +245,13 @@ def test_no_color_is_honoured(house: House, silent: str) -> None:
 
 def test_a_dumb_terminal_and_json_logs_have_no_panel(house: House) -> None:
     for number, (environment, settings) in enumerate((({"TERM": "dumb"}, {}), ({}, {"LOG_JSON": 1}))):
-        words = ["crawl", "anapress", f"-aids={id_of(number)},{GONE}", *house.settings(**settings)]
+        words = [
+            "crawl",
+            "anapress",
+            "-arequisites=0",
+            f"-aids={id_of(number)},{GONE}",
+            *house.settings(**settings),
+        ]
         with running(str(SCRAPY), *words, environment=environment) as terminal:
             terminal.end()
         assert "anapress: " not in terminal.text

@@ -5,9 +5,10 @@ set -eu
 say() { printf 'setup: %s\n' "$*"; }
 
 missing=
-for package in chromium fonts-noto-core redis-server; do
+for package in chromium fonts-noto-core nginx-light redis-server wget; do
 	dpkg -s "$package" >/dev/null 2>&1 || missing="$missing $package"
 done
+command -v npm >/dev/null || missing="$missing npm"
 [ -n "$missing" ] || exit 0
 [ "$(id -u)" = 0 ] || { say "the tests need Debian's packages: apt-get install$missing"; exit 1; }
 say "installing Debian's$missing, for the tests (they have no wheel)"

@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
+from itertools import zip_longest
 from pathlib import Path
 
 from crawler import archive as card
-from crawler import exclusions, lock, runs, snapshots
+from crawler import exclusions, lock, merge, runs, snapshots
 from crawler.archive import Archive
 from crawler.errors import Damaged, LedgerError, WrongUse
 from crawler.ledger import Ledger
@@ -23,7 +24,7 @@ NUMBERED = re.compile(r"(?:items|outcomes)/([0-9]{10})-.*")
 
 
 class Beside:
-    """Card, exclusions, snapshots, runs, and the ledger where the archive has its own."""
+    """Card, exclusions, snapshots, runs, merged indexes, and the ledger where the archive has its own."""
 
     def __init__(
         self,
@@ -33,9 +34,11 @@ class Beside:
         ledger: Ledger | None,
         fault: Callable[[str, str, str], None],
     ) -> None:
-        self._store, self._file, self._fault = store, folder / "snapshot.db", fault
+        self._store, self._folder, self._fault = store, folder, fault
+        self._file = folder / "snapshot.db"
         self._home: Archive | None = None
         self._snapshots = {n: snapshots.key(n) for n in snapshots.numbered(keys)}
+        self._merged = {n: merge.key(n) for n in merge.numbered(keys)}
         self._runs = {key: run for key in keys if runs.is_key(key) and (run := self._run(key))}
         self._lines = [key for key in keys if NUMBERED.fullmatch(key)]
         self._card()
@@ -46,7 +49,9 @@ class Beside:
             exclusions.KEY,
             lock.KEY,
             *self._snapshots.values(),
+            *self._merged.values(),
             *filter(runs.is_key, keys),
+            *filter(runs.is_report, keys),
         }
 
     def payloads(self, n: int) -> bool:
@@ -69,11 +74,14 @@ class Beside:
             snapshots.clear(self._file)
 
     def rest(self, workers: Mapping[int, str], last: int) -> None:
-        """The runs' summaries against the commits, by their workers; and what tells of later ones."""
+        """Runs against the commits, by their workers; merged indexes; and what tells of later commits."""
         for key, run in self._runs.items():
             for n in run.commits:
                 if workers.get(n, run.worker) != run.worker:
                     self._fault(key, "", f"commit {n} is worker {workers[n]}'s, not of its own {run.worker}")
+        for n, key in self._merged.items():
+            if n <= last:
+                self._index(n, key)
         lost = {n: witness for n, witness in self._witnesses() if n > last}
         for n, witness in sorted(lost.items()):
             self._fault(f"commits/{n:010d}.json", "", f"missing: the log ends with {last}, but {witness}")
@@ -85,10 +93,27 @@ class Beside:
             yield int(key.partition("/")[2][:10]) - 1, f"{key} was decided after it"
         if self._ledger:
             yield self._ledger, "ledger.db has taken it in"
-        for n, key in self._snapshots.items():
+        for n, key in (*self._merged.items(), *self._snapshots.items()):
             yield n, f"{key} was made of it"
         for key, run in self._runs.items():
             yield from ((n, f"{key} tells of it") for n in run.commits)
+
+    def _index(self, n: int, key: str) -> None:
+        """Merge the segments' indexes once more; whether they are right themselves was looked at before."""
+        try:
+            right = merge.merge(self._store, self._folder, last=n, afresh=True).lines
+        except Damaged:
+            return  # said at its own place
+        try:
+            pairs = zip_longest(merge.kept(self._store, n), right)
+            wrong = next((at for at, (given, line) in enumerate(pairs, 1) if given != line), None)
+        except merge.Gone:
+            return  # whoever put a newer one has removed it
+        except Damaged as error:
+            self._fault(key, "", str(error).partition(f"{key}: ")[2])
+            return
+        if wrong is not None:
+            self._fault(key, f"line {wrong}", f"is not what the indexes of commits 1 to {n} give: remove it")
 
     def _card(self) -> None:
         try:

@@ -15,7 +15,6 @@ from typing import BinaryIO
 from crawler import remake, warc
 from crawler.audit.scan import Scan, scan
 from crawler.errors import Damaged
-from crawler.fingerprint import letters
 from crawler.items import Absent, Article, ArticleId, RecordRef
 from crawler.stores import Store
 
@@ -33,15 +32,7 @@ class Task:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class Remade:
-    """An article made again, and the letters of its normalised text."""
-
-    article: Article
-    letters: int
-
-
-Made = Remade | Absent | Damaged | None
+Made = Article | Absent | Damaged | None
 """What the records give; Damaged is returned, for it must come back from another process."""
 
 
@@ -58,8 +49,7 @@ class Remaker:
         try:
             capture = self._read(task.capture)
             whole = capture if task.whole == task.capture else self._read(task.whole)
-            made = remake.article(task.id, capture, whole, task.source)
-            return made if isinstance(made, Absent) else Remade(made, letters(made.text))
+            return remake.article(task.id, capture, whole, task.source)
         except Damaged as error:
             return error
 

@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from crawler import cdxj, commits
-from crawler.audit.crew import Crew, Made, Remade, Task
+from crawler.audit.crew import Crew, Made, Task
 from crawler.audit.places import Places
 from crawler.commits import Commit
 from crawler.decisions import REQUEUED, Decider, Decision
-from crawler.drafts import NOT_MODIFIED, Draft
+from crawler.drafts import NOT_MODIFIED, NOTHING, Draft
 from crawler.errors import Damaged, LedgerError
-from crawler.items import ARTICLES, Outcome, RecordRef
+from crawler.items import ARTICLES, Article, Outcome, RecordRef
 from crawler.ledger import Ledger
 from crawler.lines import OutcomeLine, derived
 from crawler.stores import Store
@@ -63,20 +63,21 @@ class Replay:
         return number["items"], counts
 
     def _apply(self, commit: Commit, lines: list[OutcomeLine], *, payloads: bool) -> None:
-        stored = commits.stored(self._store, commit) if payloads else ()
+        held: list[str] = []
+        stored = commits.stored(self._store, commit, held) if payloads else ()
         try:
-            self._ledger.apply(commit.n, commit.segment, commit.at, lines, stored)
+            self._ledger.apply(commit.n, commit.segment, commit.at, lines, stored, held)
         except (LedgerError, Damaged) as error:
             self._fault(Commit.key(commit.n), "", str(error))
 
     def _items(self, commit: Commit) -> Iterator[bytes]:
         return commits.lines(self._store, commit, "items", counted=False)
 
-    def _item(self, commit: Commit, given: bytes | None, right: str, number: int) -> None:
+    def _item(self, commit: Commit, given: bytes | None, right: bytes, number: int) -> None:
         if given is None:
-            self._wrong(commit, "items", number, f"missing; it should be {right[:200]!r}")
-        elif given != right.encode():
-            at = next((i for i, (a, b) in enumerate(zip(given, right.encode(), strict=False)) if a != b), -1)
+            self._wrong(commit, "items", number, f"missing; it should be {right.decode()[:200]!r}")
+        elif given != right:
+            at = next((i for i, (a, b) in enumerate(zip(given, right, strict=False)) if a != b), -1)
             self._wrong(commit, "items", number, f"from byte {at} on it is not what its record gives")
 
     def _decided(
@@ -122,8 +123,7 @@ class Replay:
             captured_at=line.captured_at,
             capture=line.record,
             payload=payload,
-            article=derived(again.article) if again else None,
-            letters=again.letters if again else 0,
+            article=derived(again) if again else NOTHING,
             links=(),
             etag=line.etag,
             last_modified=line.last_modified,
@@ -140,13 +140,13 @@ class Replay:
         except Damaged:
             return None  # said at its line
 
-    def _article(self, line: OutcomeLine, made: Made) -> tuple[Remade, RecordRef]:
+    def _article(self, line: OutcomeLine, made: Made) -> tuple[Article, RecordRef]:
         if line.record is None:
             raise Damaged("an article without a record")
         entry, original = self._find(line.record)
         if isinstance(made, Damaged):
             raise made
-        if not isinstance(made, Remade):
+        if not isinstance(made, Article):
             raise Damaged(f"its record gives no article: {made.reason if made else 'not read'}")
         if (line.url, line.captured_at, line.status) != (entry.url, entry.date, entry.status):
             raise Damaged("url, captured_at or status are not its record's")
@@ -157,7 +157,7 @@ class Replay:
         remade, payload = self._article(line, made)
         if (line.outcome, line.status) != (Outcome.UNCHANGED, 304) or payload == line.record:
             raise Damaged("it is not a 304 that names the page before it")
-        if self._find(payload)[0].url != line.url or remade.article.content_hash != line.content_hash:
+        if self._find(payload)[0].url != line.url or remade.content_hash != line.content_hash:
             raise Damaged("the page that its 304 names has another URL or another text")
         return payload
 

@@ -97,6 +97,7 @@ class Command(Crawl):
             return
         for name in self._strange:
             logger.warning("%s sets nothing that Scrapy or this program reads", name)
+        logs.hush(self._settings)
         crawler = self._create_crawler(args[0])
         self.crawler_process.crawl(crawler, **opts.spargs)
         self.crawler_process.start()

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import errno
-import gzip
 import sys
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
 from crawler import archive, exclusions
 from crawler.command import ArchiveCommand
 from crawler.corpus import Corpus
-from crawler.errors import ArchiveError, WrongUse
+from crawler.errors import WrongUse
 from crawler.housing import Housing
+from crawler.sink import file_sink
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # another place may do; not another name
+GZIP = 31  #: zlib's wbits for a gzip member; its header then has no name and no time
 
 
 class Command(ArchiveCommand):
@@ -42,23 +42,12 @@ class Command(ArchiveCommand):
 
 
 def _write(target: Path, lines: Iterable[bytes]) -> int:
-    """The file appears whole, or not at all."""
-    target = target.resolve()  # of a link it is the file behind it that is written
-    if target.exists() and not target.is_file():
-        raise WrongUse(f"{target} is no file: `scrapy export -` writes to stdout, for a pipe or a device.")
-    part, count = target.with_name(f".part-{target.name}"), 0
-    try:
-        with part.open("wb") as raw:
-            packed = gzip.GzipFile("", "wb", 6, raw, mtime=0) if target.suffix == ".gz" else raw
-            for line in lines:
-                packed.write(line + b"\n")
-                count += 1
-            if packed is not raw:
-                packed.close()
-        part.rename(target)
-    except OSError as error:
-        kind = ArchiveError if error.errno in FULL else WrongUse
-        raise kind(f"{target} can't be written: {error}") from error
-    finally:
-        part.unlink(missing_ok=True)
+    count = 0
+    with file_sink(target) as sink:
+        packed = zlib.compressobj(6, wbits=GZIP) if target.suffix == ".gz" else None
+        for line in lines:
+            sink.write(packed.compress(line + b"\n") if packed else line + b"\n")
+            count += 1
+        if packed:
+            sink.write(packed.flush())
     return count

@@ -40,15 +40,20 @@ class Desk:
 class Command(ArchiveCommand):
     def syntax(self) -> str:
         return (
-            "add IDS … | status | requeue --outcome OUTCOME [--reason REASON] | rebuild"
+            "add IDS … | discover [--add] | status | requeue --outcome OUTCOME [--reason REASON] | rebuild"
             " | exclude IDS … --why TEXT [--who NAME] [--undo]"
         )
 
     def short_desc(self) -> str:
-        return "Add ids, count them, take some again, leave some out of exports, make the ledger anew"
+        return (
+            "Add ids, find them, count them, take some again, leave some out of exports, make the ledger anew"
+        )
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         super().add_options(parser)
+        parser.add_argument(
+            "--add", action="store_true", help="discover: make them known, not only tell them"
+        )
         parser.add_argument("--outcome", metavar="OUTCOME", help="requeue: ids whose last outcome is this")
         parser.add_argument("--reason", metavar="REASON", help="requeue: only with a reason that starts so")
         parser.add_argument("--why", metavar="TEXT", help="exclude: the reason, which stays in the archive")
@@ -58,6 +63,7 @@ class Command(ArchiveCommand):
     def act(self, housing: Housing, args: list[str], opts: argparse.Namespace) -> None:
         verbs: dict[str, Callable[[], None]] = {
             "add": lambda: _add(housing, args[1:]),
+            "discover": lambda: self._discover(add=opts.add),
             "status": lambda: _status(housing),
             "requeue": lambda: _requeue(housing, opts.outcome, opts.reason),
             "rebuild": lambda: _rebuild(housing),
@@ -68,6 +74,16 @@ class Command(ArchiveCommand):
         if len(args) > 1 and args[0] not in TAKING_IDS:
             raise WrongUse(f"scrapy ids {args[0]} takes no arguments, but got {' '.join(args[1:])!r}.")
         verbs[args[0]]()
+
+    def _discover(self, *, add: bool) -> None:
+        from crawler.search import search  # it brings all of a crawl with it
+
+        assert self.settings is not None
+        found = search(self.settings, add=add)
+        for line in found.lines:
+            _say(line)
+        sys.stderr.write(f"{found.sentence} (exit {found.code})\n")
+        self.exitcode = found.code
 
 
 def _add(housing: Housing, arguments: list[str]) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import gc
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -26,6 +27,7 @@ from crawler.extensions.thread import Thread
 from crawler.extensions.uploads import Uploads
 from crawler.housing import Housing
 from crawler.items import Absent, ArticleId, Copy, Exchange, Lease, Outcome, Stored, Take
+from crawler.needs import Need, Needs
 from crawler.programs import Programs
 from crawler.warc import Record
 from crawler.worker import Worker
@@ -41,6 +43,7 @@ class Archivist:
     def __init__(self, crawler: Crawler, housing: Housing, programs: Programs, *, room: int) -> None:
         self._crawler, self.housing, self._programs = crawler, housing, programs
         self.account = Account()
+        self.needs = Needs(self._changed)
         self.course = Course(crawler, housing.stop_seconds, self._changed)
         self._worker = Worker(housing)
         self._leasing = Thread("leasing", self.course.fail)
@@ -50,7 +53,7 @@ class Archivist:
         self._uploads = Uploads(self._worker, self._committing, room=spare, committed=self._committed)
         self._chores = Chores()
         self._leases = Leases(
-            self._worker, self._leasing, self._uploads, self.course, self._chores, room=room
+            self._worker, self._leasing, self._uploads, self.course, self._chores, self.needs, room=room
         )
         self.parting = Parting(
             housing,
@@ -59,6 +62,7 @@ class Archivist:
             self._uploads,
             self.course,
             self.account,
+            self.needs,
             leasing=self._leasing,
             committing=self._committing,
         )
@@ -101,6 +105,11 @@ class Archivist:
         return self._worker.made
 
     @property
+    def dropped(self) -> Sequence[Need]:
+        """Requisites that the run before did not come to."""
+        return self._worker.dropped
+
+    @property
     def waiting(self) -> int:
         """Bytes of sealed segments that are not committed yet."""
         return self._uploads.waiting
@@ -114,9 +123,29 @@ class Archivist:
         self._link = await start_writer(plan, self._worker.spool, self._report)
         self._link.ended.add_done_callback(self._writer_ended)
         self.course.under_way = True
+        gc.freeze()  # what a start made stays: no collection need look at it
         self._chores.every(RENEW_SECONDS, partial(self._leasing.take, self._worker.renew))
         if (lock := self._worker.lock) is not None:
             self._chores.every(lock.renew_seconds, partial(self._renewing.take, lock.renew))
+
+    @property
+    def walks(self) -> bool:
+        """Whether the site is to be searched for ids first."""
+        return self._worker.walks and not self.course.over
+
+    @property
+    def lists(self) -> bool:
+        """Whether the archive services' lists are to be searched for ids first."""
+        return self._worker.lists and not self.course.over
+
+    @property
+    def walked(self) -> Sequence[str]:
+        """The site's sections that were searched to their end before."""
+        return self._worker.walked
+
+    async def unknown(self, ids: Sequence[ArticleId]) -> Sequence[ArticleId]:
+        """Those of the ids that the archive does not know."""
+        return await self._committing.ask(partial(self._worker.unknown, ids))
 
     async def discovered(self, ids: Sequence[ArticleId], found: str) -> None:
         """Make ids known, all in one step; what goes wrong ends the crawl."""
@@ -149,6 +178,10 @@ class Archivist:
         """Remember how many attempts at a lease failed, before there is another."""
         if self.open:
             await self._leasing.take(partial(self._worker.tried, lease))
+
+    async def claim(self, urls: Collection[str]) -> Sequence[str]:
+        """Those of the URLs of requisites that are to be asked for; CrawlerError if the ledger can't say."""
+        return await self._leasing.ask(partial(self._worker.claim, urls))
 
     def leave(self, lease: Lease, why: str) -> None:
         """Hand a lease back untaken, for the next run: it waits for something."""
@@ -185,6 +218,7 @@ class Archivist:
         """Seal, commit and let go, whatever ended the crawl; after a signal within STOP_SECONDS."""
         signalled = reason == "shutdown"
         self.course.stop()
+        self.needs.drop()
         if self._link is not None:
             if (died := await self._link.close()) is not None:
                 self.course.fail(died)

@@ -16,6 +16,7 @@ from crawler.extensions.course import ENDING
 from crawler.extensions.manners import Manners, wish_of
 from crawler.manners.services import turns
 from crawler.sources.archived import ASK
+from crawler.sources.reasons import Left
 from crawler.wire.handler import WireHandler
 
 UNREACHED = (CannotResolveHostError, DownloadConnectionRefusedError)
@@ -48,6 +49,8 @@ class Door(WireHandler):
                 await held.enter_async_context(manners.hosts.turn(name))
             if manners.course.stopping:
                 raise IgnoreRequest(ENDING)
+            if host in manners.given_up:
+                raise Left(host)
             try:
                 response = await super().download_request(request)
             except UNREACHED:

@@ -13,6 +13,7 @@ from crawler.extensions.course import Course
 from crawler.extensions.thread import Thread
 from crawler.extensions.uploads import Uploads
 from crawler.items import ArticleId, Lease, Take
+from crawler.needs import Needs
 from crawler.worker import Worker
 
 
@@ -20,9 +21,17 @@ class Leases:
     """Those that fly, as many as there is room for; a link on a page may bring the next."""
 
     def __init__(
-        self, worker: Worker, thread: Thread, uploads: Uploads, course: Course, chores: Chores, *, room: int
+        self,
+        worker: Worker,
+        thread: Thread,
+        uploads: Uploads,
+        course: Course,
+        chores: Chores,
+        needs: Needs,
+        *,
+        room: int,
     ) -> None:
-        self._worker, self._thread, self._uploads = worker, thread, uploads
+        self._worker, self._thread, self._uploads, self._needs = worker, thread, uploads, needs
         self._course, self._chores, self._room = course, chores, room
         self._flying: dict[ArticleId, Lease] = {}  # handed to the spider, no take yet
         self._drafted: deque[Take] = deque()  # sent to the writer, not safe yet
@@ -78,7 +87,7 @@ class Leases:
 
     @property
     def _is_full(self) -> bool:
-        return len(self._flying) >= self._room or self._uploads.full
+        return len(self._flying) >= self._room or self._uploads.full or self._needs.full
 
     async def _add(self, links: list[ArticleId]) -> None:
         await self._thread.take(partial(self._worker.found, links))

@@ -31,6 +31,8 @@ from crawler.site import HOME, is_useless
 from crawler.sources.archived import ASK, is_own_word
 from crawler.wire.address import ConnectTo, is_public
 
+GUEST_MISSES = 3  #: pauses in a row, after which a host of requisites is left alone for good
+
 logger = logging.getLogger("anapress")
 
 
@@ -67,6 +69,8 @@ class Manners:
         for name, budget in BUDGETS.items():
             self.hosts.seat(name, budget.room, crawler.settings.getfloat(budget.setting))
         self._useless = 0  # answers in a row
+        self.guests: set[str] = set()  #: hosts of requisites alone: no run ends because of one
+        self.given_up: set[str] = set()  #: of them, those that had enough, or are away
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -93,13 +97,14 @@ class Manners:
     def told_to_wait(self, host: str, seconds: float) -> None:
         """A host asks for a pause: it has it, or the run ends."""
         if seconds > self._limits.wait_seconds:
-            self.course.end(f"{host} asks us to wait for {timedelta(seconds=min(seconds, 1e9))}")
+            self._end(host, f"{host} asks us to wait for {timedelta(seconds=min(seconds, 1e9))}")
             return
         before = self.hosts[host].waits
         waits = self.hosts.wait(host, self._pause(host, seconds, before))
         if waits > before:
             logger.info("%s asks us to wait (%g s, %s in a row)", host, seconds, waits)
-            self._end_after(waits, self._limits.waits, f"{host} asked us to wait {waits} times in a row")
+            told = f"{host} asked us to wait {waits} times in a row"
+            self._end_after(waits, self._limits.waits, told, host)
 
     def missed(self, host: str) -> None:
         """A host took no connection: it is left alone for a while; of many, the run ends."""
@@ -107,7 +112,8 @@ class Manners:
         misses = self.hosts.missed(host, seconds := self._pause(host, 0, before))
         if host in BUDGETS and misses > before:  # that may take minutes
             logger.info("%s takes no connection: it is left alone for %g s", host, seconds)
-        self._end_after(misses, self._limits.misses, f"{host} could not be reached {misses} times in a row")
+        most = GUEST_MISSES if host in self.guests else self._limits.misses
+        self._end_after(misses, most, f"{host} could not be reached {misses} times in a row", host)
 
     def _pause(self, host: str, asked: float, before: int) -> float:
         """How long a host is left alone that said so, or took no connection, so many times before."""
@@ -115,8 +121,10 @@ class Manners:
             return services.pause(asked, before, self._limits.service_pause)
         return max(asked, self.pause(before + 1))
 
-    def useless(self, why: str) -> None:
+    def useless(self, why: str, host: str = "") -> None:
         """One more answer that shows nothing of the site."""
+        if host in self.guests:
+            return
         self._useless += 1
         told = f"{self._useless} answers in a row were parked, blocked, empty or none (the last: {why})"
         self._end_after(self._useless, self._limits.useless, told)
@@ -141,9 +149,16 @@ class Manners:
         elif not isinstance(result, Absent) or result.outcome in (Outcome.GONE, Outcome.NOT_ARTICLE):
             self._useless = 0  # what failed, or was not asked for, tells nothing of the site
 
-    def _end_after(self, count: int, limit: int, why: str) -> None:
+    def _end_after(self, count: int, limit: int, why: str, host: str = "") -> None:
         if limit and count >= limit:
+            self._end(host, why)
+
+    def _end(self, host: str, why: str) -> None:
+        if host not in self.guests:
             self.course.end(why)
+        elif host not in self.given_up:
+            self.given_up.add(host)
+            logger.warning("%s: no more requisites are asked for there", why)
 
 
 def wish_of(request: Request, response: Response) -> float | None:

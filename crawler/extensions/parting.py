@@ -13,8 +13,9 @@ from crawler.extensions.course import Course
 from crawler.extensions.thread import Thread
 from crawler.extensions.uploads import Uploads
 from crawler.housing import Housing
+from crawler.needs import Needs
 from crawler.programs import Programs
-from crawler.runs import Run
+from crawler.runs import Run, Search
 from crawler.worker import Worker
 
 
@@ -29,12 +30,13 @@ class Parting:
         uploads: Uploads,
         course: Course,
         account: Account,
+        needs: Needs,
         *,
         leasing: Thread,
         committing: Thread,
     ) -> None:
         self._housing, self._programs, self._worker = housing, programs, worker
-        self._uploads, self._course, self._account = uploads, course, account
+        self._uploads, self._course, self._account, self._needs = uploads, course, account, needs
         self._leasing, self._committing = leasing, committing
         self._began = utc_now()
         self._under_way = False  # the last steps of the archive
@@ -94,6 +96,8 @@ class Parting:
             self._account.bugs,
             settled=worker.settled,
             postponed=self._account.postponed,
+            unseen=walked.unseen if (walked := self._account.walked) else {},
+            barren=walked is not None and not (worker.known or walked.ids),
         )
 
     def _run(self, ending: Ending) -> Run:
@@ -106,8 +110,19 @@ class Parting:
             reason=ending.sentence,
             outcomes=worker.took.outcomes,
             reasons=worker.took.reasons,
+            requisites=self._needs.told(),
             left=worker.left,
             commits=tuple(worker.commits),
             versions=self._programs.versions,
             settings=self._programs.settings,
+            search=self._search(),
+        )
+
+    def _search(self) -> Search | None:
+        """What later runs may build on."""
+        if (walked := self._account.walked) is None or not self._account.added:
+            return None
+        sections = sorted(walked.sections)
+        return Search(
+            pages=walked.pages, found=dict(walked.ids), unseen=dict(walked.unseen), sections=sections
         )

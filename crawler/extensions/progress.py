@@ -107,6 +107,7 @@ class Progress:
             spool=spool.total(),
             spool_most=archivist.housing.spool_bytes,
             commits=len(warcs),
+            needs=archivist.needs.counts,
         )
 
     def _phase(self) -> str:
@@ -114,7 +115,8 @@ class Progress:
             return "opening the archive"
         if self._archivist.course.stopping:
             return "committing" if self._archivist.waiting else "ending"
-        return "crawling"
+        walked = self._archivist.account.walked
+        return "crawling" if walked is None or walked.over else "looking for ids"
 
     def _hosts(self) -> list[Host]:
         """Those that are asked, the busiest first."""

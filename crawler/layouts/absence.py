@@ -20,6 +20,7 @@ _OTHER_FORMAT = re.compile(r"%PDF-|GIF8[79]a|PK\x03\x04|[{\[]\s*(?:[\"{\[\]}]|\d
 
 _LITTLE = 600  # characters: an article about missing or blocked pages shows more, an error page less
 _SHELL = 100  # characters that a page may show without its script
+_MARKUP = 100_000  # characters that are looked through for marks
 _HOME_LINKS = 5  # articles that a home page links to at least
 _GONE = (404, 410)
 _REFUSED = (401, 403, 407, 451)
@@ -54,7 +55,7 @@ def unlike(page: Document, text: str, asked: ArticleId) -> Absent | None:
         return Absent(outcome=Outcome.NOT_ARTICLE, reason=f"shows:{shown}")
     if FONT_SIZE in text:
         return None
-    return _told_by_signs(page) or _site_without_article(page, text, asked)
+    return _told_by_signs(page, its_own=shown == asked) or _site_without_article(page, text, asked)
 
 
 def _shown_id(page: Document) -> ArticleId | None:
@@ -69,21 +70,37 @@ def _shown_id(page: Document) -> ArticleId | None:
     return None
 
 
-def _told_by_signs(page: Document) -> Absent | None:
+def _told_by_signs(page: Document, *, its_own: bool) -> Absent | None:
+    """What a page says of itself in its title, or in all of its text where that is little.
+
+    A page that names the article that was asked for and says much is believed only if its title says
+    nothing else: a newspaper writes of blocked sites, too.
+    """
+    said = [plain(block.text) for block in page.blocks if not block.is_link]
+    little = sum(map(len, said)) <= _LITTLE
     heading = page.tree.css_first("h1")
-    words = [page_title(page.tree), folded(heading.text()) if heading else ""]
-    if sum(len(block.text) for block in page.blocks) <= _LITTLE:
-        words += [block.text for block in page.blocks]
-    said = plain("\n".join(words))
-    for sign in SIGNS:
-        if any(plain(phrase) in said for phrase in sign.arabic + sign.english):
+    titles = [plain(page_title(page.tree)), plain(folded(heading.text()) if heading else "")]
+    words = "\n".join([*titles, *said] if little else () if its_own else titles)
+    for sign, phrases in _PHRASES:
+        if any(phrase in words for phrase in phrases) or any(_is_all(title, phrases) for title in titles):
             return Absent(outcome=sign.outcome, reason=sign.reason)
     return None
 
 
+_PHRASES = tuple((sign, tuple(map(plain, sign.arabic + sign.english))) for sign in SIGNS)
+
+
+def _is_all(title: str, phrases: tuple[str, ...]) -> bool:
+    """Whether a title says not much more than one of these."""
+    title = without_site(title)
+    return any(phrase in title and len(phrase) * 2 >= len(title) for phrase in phrases)
+
+
 def _site_without_article(page: Document, text: str, asked: ArticleId) -> Absent | None:
     shown = sum(len(block.text) for block in page.blocks)
-    if shown < _SHELL and "<script" in text:
+    if shown < _SHELL and (told := marked(text)):
+        return told
+    if "<script" in text and (shown < _SHELL or _is_empty_shell(page)):
         return Absent(outcome=Outcome.NOT_ARTICLE, reason="js_shell")
     if not shown:
         return Absent(outcome=Outcome.NOT_ARTICLE, reason="empty")
@@ -92,6 +109,23 @@ def _site_without_article(page: Document, text: str, asked: ArticleId) -> Absent
     if str(asked) not in text and not any(name in text for name in NAMES):
         return Absent(outcome=Outcome.NOT_ARTICLE, reason="not_the_site")
     return None
+
+
+def marked(text: str) -> Absent | None:
+    """What the markup of a page that shows nothing says it is."""
+    written = text[:_MARKUP].lower()
+    for sign in SIGNS:
+        if any(mark in written for mark in sign.marks):
+            return Absent(outcome=sign.outcome, reason=sign.reason)
+    return None
+
+
+def _is_empty_shell(page: Document) -> bool:
+    """Menu and footer around a place that a script would fill."""
+    if sum(len(block.text) for block in page.blocks if not block.is_link) > _LITTLE:
+        return False
+    place = page.tree.css_first("#app, #root, #__next, #__nuxt, #___gatsby, app-root, [ng-app]")
+    return place is not None and not place.text().strip()
 
 
 def _is_home(page: Document) -> bool:

@@ -109,14 +109,14 @@ def _absolute(base: str, url: str) -> str | None:
     return whole if parts.scheme in ("http", "https") and parts.netloc else None
 
 
-_ARABIC_LEADS = (b"\xd8", b"\xd9", b"\xda", b"\xdb")  # UTF-8 of U+0600 to U+06FF
+_ARABIC_LEADS = b"\xd8\xd9\xda\xdb"  # UTF-8 of U+0600 to U+06FF
 _NOT_LATIN = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"))
 
 
 def _language(text: str) -> str:
     """By the share of Arabic letters."""
     encoded = text.encode()
-    arabic = sum(map(encoded.count, _ARABIC_LEADS))
+    arabic = len(encoded) - len(encoded.translate(None, _ARABIC_LEADS))
     latin = len(encoded.translate(None, _NOT_LATIN))
     if not arabic + latin:
         return "und"

@@ -11,6 +11,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from crawler.errors import LayoutUnknown
 from crawler.layouts.nesting import refuse_monsters
 
+NO_BODY = "no_body"
 HARD = 2  #: breaks between two blocks that are two paragraphs; one break may be a mere new line
 
 
@@ -100,12 +101,15 @@ def document(text: str) -> Document:
     refuse_monsters(text)
     tree = LexborHTMLParser(text)
     if (body := tree.body) is None:
-        raise LayoutUnknown("no_body")
+        raise LayoutUnknown(NO_BODY)
     return _Walk(Document(tree)).through(body)
 
 
 def folded(text: str) -> str:
     """The text on one line, without control characters."""
+    text = text.strip()
+    if "  " not in text and text.isprintable():  # so is most of what stands between two tags
+        return text
     text = " ".join(text.split())
     return text if text.isprintable() else " ".join(_CONTROLS.sub("", text).split())
 
@@ -168,7 +172,9 @@ class _Walk:
                 node = node.next
             role = _ROLE.get(node.tag_id, _INLINE)
             if role == _TEXT:
-                self._say(node.text_content or "")
+                text = node.text_content or ""
+                if self.pieces or not text.isspace():  # what stands between two tags is mostly a new line
+                    self._say(text)
             else:
                 if role != _INLINE or self.styled:
                     role = self._enter(node, role)
@@ -181,10 +187,9 @@ class _Walk:
             node = node.next
 
     def _say(self, text: str) -> None:
-        if self.pieces or not text.isspace():  # what stands between two tags is mostly a new line
-            self.pieces.append(text)
-            if self.in_link:
-                self.linked += len(text.strip())
+        self.pieces.append(text)
+        if self.in_link:
+            self.linked += len(text.strip())
 
     def _enter(self, node: LexborNode, role: int) -> int:
         """Begins an element; says as what it is to be taken."""

@@ -61,7 +61,13 @@ class Follower(Protocol):
         """The number of the commit that names this segment."""
 
     def apply(
-        self, n: int, segment: str, at: str, outcomes: Iterable[OutcomeLine], stored: Iterable[Stored]
+        self,
+        n: int,
+        segment: str,
+        at: str,
+        outcomes: Iterable[OutcomeLine],
+        stored: Iterable[Stored],
+        held: Iterable[str] = (),
     ) -> None:
         """Take in commit n, whole or not at all.
 
@@ -69,7 +75,8 @@ class Follower(Protocol):
         A `known` line makes an unheard-of id left; with reason `requeued` and as many takes as the id
         has, it makes a settled id left again; otherwise it changes nothing (but marks it as logged).
         Any other line settles the id with that take, and ends whatever lease there is on it.
-        `at` (ISO 8601) stands for the capture time where a line has none.
+        `at` (ISO 8601) stands for the capture time where a line has none. `held` are URLs that `claim` gives
+        no more; it is read behind `stored`, which may fill it.
         """
 
 
@@ -112,6 +119,9 @@ class Ledger(Follower, Protocol):
 
     def leased(self, worker: str) -> int:
         """How many leases worker holds."""
+
+    def claim(self, urls: Collection[str]) -> Sequence[str]:
+        """Those of the URLs that no commit holds and that this ledger object did not give before."""
 
     def standing(self, id: ArticleId) -> Standing: ...
 

@@ -10,7 +10,7 @@ from crawler.errors import LedgerError
 from crawler.items import Outcome, Stored
 from crawler.ledger import schema
 from crawler.ledger.database import Database
-from crawler.ledger.rows import payload_row, values
+from crawler.ledger.rows import key_of, payload_row, values
 from crawler.lines import OutcomeLine
 
 
@@ -28,7 +28,13 @@ class SqliteFollower:
         return row and int(row[0])
 
     def apply(
-        self, n: int, segment: str, at: str, outcomes: Iterable[OutcomeLine], stored: Iterable[Stored]
+        self,
+        n: int,
+        segment: str,
+        at: str,
+        outcomes: Iterable[OutcomeLine],
+        stored: Iterable[Stored],
+        held: Iterable[str] = (),
     ) -> None:
         with self._db.transaction() as db:
             if n <= (applied := self.n()):
@@ -40,6 +46,7 @@ class SqliteFollower:
                 for sentence in sentences:
                     db.executemany(sentence, rows)
             db.executemany(schema.PAYLOAD, (payload_row(n, segment, record) for record in stored))
+            db.executemany(schema.HELD, ((key_of(url),) for url in held))
 
 
 def _batches(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 APPLICATION = 0x414E4150  # "ANAP" in the file's header: whose database it is
-FORMAT = 3
+FORMAT = 4
 HEADER = f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT};"
 
 # An id is `todo` (left) or settled; `holder` is the worker that has it on lease. `logged`: the log names it.
 # `captured` (unix ms) stands only with an article's outcomes: what a refresh may take.
 # `settled`: the commit that brought its last take; 0 if that was before we noted it.
 # `digest`: of the payload that the validators were given with. `attempts`: failed ones, of the next take.
+# `held`: the URLs of requisites that the archive has, as keys.
 # `texts` stand in commit order: the first with a hash brought that text. A return to one stands there again.
 TABLES = """
 CREATE TABLE meta (archive TEXT);
@@ -58,6 +59,8 @@ CREATE TABLE payloads (
     url TEXT NOT NULL,
     date TEXT NOT NULL
 );
+
+CREATE TABLE held (key INTEGER PRIMARY KEY);
 """
 
 # To apply a commit takes none of them: a ledger that is being made gets them at the end, sorted.
@@ -102,6 +105,7 @@ UPGRADES = {
         ),
         "ALTER TABLE ids ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0",
     ),
+    3: ("CREATE TABLE held (key INTEGER PRIMARY KEY)",),  # no release before took any
 }
 
 ADD = """
@@ -123,6 +127,7 @@ FROM_LOG = {
         FROM {0}.texts
     """,
     "payloads": "SELECT n, sha256, length, start, bytes, record_id, url, date FROM {0}.payloads",
+    "held": "SELECT key FROM {0}.held",
 }
 UNLIKE = "SELECT EXISTS ({0} EXCEPT {1}) OR EXISTS ({1} EXCEPT {0})"
 
@@ -158,6 +163,12 @@ TEXT = "INSERT INTO texts (id, content_hash, version) VALUES (:id, :content_hash
 PAYLOAD = """
 INSERT INTO payloads (n, sha256, length, start, bytes, record_id, digest, url, date)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+HELD = "INSERT INTO held VALUES (?) ON CONFLICT DO NOTHING"
+CLAIMS = "CREATE TEMP TABLE IF NOT EXISTS claimed (key INTEGER PRIMARY KEY)"  # on disk where it grows large
+CLAIM = """
+INSERT INTO temp.claimed SELECT value FROM json_each(?)
+WHERE NOT EXISTS (SELECT 1 FROM held WHERE key = value) ON CONFLICT DO NOTHING RETURNING key
 """
 STORED = """
 SELECT sha256, length, segment, start, bytes, record_id, digest, url, date

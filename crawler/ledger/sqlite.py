@@ -17,7 +17,7 @@ from crawler.items import ArticleId, Lease, Outcome
 from crawler.ledger import Counts, Fill, Seed, making, schema
 from crawler.ledger.database import Database
 from crawler.ledger.index import SqliteIndex
-from crawler.ledger.rows import milliseconds
+from crawler.ledger.rows import key_of, milliseconds
 from crawler.validators import Validators
 
 LEASE_SECONDS = 600
@@ -126,6 +126,11 @@ class SqliteLedger(SqliteIndex):
 
     def leased(self, worker: str) -> int:
         return int(self._db.row(f"{schema.LEASED} AND worker = ?", *self._alive(), worker)[0])
+
+    def claim(self, urls: Collection[str]) -> Sequence[str]:
+        by_key = {key_of(url): url for url in urls}
+        self._db.rows(schema.CLAIMS)
+        return [by_key[key] for (key,) in self._db.rows(schema.CLAIM, json.dumps(list(by_key)))]
 
     def done(self, ids: Iterable[ArticleId], *, captured_before: datetime | None = None) -> int:
         before = None if captured_before is None else milliseconds(captured_before)

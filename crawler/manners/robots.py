@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Self
 
 LIMIT = 500 << 10  #: bytes that are read (2.5 asks for no less)
@@ -16,6 +17,7 @@ _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012
 _IN_PATH = re.compile(r"[^A-Za-z0-9\-._~%!&'()+,;=:@/\[\]*$]")
 _IN_QUERY = re.compile(r"[^A-Za-z0-9\-._~%!&'()+,;=*$]")  # 2.2.2's table: `:` and `/` are escaped there
 _SPECIAL = re.compile(r"[*$]")
+_MOST_SITEMAPS = 1000
 _DELAY = re.compile(r"[0-9]{1,9}(?:\.[0-9]*)?|\.[0-9]+")
 # As other crawlers read them: who writes so means to keep us out.
 _DISALLOW = ("disallow", "dissallow", "dissalow", "disalow", "diasllow", "disallaw")
@@ -54,13 +56,15 @@ class Robots:
 
     rules: tuple[Rule, ...] = ()
     delay: float | None = None  #: seconds between two requests; no part of the RFC, but widely meant
+    sitemaps: tuple[str, ...] = ()  #: their addresses as written, whoever they were named for (sitemaps.org)
 
     @classmethod
     def parse(cls, body: bytes, token: str) -> Self:
         """For the crawler of this product token: its own groups, else those of `*`, else nothing."""
         groups = _groups(body)
         group = groups.get(token.lower()) or groups.get("*") or _Group()
-        return cls(tuple(group.rules), group.delay)
+        sitemaps = (value for key, value in _records(body) if key in ("sitemap", "site-map") and value)
+        return cls(tuple(group.rules), group.delay, tuple(islice(sitemaps, _MOST_SITEMAPS)))
 
     def allows(self, url: str) -> bool:
         path = path_of(url)

@@ -21,6 +21,7 @@ from crawler.manners.robots import ALL, Robots, token_of
 from crawler.site import HOME
 from crawler.sources.live import REDIRECTS, unreadable
 from crawler.sources.reasons import Forbidden, Unreached, Waits, absence_of
+from crawler.sources.walk import SITEMAPS
 
 logger = logging.getLogger("anapress")
 
@@ -64,10 +65,12 @@ class RobotsTxt:
         try:
             rules = await self._rules(_origin(request.url))
         except Waits as error:
-            self._manners.useless(str(error))
+            self._manners.useless(str(error), urlsplit(request.url).hostname or "")
             raise
         if not rules.allows(request.url):
             raise Forbidden(request.url)
+        if rules.sitemaps:
+            request.meta[SITEMAPS] = rules.sitemaps
 
     async def _rules(self, origin: str) -> Robots:
         """The rules of an origin, fetched once for all who wait for them."""

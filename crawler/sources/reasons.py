@@ -22,6 +22,12 @@ class Forbidden(IgnoreRequest):
     reason = "robots"
 
 
+class Left(IgnoreRequest):
+    """Its host is asked for nothing more."""
+
+    reason = "host_left"
+
+
 class Waits(IgnoreRequest):
     """Not now: the id is left, and a later run takes it."""
 

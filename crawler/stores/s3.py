@@ -21,6 +21,7 @@ from crawler.errors import StoreError, StoreRefused, WrongUse
 from crawler.stores.access import S3Access
 from crawler.stores.answer import whole
 from crawler.stores.multipart import Multipart, agree
+from crawler.stores.outgoing import Outgoing
 from crawler.stores.refusal import MISSING, code, named
 from crawler.stores.stream import WINDOW, Body, ObjectStream, buffered
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 CONFLICTS = 8  #: times that a create-only put is sent again because another was under way
 PROBE = "probe/"
+OUTGOING_PARTS = 8_000  #: of an object whose size is only about known: S3 takes 10,000
 
 
 class S3Store:
@@ -102,6 +104,12 @@ class S3Store:
                 self._client.delete_object(Bucket=self._bucket, Key=self._key(key))
         except StoreRefused as error:
             logger.warning("%s It stays there, and harms nobody.", error)
+
+    def outgoing(self, key: str, size: int) -> Outgoing:
+        """Takes an object of about that size, piece by piece, to the key."""
+        part_bytes = max(self._access.part_bytes, -(-size // OUTGOING_PARTS))
+        kept_so = self._access.kept_so(key)
+        return Outgoing(self._client, self._bucket, self._key(key), part_bytes, kept_so)
 
     def preflight(self) -> None:
         key = f"{PROBE}{secrets.token_hex(8)}"

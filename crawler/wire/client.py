@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
@@ -83,7 +83,7 @@ class Client:
     ) -> Received:
         """The whole response within seconds; else a Failure that carries what was on the wire.
 
-        `most`: bytes of the body, where that is to be less than of any other.
+        `most`: bytes of its body, where that is less than the client's own limit.
         """
         exchanges: list[Exchange] = []
         try:
@@ -91,10 +91,8 @@ class Client:
             form = target.absolute if self._dialer.through_proxy(target) else target.path
             request = request_head(method, form, target.authority, headers, body) + body
             deadline = asyncio.get_running_loop().time() + seconds
-            limits = self._limits
-            if most is not None:
-                limits = replace(limits, body_bytes=min(most, limits.body_bytes))
-            return await self._ask(_Question(target, method, request, deadline, limits), exchanges)
+            question = _Question(target, method, request, deadline, self._limits.within(most))
+            return await self._ask(question, exchanges)
         except Failure as failure:
             failure.exchanges = tuple(exchanges)
             raise

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 MIB = 1024 * 1024
 
@@ -19,6 +20,10 @@ class Limits:
     idle_seconds: float = 60
     connect_seconds: float = 15  #: for one address, and for a TLS handshake
     keep_seconds: float = 15  #: unused connections; servers seldom keep them longer
+
+    def within(self, body_bytes: int | None) -> Self:
+        """The same, with a smaller limit of the body if one is given."""
+        return replace(self, body_bytes=min(body_bytes, self.body_bytes)) if body_bytes else self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,7 +70,7 @@ class Unpacker:
     def __init__(self) -> None:
         self._buffer = bytearray()
 
-    def feed(self, data: bytes) -> list[Order | Report]:
+    def feed(self, data: bytes | memoryview) -> list[Order | Report]:
         """The messages that data completes."""
         self._buffer += data
         messages: list[Order | Report] = []

@@ -37,6 +37,7 @@ from crawler.writer.frames import (
     packed,
 )
 
+RECEIVED = 1 << 20  #: bytes at once; new ones each time would cost more than what comes
 CAPTURES = 20_000  #: exchanges whose place is remembered until their take comes
 
 
@@ -210,13 +211,13 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _serve(link: socket.socket, writer: Writer, seconds: float) -> None:
-    unpacker = Unpacker()
+    unpacker, room = Unpacker(), memoryview(bytearray(RECEIVED))
     while True:
         if select.select([link], [], [], seconds)[0]:
-            if not (data := link.recv(1 << 20)):
+            if not (size := link.recv_into(room)):
                 writer.checkpoint()
                 return
-            for order in unpacker.feed(data):
+            for order in unpacker.feed(room[:size]):
                 writer.take(order)  # type: ignore[arg-type]
                 writer.rest()
                 if isinstance(order, Close):

@@ -77,6 +77,8 @@ class Crawl:
             **settings,
         }
         command = [str(SCRAPY), "crawl", "anapress"]
+        if not any(argument.startswith("requisites=") for argument in arguments):
+            arguments = (*arguments, "requisites=0")
         for argument in arguments:
             command += ["-a", argument]
         for name, value in settings.items():

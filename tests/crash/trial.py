@@ -31,6 +31,7 @@ class Trial:
         self._seed, self._site, self._home = seed, site, home
         self._ids = chosen(self._rng)
         self._links = self._rng.random() < 0.3
+        self._requisites = seed % 2  # behind the articles, also when a kill comes
         self._bytes = str(self._rng.choice((4_000, 15_000, 60_000)))
         self._asked = 0
         self.kills: Counter[str] = Counter()
@@ -119,6 +120,7 @@ class Trial:
             self._site,
             *arguments,
             f"discover={follow}",
+            f"requisites={self._requisites}",
             order=order,
             SEGMENT_BYTES=self._bytes,
             SEGMENT_SECONDS="1",

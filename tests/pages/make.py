@@ -267,6 +267,25 @@ def _notice(title: str, text: str) -> str:
     )
 
 
+def _dressed(title: str, text: str) -> str:
+    """A notice in the site's own dress: headlines around it, the article's address in the head."""
+    head = f'<title>{title} | أنا برس</title><link rel="canonical" href="{URL}">'
+    headlines = "".join(f'<li><a href="/a/{at}">{line}</a>' for at, line in enumerate(TICKER * 3, 1))
+    foot = f"<aside><h3>الأكثر قراءة</h3><ul>{headlines}</ul></aside><footer>جميع الحقوق محفوظة</footer>"
+    return page(f"<ul>{headlines}</ul><h1>{title}</h1><p>{text}</p>{foot}", head)
+
+
+def _foreign(title: str, text: str, head: str = "") -> str:
+    """A page of whoever answers in the site's place."""
+    return f"<!DOCTYPE html><html><head><title>{title}</title>{head}</head><body><h1>{title}</h1><p>{text}</p></body></html>"
+
+
+SHELL = (
+    "<nav>" + "".join(f"<a href='/section/{at}'>قسم طويل الاسم رقم {at}</a>" for at in range(9)) + "</nav>"
+    '<div id="root"></div><footer>أنا برس مؤسسة إعلامية سورية مستقلة تعنى بالشأن السوري</footer><script src="/app.js"></script>'
+)
+
+
 def _home() -> str:
     return page(ticker("h3") + tag("p", TEASER), "<title>أنا برس - الرئيسية</title>")
 
@@ -278,6 +297,29 @@ OTHERS: dict[str, tuple[str, str]] = {
     "parked_ar": (_notice("anapress.net", "هذا النطاق للبيع، تواصل معنا"), "not_article parked"),
     "block_en": (_notice("Just a moment...", "Checking your browser before accessing anapress.net"), "refused block_page"),
     "block_ar": (_notice("تنبيه", "تم حظر الوصول إلى هذه الصفحة"), "refused block_page"),
+    "soft_404_dressed_ar": (_dressed("الخبر غير موجود", "عذراً، ربما تم حذف الخبر أو نقله."), "not_article soft_404"),
+    "soft_404_dressed_en": (_dressed("Page not found", "It may have been removed or renamed."), "not_article soft_404"),
+    "soft_404_apache": (_foreign("404 Not Found", f"The requested URL /a/{SEED} was not found on this server."), "not_article soft_404"),
+    "expired_en": (_foreign("anapress.net", "anapress.net expired on 12/01/2020 and is pending renewal or deletion."), "not_article parked"),
+    "expired_ar": (_foreign("تنبيه", "انتهت صلاحية هذا النطاق، يرجى التواصل مع مزود الخدمة لتجديده"), "not_article parked"),
+    "registrar_en": (_foreign("Registered at Namecheap.com", "This domain has been registered. Is this your domain?" + TEASER * 5), "not_article parked"),
+    "registrar_ar": (_foreign("anapress.net", "تم حجز هذا النطاق لدى شركتنا. هل تريد نطاقاً مثله؟"), "not_article parked"),
+    "for_sale_long": (_foreign("The domain name is for sale | anapress.net", "Why buy? " * 300), "not_article parked"),
+    "suspended_en": (_foreign("Account Suspended", "This Account has been suspended. Contact your hosting provider."), "not_article parked"),
+    "suspended_ar": (_foreign("الموقع موقوف", "تم تعليق الحساب لعدم تجديد الاستضافة"), "not_article parked"),
+    "default_page": (_foreign("Apache2 Debian Default Page: It works", "This is the default welcome page. " * 40), "not_article parked"),
+    "index_of": (_foreign("Index of /a", "Parent Directory"), "not_article parked"),
+    "parked_script": ('<html><head><script>window.onload=function(){window.location.href="/lander"}</script></head><body></body></html>', "not_article parked"),
+    "parked_frames": ('<html><head><title>anapress.net</title></head><frameset><frame src="http://www.sedoparking.com/anapress.net"></frameset></html>', "not_article parked"),
+    "challenge_en": (_foreign("Just a moment...", "", "<script>window._cf_chl_opt={cRay:'1'}</script>"), "refused block_page"),
+    "challenge_ar": (_foreign("anapress.net", "يتم التحقق من أنك إنسان. قد يستغرق هذا بضع ثوان."), "refused block_page"),
+    "challenge_script": ('<html><head></head><body><iframe src="/_Incapsula_Resource?xinfo=1"></iframe></body></html>', "refused block_page"),
+    "firewall_en": (_foreign("Sucuri WebSite Firewall - Access Denied", f"Block reason. URL: anapress.net/a/{SEED}"), "refused block_page"),
+    "censored_ar": (_foreign("الموقع محجوب", "عذراً، هذا الموقع محجوب بموجب القوانين"), "refused block_page"),
+    "shell_with_menu": (page(SHELL, "<title>أنا برس</title>"), "not_article js_shell"),
+    "script_wanted_en": (_foreign("anapress.net", "You need to enable JavaScript to run this app."), "not_article js_shell"),
+    "script_wanted_ar": (_foreign("أنا برس", "يرجى تفعيل جافا سكريبت في متصفحك لعرض هذا الموقع"), "not_article js_shell"),
+    "maintenance_en": (_foreign("We'll be back soon", "Scheduled maintenance"), "failed error_page"),
     "error_en": (_notice("Error", "Error establishing a database connection"), "failed error_page"),
     "error_ar": (_notice("أنا برس", "الموقع تحت الصيانة"), "failed error_page"),
     "home": (_home(), "not_article home_page"),

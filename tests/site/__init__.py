@@ -4,6 +4,7 @@
 than the standard library, nor anything of the crawler, so that its mistakes are not ours.
 """
 
+from tests.site.dressed import DRESSED_ID
 from tests.site.faults import FAULTS, SHOWN
 from tests.site.ids import ERAS, SEED_ID, fault_id, id_of, is_fault, n_of, seed_ids
 from tests.site.log import CUT, LOST, OPEN, WHOLE, Logged, read_log
@@ -14,6 +15,7 @@ from tests.site.world import ARTICLES
 __all__ = [
     "ARTICLES",
     "CUT",
+    "DRESSED_ID",
     "ERAS",
     "FAULTS",
     "LOST",

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
 
+from tests.site.dressed import BODY, HEAD
 from tests.site.ids import id_of
 from tests.site.markups import html_of
 from tests.site.pages import MISSING, notice
@@ -98,6 +99,12 @@ def then_ok(status: str, *lines: str, times: int = 2) -> Callable[[Visit], Reply
     """Refuses so many times, then shows the article."""
     refusal = whole(error(Visit(0, 0, 0, World(), b"")), *lines, status=status)
     return lambda visit: Reply(response=refusal if visit.count <= times else whole(visit.page))
+
+
+def dressed(visit: Visit) -> Reply:
+    """The id's article, which needs everything that a page can need to be shown."""
+    page = visit.text.replace("</head>", f"{HEAD}</head>").replace("</body>", f"{BODY}</body>")
+    return Reply(response=whole(page.encode()))
 
 
 # Where it points [40-42, 16]

@@ -12,6 +12,7 @@ from email.utils import format_datetime
 from functools import lru_cache
 from html import escape
 
+from tests.site.dressed import DRESSES
 from tests.site.furniture import dress, furniture
 from tests.site.ids import id_of
 from tests.site.replies import HTML
@@ -29,6 +30,8 @@ class Resource:
 
     kind: str
     body: bytes
+    status: str = "200 OK"
+    lines: tuple[str, ...] = ()
 
 
 @lru_cache(maxsize=64)
@@ -141,6 +144,7 @@ ROUTES: tuple[tuple[str, Callable[..., Resource | None]], ...] = (
         r"/js/site\.js",
         lambda world: Resource("application/javascript", furniture(world, 0)["script"].encode()),
     ),
+    *((path, lambda world, *parts, make=make: Resource(*make(*parts))) for path, make in DRESSES),
     (r"/about", lambda world: Resource(HTML, notice("من نحن", "أنا برس مؤسسة إعلامية سورية مستقلة."))),
     (r"/private/(.*)", lambda world, name: Resource(HTML, notice("صفحة خاصة", "لا تزرها الروبوتات."))),
 )

@@ -8,7 +8,8 @@ import re
 from collections import Counter
 from itertools import count as counter
 
-from tests.site.answers import Visit
+from tests.site.answers import Visit, dressed
+from tests.site.dressed import DRESSED_ID
 from tests.site.faults import ANSWERS, FAULTS
 from tests.site.held import tag_of, unless_held
 from tests.site.log import CUT, END, INTERIM, LOST, REQUEST, RESPONSE, SURPLUS, WHOLE, Log
@@ -17,7 +18,7 @@ from tests.site.pages import MISSING, notice, resource
 from tests.site.replies import DATE, HTML, After, Reply, chunked, head, whole
 from tests.site.world import Article, World
 
-_FAULT_OF = {article_id: ANSWERS[name] for name, article_id in FAULTS.items()}
+_FAULT_OF = {article_id: ANSWERS[name] for name, article_id in FAULTS.items()} | {DRESSED_ID: dressed}
 _REQUEST_LINE = re.compile(rb"([A-Z]+) (?:https?://[^/ ]*)?(/[^ ?]*)?\??([^ ]*) HTTP/1\.[01]\r?\n")
 _HEAD_END = re.compile(rb"\n\r?\n")
 _LENGTH = re.compile(rb"\ncontent-length: *(\d+)", re.IGNORECASE)
@@ -72,6 +73,8 @@ class Server:
         found = resource(self.world, path, query)
         if found is None:
             return Reply(response=whole(notice(MISSING), status="404 Not Found"))
+        if found.status != "200 OK":
+            return Reply(response=whole(found.body, *found.lines, status=found.status, kind=found.kind))
         return _validated(found.body, found.kind, request)
 
 

@@ -1,0 +1,88 @@
+"""The search for ids on the site, before the leases begin: its requests go through the door as any page's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Self
+
+from scrapy import Request
+from scrapy.crawler import Crawler
+from scrapy.http import Response
+from scrapy.http.request import NO_CALLBACK
+
+from crawler.errors import CrawlerError
+from crawler.extensions import extension
+from crawler.extensions.archivist import Archivist
+from crawler.items import Absent, ArticleId, Outcome
+from crawler.sources.reasons import Waits, absence_of
+from crawler.sources.walk import Add, Limits, Reply, Unknown, Walked, walk
+
+
+class Discovery:
+    """Walks the site, one request after the other, and makes known what it finds."""
+
+    def __init__(self, crawler: Crawler, limits: Limits) -> None:
+        self._crawler, self._limits = crawler, limits
+        self.told: list[Add] = []  #: what was found, where it is only to be told
+        self.walked = Walked()
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        settings = crawler.settings
+        limits = Limits(
+            pages=settings.getint("DISCOVER_PAGES"),
+            ids=settings.getint("DISCOVER_IDS"),
+            depth=settings.getint("DISCOVER_DEPTH"),
+            bytes=settings.getint("DISCOVER_BYTES"),
+            tags=settings.getint("PAGE_TAGS"),
+            hops=settings.getint("REDIRECT_MAX_TIMES"),
+        )
+        return cls(crawler, limits)
+
+    async def search(self, *, add: bool) -> None:
+        """The whole search; with `add` what it finds becomes known, else it is told.
+
+        It ends where the run does. Where robots.txt can't be had, nothing is asked for.
+        """
+        archivist = self._archivist = extension(self._crawler, Archivist)
+        self._add = add
+        walked = self.walked = Walked(sections=set(archivist.walked))
+        archivist.account.walked, archivist.account.added = walked, add
+        steps, reply = walk(walked, self._limits), None
+        try:
+            while not archivist.course.over:
+                reply = await self._reply(steps.send(reply))
+        except StopIteration:
+            pass
+        except Waits as error:
+            walked.unseen[str(error)] += 1
+        except CrawlerError as error:  # raised in the spider's start() it would only be logged
+            archivist.course.fail(error)
+        walked.over = True
+
+    async def _reply(self, step: Request | Unknown | Add) -> Reply:
+        match step:
+            case Unknown(ids):
+                return await self._archivist.unknown(ids)
+            case Add(found, findings):
+                await self._keep(step, found, [finding.id for finding in findings])
+                return None
+            case _:
+                return await self._answer(step)
+
+    async def _keep(self, step: Add, found: str, ids: Sequence[ArticleId]) -> None:
+        if self._add:
+            await self._archivist.discovered(ids, found)
+        else:
+            self.told.append(step)
+
+    async def _answer(self, request: Request) -> Response | Absent:
+        assert self._crawler.engine is not None
+        try:
+            return await self._crawler.engine.download_async(request.replace(callback=NO_CALLBACK))
+        except Waits:
+            raise
+        except Exception as error:  # noqa: BLE001 -- each that we can't name ends the crawl
+            if (absent := absence_of(error)) is None:
+                self._archivist.course.stumble(request.url, error)
+            return absent or Absent(outcome=Outcome.FAILED, reason="error")

@@ -1,0 +1,122 @@
+"""What we leave out of all that we publish: the records of excluded ids, and those that show their texts.
+
+A record is hidden if its URL names an excluded id, or a picture that stands in the article of such an id and
+in none that is shown; if an outcome of such an id rests on it, or that of another id which shows such an
+id's text; and so is whatever belongs to a hidden record: its request, and revisits of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+from typing import Self
+
+from msgspec import MsgspecError, Struct
+from msgspec.json import Decoder
+
+from crawler import commits, exclusions
+from crawler.cdxj import urlkey
+from crawler.commits import Commit
+from crawler.errors import Damaged
+from crawler.items import ArticleId
+from crawler.lines import OutcomeLine
+from crawler.site import named_in
+from crawler.stores import Store
+from crawler.warc import Record, target_uri
+
+_RECORD = re.compile(rb'"id":"([^"]+)"')
+_BELONGS = ("WARC-Record-ID", "WARC-Concurrent-To", "WARC-Refers-To")
+
+
+class Hidden:
+    """Knows of each record whether it is hidden; it learns of records as they are shown to it."""
+
+    def __init__(self, ids: Collection[ArticleId], pictures: Iterable[str] = ()) -> None:
+        self.ids = frozenset(ids)
+        self._keys = frozenset(urlkey(target_uri(url)) for url in pictures)
+        self._records: set[str] = set()
+
+    @classmethod
+    def of(cls, store: Store, log: Iterable[Commit]) -> Self:
+        """What the archive's exclusions hide, as of now, of these commits."""
+        log = list(log)  # it is read several times
+        ids = exclusions.excluded(exclusions.read(store))
+        hidden = cls(ids, _pictures(store, log, ids) if ids else ())
+        if hidden:
+            for commit in log:
+                for line in commits.outcomes(store, commit):
+                    hidden.outcome(line)
+        return hidden
+
+    def __bool__(self) -> bool:
+        return bool(self.ids)
+
+    def url(self, url: str) -> bool:
+        return not self.ids.isdisjoint(named_in(url)) or (bool(self._keys) and urlkey(url) in self._keys)
+
+    def outcome(self, line: OutcomeLine) -> bool:
+        """Whether what became of an id is hidden; then its record is too."""
+        of = line.duplicate_of
+        if line.article_id in self.ids or (of is not None and int(of.id) in self.ids):
+            if line.record:
+                self._records.add(line.record.record_id)
+            return True
+        return line.record is not None and line.record.record_id in self._records
+
+    def line(self, line: bytes) -> bool:
+        """Whether an index line is that of a hidden record."""
+        if not self.ids:
+            return False
+        found = _RECORD.search(line)
+        id = found[1].decode() if found else ""
+        text = line.decode(errors="replace")
+        of_picture = text.partition(" ")[0] in self._keys
+        if id in self._records or of_picture or not self.ids.isdisjoint(named_in(text)):
+            if id:  # an index of others names no record
+                self._records.add(id)
+            return True
+        return False
+
+    def record(self, record: Record) -> bool:
+        """Whether a record is hidden, if those that it belongs to were shown before it."""
+        headers = record.headers
+        named = {headers[name] for name in _BELONGS if name in headers}
+        if self._records.isdisjoint(named) and not self.url(headers.get("WARC-Target-URI", "")):
+            return False
+        self._records.add(record.id)
+        return True
+
+
+class _Image(Struct):
+    url: str
+
+
+class _Item(Struct):
+    """What is wanted of an item line."""
+
+    id: str
+    images: list[_Image]
+
+
+_item = Decoder(_Item).decode
+
+
+def _pictures(store: Store, log: Iterable[Commit], ids: Collection[ArticleId]) -> set[str]:
+    """The URLs of pictures in the articles of these ids that are in no other id's."""
+    theirs: set[str] = set()
+    for item in _items(store, log):
+        if int(item.id) in ids:
+            theirs.update(image.url for image in item.images)
+    for item in _items(store, log) if theirs else ():
+        if int(item.id) not in ids:
+            theirs.difference_update(image.url for image in item.images)
+    return theirs
+
+
+def _items(store: Store, log: Iterable[Commit]) -> Iterator[_Item]:
+    for commit in log:
+        for line in commits.lines(store, commit, "items"):
+            try:
+                yield _item(line)
+            except (MsgspecError, ValueError) as error:
+                raise Damaged(f"an item of commit {commit.n} can't be read: {error}") from error

@@ -1,0 +1,82 @@
+"""A real Chromium that can reach this machine only, and whose every try to reach another is noted."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.crawling import CHECKOUT
+
+CHROMIUM = "/usr/bin/chromium"
+ARTEFACTS = CHECKOUT / "artefacts"  #: screenshots, to be looked at
+OWN = re.compile(
+    r"\.google(apis)?\.com[:/ ]"
+)  #: Chromium's own errands, which no flag stops; they are refused as well
+PICTURES = "() => [...document.images].map(i => [i.src, i.complete && i.naturalWidth > 0])"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The browser, and what it tried to reach elsewhere."""
+
+    browser: Browser
+    asked: list[str] = field(default_factory=list)
+
+    @property
+    def elsewhere(self) -> list[str]:
+        return [line for line in self.asked if not OWN.search(line)]
+
+    def page(self, width: int = 1100, height: int = 900) -> Page:
+        """A new page, in a window of its own; the one before is closed."""
+        for context in self.browser.contexts:
+            context.close()
+        return self.browser.new_page(viewport={"width": width, "height": height})
+
+
+@contextmanager
+def window() -> Iterator[Window]:
+    """Whatever is not for 127.0.0.1 goes to a proxy of ours, names and addresses alike; it answers nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as proxy, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--proxy-bypass-list=127.0.0.1"],
+            proxy={"server": f"http://127.0.0.1:{proxy.getsockname()[1]}", "bypass": "127.0.0.1"},
+        )
+        opened = Window(browser)
+        Thread(target=_refuse, args=(proxy, opened.asked), daemon=True).start()
+        try:
+            yield opened
+        finally:
+            browser.close()
+            proxy.shutdown(socket.SHUT_RDWR)
+
+
+def _refuse(proxy: socket.socket, asked: list[str]) -> None:
+    while True:
+        try:
+            connection, _ = proxy.accept()
+        except OSError:
+            return
+        with connection:
+            asked.append(connection.recv(4096).partition(b"\r\n")[0].decode("latin-1"))
+
+
+def pictures(frame: Any) -> dict[str, bool]:
+    """The pictures of a page, and whether each is shown."""
+    return dict(frame.evaluate(PICTURES))
+
+
+def keep(page: Page, name: str) -> Path:
+    """A screenshot among the artefacts."""
+    ARTEFACTS.mkdir(exist_ok=True)
+    path = ARTEFACTS / f"{name}.png"
+    page.screenshot(path=path)
+    return path

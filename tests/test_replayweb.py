@@ -1,0 +1,235 @@
+"""deploy/replay: a WACZ in a real Chromium, from nginx and from a bucket, read by ranges from another origin."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from crawler.fingerprint import normalised
+from tests.browser import Window, keep, pictures, window
+from tests.crawling import CHECKOUT, House
+from tests.s3 import Endpoint
+from tests.site import SEED_ID, Site, id_of, running_site
+
+HERE = CHECKOUT / "deploy" / "replay"
+OTHERS = [id_of(n) for n in range(10)]
+SECONDS = 60
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with running_site(tmp_path_factory.mktemp("site"), articles=40) as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def house(site: Site, tmp_path_factory: pytest.TempPathFactory) -> House:
+    """Taken twice, so that there are revisits and 304s."""
+    house = House(tmp_path_factory.mktemp("house"), site)
+    assert house.crawl([SEED_ID, *OTHERS], "-adiscover=none").code == 0
+    assert house.crawl([SEED_ID, *OTHERS], "-adiscover=none", "-arefresh=0").code == 0
+    return house
+
+
+@pytest.fixture(scope="module")
+def wacz(house: House, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("wacz") / "archive.wacz"
+    assert house.scrapy("wacz", str(path)).code == 0
+    return path
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that a server of the page has, as the README makes it."""
+    folder = tmp_path_factory.mktemp("page")
+    subprocess.run(["sh", HERE / "get.sh", folder], check=True, timeout=SECONDS)
+    shutil.copy(HERE / "index.html", folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Window]:
+    with window() as opened:
+        yield opened
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """nginx with our configuration, and what it was asked for."""
+
+    url: str
+    log: Path
+
+    def asked(self) -> list[str]:
+        return self.log.read_text().splitlines()
+
+
+@contextmanager
+def nginx(root: Path, home: Path) -> Iterator[Server]:
+    """Debian's nginx with deploy/replay/nginx.conf, its port and its root apart."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    text = (HERE / "nginx.conf").read_text()
+    for there, ours in {
+        "listen 8080": f"listen 127.0.0.1:{port}",
+        "root /srv/replay": f"root {root}",
+    }.items():
+        assert there in text
+        text = text.replace(there, ours)
+    (home / "replay.conf").write_text(text)
+    (home / "nginx.conf").write_text(
+        f"""daemon off; pid {home}/pid; error_log {home}/error.log; worker_processes 1; user root;
+        events {{}}
+        http {{
+            include /etc/nginx/mime.types;
+            log_format ranges '$request_method $uri $status $http_range';
+            access_log {home}/access.log ranges; gzip on; gzip_types *;
+            client_body_temp_path {home}/body; proxy_temp_path {home}/proxy; fastcgi_temp_path {home}/fastcgi;
+            uwsgi_temp_path {home}/uwsgi; scgi_temp_path {home}/scgi;
+            include {home}/replay.conf;
+        }}"""
+    )
+    with subprocess.Popen(["nginx", "-e", home / "error.log", "-c", home / "nginx.conf"]) as process:
+        try:
+            _await(port, process)
+            yield Server(f"http://127.0.0.1:{port}/", home / "access.log")
+        finally:
+            process.terminate()
+
+
+def _await(port: int, process: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + SECONDS
+    while time.monotonic() < end:
+        assert process.poll() is None, "nginx did not start"
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+
+
+@pytest.fixture(scope="module")
+def pages(page: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with nginx(page, tmp_path_factory.mktemp("nginx")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def files(wacz: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Another origin, with the WACZ."""
+    with nginx(wacz.parent, tmp_path_factory.mktemp("nginx")) as server:
+        yield server
+
+
+def points_to(folder: Path, archive: str) -> None:
+    """Have the page show this archive, as whoever sets it up does."""
+    text = (HERE / "index.html").read_text()
+    (folder / "index.html").write_text(re.sub(r'(name="archive" content=)"[^"]*"', rf'\1"{archive}"', text))
+
+
+def article(chromium: Window, pages: Server, id: int) -> Any:
+    """The frame in which ReplayWeb.page shows an article, once it does."""
+    tab = chromium.page(1300, 1000)
+    tab.goto(f"{pages.url}index.html?url={quote(f'http://anapress.net/a/{id}')}")
+    end = time.monotonic() + SECONDS
+    while time.monotonic() < end:
+        tab.wait_for_timeout(200)
+        for frame in tab.frames:
+            if f"/http://anapress.net/a/{id}" in frame.url and "/w/" in frame.url:
+                frame.wait_for_load_state("load")
+                tab.wait_for_load_state("networkidle")
+                return frame
+    raise AssertionError([frame.url for frame in tab.frames])
+
+
+# What the servers say
+
+
+def test_nginx_gives_ranges_to_another_origin(files: Server, wacz: Path) -> None:
+    port = int(files.url.rsplit(":", 1)[1].strip("/"))
+    connection = HTTPConnection("127.0.0.1", port, timeout=SECONDS)
+    asked = {"Origin": "https://else.example", "Range": "bytes=2-5", "Accept-Encoding": "gzip"}
+    connection.request("GET", "/archive.wacz", headers=asked)
+    answer = connection.getresponse()
+    assert (answer.status, answer.read()) == (206, wacz.read_bytes()[2:6])
+    assert answer.headers["Content-Range"] == f"bytes 2-5/{wacz.stat().st_size}"
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert "Content-Range" in answer.headers["Access-Control-Expose-Headers"]
+    assert answer.headers["Content-Type"] == "application/wacz"
+    connection.request("OPTIONS", "/archive.wacz", headers={"Origin": "https://else.example"})
+    assert (connection.getresponse().status, answer.headers["Access-Control-Allow-Headers"]) == (204, "Range")
+    connection.close()
+
+
+# What a reader sees
+
+
+@pytest.mark.parametrize("id", [SEED_ID, *OTHERS])
+def test_an_article_of_a_wacz_on_another_server_is_seen_whole(
+    house: House, page: Path, pages: Server, files: Server, chromium: Window, id: int
+) -> None:
+    points_to(page, f"{files.url}archive.wacz")
+    frame, item = article(chromium, pages, id), house.archive.items()[id]
+    keep(frame.page, f"replayweb-{id}")
+    seen = normalised(frame.inner_text("body"))
+    for text in (item["title"], *item["paragraphs"]):
+        assert normalised(text) in seen
+    assert frame.evaluate("getComputedStyle(document.documentElement).direction") == "rtl"
+    assert all(pictures(frame).values())
+    assert frame.evaluate(
+        "[...document.styleSheets].some(sheet => sheet.href && sheet.cssRules.length > 100)"
+    )
+    assert not chromium.elsewhere
+
+
+def test_only_parts_of_the_wacz_are_fetched(files: Server) -> None:
+    gets = [line for line in files.asked() if line.startswith("GET /archive.wacz")]
+    assert gets
+    assert all(line.split()[2] == "206" for line in gets)
+
+
+def test_the_list_of_pages_is_in_arabic(page: Path, pages: Server, files: Server, chromium: Window) -> None:
+    points_to(page, f"{files.url}archive.wacz")
+    tab = chromium.page(1300, 1000)
+    tab.goto(f"{pages.url}index.html")
+    title = tab.get_by_text("تنظيم الدولة يتمدد سريعا في تدمر").first
+    title.wait_for(timeout=SECONDS * 1000)
+    keep(tab, "replayweb-list")
+    assert not chromium.elsewhere
+
+
+def test_a_bucket_with_our_cors_rules_will_do(
+    wacz: Path, page: Path, pages: Server, s3: Endpoint, chromium: Window
+) -> None:
+    client = boto3.client(
+        "s3",
+        endpoint_url=s3.url,
+        region_name=s3.region,
+        aws_access_key_id=s3.access_key,
+        aws_secret_access_key=s3.secret_key,
+        config=Config(s3={"addressing_style": "path"}, signature_version="s3v4"),
+    )
+    bucket = s3.bucket()
+    client.put_bucket_cors(Bucket=bucket, CORSConfiguration=json.loads((HERE / "cors.json").read_text()))
+    client.upload_file(str(wacz), bucket, "archive.wacz")
+    signed = client.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "archive.wacz"})
+    points_to(page, signed.replace("&", "&amp;"))
+    frame = article(chromium, pages, SEED_ID)
+    assert "10:08" in frame.inner_text("body")
+    assert all(pictures(frame).values())
