@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scrapy.http import Response
 
+from crawler.hidden import Hidden
 from crawler.items import Absent, ArticleId, Capture, Exchange
 from crawler.manners.services import pause
 from crawler.sources import commoncrawl, wayback
@@ -120,6 +121,14 @@ def test_a_service_is_left_alone_twice_as_long_each_time_and_as_long_as_it_asks(
     assert [pause(0, before, 60) for before in range(4)] == [60, 120, 240, 480]
     assert pause(0, 100, 60) == 3600
     assert pause(500, 0, 60) == 500
+
+
+def test_what_an_archive_gave_of_an_excluded_id_is_hidden() -> None:
+    hidden = Hidden([ID])
+    assert hidden.url(f"{BASE}/web/20160102030405id_/http://anapress.net/a/7")
+    assert hidden.url("https://data.commoncrawl.org/crawl-data/CC-MAIN-2016-05/x.warc.gz")
+    assert not hidden.url(f"{BASE}/web/20160102030405id_/http://anapress.net/a/8")
+    assert not Hidden([]).url("https://data.commoncrawl.org/crawl-data/CC-MAIN-2016-05/x.warc.gz")
 
 
 # Restored and copied
