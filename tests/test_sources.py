@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import time
+import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -304,6 +306,38 @@ def test_other_tools_read_what_the_archives_gave(house: House) -> None:
                 if "/a/" in (record.headers["WARC-Target-URI"] or "")[:24]:
                     bodies["fastwarc"].append(record.reader.read())
     assert bodies == {key: [page.body for page in pages] for key in bodies}
+
+
+def test_a_wacz_of_some_ids_has_their_restored_and_copied_records(house: House) -> None:
+    pages = list(held_pages(IDS[:4], articles=ARTICLES))
+    with machine(pages[:2]) as run, crawls(Crawl("CC-MAIN-2016-05", tuple(pages[2:]))) as common:
+        wayback(house, run, IDS[:2], "-adiscover=none")
+        commoncrawl(house, common, IDS[2:4])
+    some, less = house.folder / "some.wacz", house.folder / "less.wacz"
+    ran = house.scrapy("wacz", str(some), "--ids", f"{IDS[0]},{IDS[2]}")
+    wanted = {page.url: page.body for page in (pages[0], pages[2])}
+    assert (ran.code, _articles(some)) == (0, wanted), ran.said
+    house.scrapy("ids", "exclude", str(IDS[0]), str(IDS[2]), "--why", "asked", "--who", "test")
+    ran = house.scrapy("wacz", str(less))
+    assert (ran.code, set(_articles(less))) == (0, {pages[1].url, pages[3].url}), ran.said
+    urls = [url for url, _ in _responses(less)]
+    assert not [url for url in urls if str(IDS[0]) in url or "/crawl-data/" in url]
+
+
+def _articles(wacz: Path) -> dict[str, bytes]:
+    """The responses under the site's own URLs."""
+    return {url: body for url, body in _responses(wacz) if url.startswith("http://anapress.net/")}
+
+
+def _responses(wacz: Path) -> list[tuple[str, bytes]]:
+    with zipfile.ZipFile(wacz) as opened:
+        warcs = [opened.read(name) for name in opened.namelist() if name.startswith("archive/")]
+    return [
+        (record.rec_headers["WARC-Target-URI"], record.content_stream().read())
+        for data in warcs
+        for record in warcio.ArchiveIterator(io.BytesIO(data))
+        if record.rec_type == "response"
+    ]
 
 
 # What the services are asked

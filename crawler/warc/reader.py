@@ -53,14 +53,16 @@ def members(stream: BinaryIO, *, offset: int = 0, limit: int = BLOCK_BYTES) -> I
     """Every record from where the stream stands, which is `offset`; Damaged at the first that is not whole.
 
     Memory is bound by `limit`, the largest block that is read, whatever the file declares or inflates to.
-    A record that the one before it announces as copied need not be written as ours are.
+    A record that the one before it announces as copied need not be written as ours are, nor the first
+    in the middle of a file: who reads from the beginning has judged that.
     """
-    ahead, copied = stream.read(_READ_BYTES), False
+    ahead, copied, strict = stream.read(_READ_BYTES), False, offset == 0
     while ahead:
-        record, ahead = _next(stream, ahead, offset, limit, copied=copied)
+        record, ahead = _next(stream, ahead, offset, limit, strict=strict, copied=copied)
         yield record
         offset += record.length
         copied = _announces(record)
+        strict = not copied
         ahead = ahead or stream.read(_READ_BYTES)
 
 
@@ -69,8 +71,7 @@ def read_member(stream: BinaryIO, offset: int, *, limit: int = BLOCK_BYTES) -> R
     stream.seek(offset)
     if not (ahead := stream.read(_READ_BYTES)):
         raise Damaged(f"offset {offset}: the file ends before it")
-    # what was copied is read as it is: that all else is written as ours, `members` has seen
-    return replace(_next(stream, ahead, offset, limit, copied=True)[0], copied=False)
+    return _next(stream, ahead, offset, limit, strict=False)[0]
 
 
 def parsed(member: bytes) -> Record:
@@ -153,11 +154,13 @@ class _Member:
         return data
 
 
-def _next(stream: BinaryIO, ahead: bytes, offset: int, limit: int, *, copied: bool) -> tuple[Record, bytes]:
+def _next(
+    stream: BinaryIO, ahead: bytes, offset: int, limit: int, *, strict: bool, copied: bool = False
+) -> tuple[Record, bytes]:
     """The record whose member begins with what was read ahead, and what of that is behind it."""
     try:
         member = _Member(stream, ahead)
-        headers, block = _record(member, limit, strict=not copied)
+        headers, block = _record(member, limit, strict=strict)
     except (Damaged, _GzipError) as error:
         raise Damaged(f"offset {offset}: {error}") from error
     return Record(
