@@ -20,7 +20,7 @@ from bench.process import CHECKOUT, run
 from crawler import archive
 from crawler.commits import Commit, File, place
 from crawler.disk import Disk
-from crawler.merge import FOLDER
+from crawler.merge import PLACE
 from crawler.stores import Store, open_store
 
 FIRST, STEP, SPAN = 10**14, 494_427_190_999_917, 8 * 10**14
@@ -73,7 +73,7 @@ def lines(segment: str, start: int, count: int) -> Iterator[bytes]:
 def indexed(store: Store, name: str) -> None:
     command = [sys.executable, "-m", "scrapy", "index", "-s", f"ARCHIVE_URL={store.url}"]
     took = run(command, CHECKOUT)
-    newest = max(Path(store.url, FOLDER).iterdir())
+    newest = max(Path(store.url, PLACE.folder).iterdir())
     say(name, took.seconds, "s")
     say("  of the processor", took.cpu, "s")
     say("  peak memory", took.memory / 1e6, "MB")

@@ -85,14 +85,14 @@ def memory(folder: Path, count: int) -> float:
         first = peers.ours(Pages(port, 1), folder)
         run(first.command, first.cwd or folder)  # an archive to begin with
         with closing(SqliteLedger(folder / "archive-0" / "ledger.db")) as ledger:
-            ledger.add(some(count), "list")
+            ledger.add(listed(count), "list")
         crawl = peers.ours(Pages(port, PAGES), folder)
         took = run(crawl.command, crawl.cwd or folder)
     say(f"peak memory of a crawl beside {count:,} ids", took.memory / 1e6, "MB")
     return took.memory / 1e6
 
 
-def some(count: int) -> Iterator[ArticleId]:
+def listed(count: int) -> Iterator[ArticleId]:
     return (ArticleId(FIRST + STEP * i) for i in range(count))
 
 
@@ -100,7 +100,7 @@ def measure(path: Path, count: int, *, settled: bool) -> dict[str, float]:
     """Add so many ids; lease and apply when all are to do, and again when all but the last are settled."""
     with closing(SqliteLedger(path)) as ledger:
         began = time.perf_counter()
-        ledger.add(some(count), "list")
+        ledger.add(listed(count), "list")
         say(f"{count:,} ids added", time.perf_counter() - began, "s")
         say("peak memory so far", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, "MB")
         rounds = max(1, min(ROUNDS, count // BATCH // 3))

@@ -58,7 +58,7 @@ def with_snapshot(store: Store, folder: Path) -> None:
     ledger = open_ledger(f"sqlite://{folder / '1.db'}")
     clocked("a snapshot of it", partial(snapshots.save, ledger, store, folder, Disk()))
     ledger.close()
-    for key, size in store.list(snapshots.FOLDER):
+    for key, size in store.list(snapshots.PLACE.folder):
         say(key, size / 1e6, "MB")
 
 

@@ -33,7 +33,7 @@ class Draft(Struct, frozen=True, kw_only=True):
     `capture` is the record of what was received, a revisit perhaps; `payload` the whole record that holds
     its bytes (the same one, mostly). `outcome` is None where the commit decides it from the article, and
     UNCHANGED where the server said so (304): `payload` holds the page that it spoke of. `article` is the
-    derived part of an item line, as it will stand there: nobody between the layouts and the line reads it.
+    derived part of an item line, as it will stand there, byte for byte.
     """
 
     id: ArticleId

@@ -15,7 +15,7 @@ from crawler.disk import Disk, open_disk
 from crawler.errors import WrongUse
 from crawler.ledger import Ledger, open_ledger
 from crawler.numbers import whole
-from crawler.sink import Sink, object_sink
+from crawler.sink import Sink, file_sink, object_sink, stdout_sink
 from crawler.stores import Store, open_store
 from crawler.stores.access import S3Access
 from crawler.stores.local import LEDGER
@@ -93,11 +93,15 @@ class Housing:
         stream.close()
         return True
 
-    def open_sink(self, url: str, most: int) -> AbstractContextManager[Sink]:
-        """Takes an object of about so many bytes, at most, to `s3://BUCKET/KEY`."""
+    def open_sink(self, target: str, most: int = 0) -> AbstractContextManager[Sink]:
+        """Takes about so many bytes, at most, to a file, `s3://BUCKET/KEY`, or - for stdout."""
+        if target == "-":
+            return stdout_sink()
+        if not target.startswith("s3://"):
+            return file_sink(Path(target))
         from crawler.stores.s3 import S3Store
 
-        place, key = _object(url)
+        place, key = _object(target)
         return object_sink(S3Store(place, self.s3, self.open_disk()), key, most)
 
     def _read(self, url: str) -> BinaryIO | None:

@@ -31,7 +31,7 @@ _RELATIONS = frozenset(
     " modulepreload".split()
 )
 
-_PATH = re.compile(r'/(?!/)[!"$-\[\]-~]*+')  # that needs no joining: without # and backslash
+_PATH = re.compile(r'/(?!/)[!"$-\[\]-~]{0,2000}+')  # that needs no joining: without # and backslash
 _CANDIDATE = re.compile(r"[\s,]*+(\S++)")
 _COMMENT = re.compile(r"/\*(?>.*?(?:\*/|\Z))", re.DOTALL)
 _NAMED = re.compile(
@@ -58,8 +58,12 @@ def absolute(values: Iterable[str], base: str) -> tuple[str, ...]:
     """The URLs that these references name on a page at `base`: http and https, without fragments."""
     parts = urlsplit(base)
     root = f"{parts.scheme}://{parts.netloc}"
-    urls = (_joined(value, base, root) for value in islice(values, MOST))
-    return tuple(dict.fromkeys(filter(None, urls)))
+    found: dict[str, None] = {}
+    for value in islice(values, MOST):
+        plain = _PATH.fullmatch(value) and "/." not in value
+        found[root + value if plain else _joined(value, base)] = None
+    found.pop("", None)
+    return tuple(found)
 
 
 def host_of(url: str) -> str:
@@ -84,13 +88,13 @@ _SITE = urlsplit(HOME).netloc
 def _base(tree: LexborHTMLParser, url: str) -> str:
     node = tree.css_first("base[href]")
     href = (node.attributes.get("href") or "") if node is not None else ""
-    return _joined(href, url, "") or url
+    return _joined(href, url) or url
 
 
 def _references(tree: LexborHTMLParser) -> Iterator[str]:
     for node in tree.css(_NEEDY):
         if node.tag == "style":
-            yield from _named(node.text())
+            yield from _named((child.text_content or "") if (child := node.first_child) else "")
             continue
         attributes = node.attributes
         of_its_own = _OF_ITS_OWN.get(node.tag or "", _ONE)
@@ -134,10 +138,8 @@ def _unescaped(found: re.Match[str]) -> str:
     return chr(code) if (code := int(found[1], 16)) < 0x110000 else ""
 
 
-def _joined(value: str, base: str, root: str) -> str:
+def _joined(value: str, base: str) -> str:
     """The reference as an absolute URL without a fragment; empty where it names nothing to be fetched."""
-    if root and _PATH.fullmatch(value) and "/." not in value and len(value) < LONGEST:
-        return root + value
     value = value[: 2 * LONGEST].strip(_WHITE).translate(_BREAKS)
     if not value or value.startswith("#"):
         return ""

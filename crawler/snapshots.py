@@ -9,7 +9,6 @@ import gzip
 import logging
 import shutil
 import zlib
-from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -18,31 +17,16 @@ from zlib_ng import gzip_ng
 from crawler.disk import Disk
 from crawler.errors import Damaged
 from crawler.ledger import Ledger
+from crawler.numbered import Numbered
 from crawler.stores import Store
 
 logger = logging.getLogger(__name__)
-FOLDER = "snapshots/"
-SUFFIX = ".db.gz"
+PLACE = Numbered("snapshots/", ".db.gz")
 EVERY = 100  #: commits
 KEPT = 2  #: the newest: one that is being read while another is made stays
 LEVEL = 1  #: a third larger than level 6, made in a quarter of its time: somebody waits for the end of a run
 
-
-def key(n: int) -> str:
-    return f"{FOLDER}{n:010d}{SUFFIX}"
-
-
-def numbers(store: Store) -> list[int]:
-    """Of which commits there are snapshots, the newest first."""
-    return sorted(numbered(name for name, _ in store.list(FOLDER)), reverse=True)
-
-
-def numbered(keys: Iterable[str]) -> Iterator[int]:
-    """The commits that those of the keys are of which are snapshots'."""
-    for name in keys:
-        number = name.removeprefix(FOLDER).removesuffix(SUFFIX)
-        if number.isascii() and number.isdigit() and key(int(number)) == name:
-            yield int(number)
+key, numbers, numbered = PLACE.key, PLACE.numbers, PLACE.among
 
 
 def save(ledger: Ledger, store: Store, folder: Path, disk: Disk) -> None:

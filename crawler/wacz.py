@@ -23,7 +23,7 @@ from crawler.errors import WrongUse
 from crawler.excerpt import Excerpt
 from crawler.hidden import Hidden
 from crawler.lines import OutcomeLine, canonical
-from crawler.merge import Runs, merged
+from crawler.merge import Runs
 from crawler.package import Package
 from crawler.pages import page_list
 from crawler.sink import Sink
@@ -115,7 +115,7 @@ def write(
         if not packed.captures:
             raise WrongUse("All of that is excluded: no WACZ was made.")
         blocks: list[bytes] = []
-        package.add(INDEX, _blocks(filterfalse(shows_nothing, merged(runs.sources())), blocks))
+        package.add(INDEX, _blocks(filterfalse(shows_nothing, runs.lines()), blocks))
         package.add(OVER_IT, blocks, packed=True)
         package.add(PAGES, _counted(contents.pages(folder), packed), packed=True)
         package.close(about)

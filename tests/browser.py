@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,12 +12,13 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Frame, Page, sync_playwright
 
 from tests.crawling import CHECKOUT
 
 CHROMIUM = "/usr/bin/chromium"
 ARTEFACTS = CHECKOUT / "artefacts"  #: screenshots, to be looked at
+SECONDS = 120  #: a busy machine takes its time
 OWN = re.compile(
     r"\.google(apis)?\.com[:/ ]"
 )  #: Chromium's own errands, which no flag stops; they are refused as well
@@ -38,7 +40,9 @@ class Window:
         """A new page, in a window of its own; the one before is closed."""
         for context in self.browser.contexts:
             context.close()
-        return self.browser.new_page(viewport={"width": width, "height": height})
+        page = self.browser.new_page(viewport={"width": width, "height": height})
+        page.set_default_timeout(SECONDS * 1000)
+        return page
 
 
 @contextmanager
@@ -72,6 +76,15 @@ def _refuse(proxy: socket.socket, asked: list[str]) -> None:
 def pictures(frame: Any) -> dict[str, bool]:
     """The pictures of a page, and whether each is shown."""
     return dict(frame.evaluate(PICTURES))
+
+
+def settle(frame: Frame) -> None:
+    """Wait until a page and all its pictures have loaded, or can't be."""
+    frame.wait_for_load_state("load")
+    end = time.monotonic() + SECONDS
+    while not frame.evaluate("[...document.images].every(image => image.complete)"):
+        assert time.monotonic() < end, "there are pictures that never come"
+        frame.page.wait_for_timeout(100)
 
 
 def keep(page: Page, name: str) -> Path:

@@ -48,7 +48,7 @@ def taken(index: merge.Merged) -> list[str]:
 
 
 def there(store: Store) -> list[str]:
-    return [key for key, _ in store.list(merge.FOLDER)]
+    return [key for key, _ in store.list(merge.PLACE.folder)]
 
 
 def test_the_lines_of_all_commits_come_in_the_order_of_their_bytes(store, room) -> None:
@@ -65,11 +65,15 @@ def test_the_order_is_that_of_sort(store, room) -> None:
     assert b"".join(merge.merge(store, room).lines) == right
 
 
-@given(runs=st.lists(st.lists(st.binary(max_size=3)).map(sorted), max_size=8), ahead=st.integers(1, 4))
-def test_any_sorted_runs_become_one(runs, ahead) -> None:
+@given(lines=st.lists(st.binary(max_size=3).map(lambda line: line + b"\n")), size=st.integers(0, 9))
+def test_lines_in_any_order_come_sorted_however_little_fits_in_memory(tmp_path_factory, lines, size) -> None:
+    lines = [line for line in lines if line.count(b"\n") == 1]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(merge, "AHEAD", ahead)
-        assert list(merge.merged(map(iter, runs))) == sorted(line for run in runs for line in run)
+        patch.setattr(merge, "RUN_BYTES", size)
+        runs = merge.Runs(tmp_path_factory.mktemp("runs"))
+        for line in lines:
+            runs.add(line)
+        assert list(runs.lines()) == sorted(lines)
 
 
 def test_what_does_not_fit_in_memory_is_sorted_on_disk(store, room, monkeypatch) -> None:

@@ -69,7 +69,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 @pytest.fixture(scope="module")
 def filled(site: Site, tmp_path_factory: pytest.TempPathFactory) -> House:
     house = House(tmp_path_factory.mktemp("house"), site)
-    assert house.crawl(IDS, "-adiscover=none").code == 0
+    assert house.crawl(IDS, "-adiscover=none", "-arequisites=1").code == 0
     return house
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from crawler.fingerprint import normalised
-from tests.browser import Window, keep, pictures, window
+from tests.browser import Window, keep, pictures, settle, window
 from tests.crawling import House
 from tests.replaying import Replay, replaying
 from tests.site import SEED_ID, Site, id_of, running_site
@@ -27,8 +27,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def house(site: Site, tmp_path_factory: pytest.TempPathFactory) -> House:
     """Taken twice, so that the newest captures of pictures and static pages are revisits or none at all."""
     house = House(tmp_path_factory.mktemp("house"), site)
-    assert house.crawl([SEED_ID, *OTHERS, DRESSED_ID], "-adiscover=none").code == 0
-    assert house.crawl([SEED_ID, *OTHERS], "-adiscover=none", "-arefresh=0").code == 0
+    assert house.crawl([SEED_ID, *OTHERS, DRESSED_ID], "-adiscover=none", "-arequisites=1").code == 0
+    assert house.crawl([SEED_ID, *OTHERS], "-adiscover=none", "-arequisites=1", "-arefresh=0").code == 0
     return house
 
 
@@ -48,10 +48,10 @@ def shown(replay: Replay, chromium: Window, id: int, name: str, *, height: int =
     """The frame in which pywb shows the article's newest capture."""
     page = chromium.page(height=height)
     page.goto(f"{replay.url}anapress/http://anapress.net/a/{id}")
-    page.wait_for_load_state("networkidle")
-    keep(page, f"pywb-{name}")
     frame = page.frame(name="replay_iframe")
     assert frame
+    settle(frame)
+    keep(page, f"pywb-{name}")
     return frame
 
 

@@ -10,7 +10,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
 
@@ -41,6 +41,7 @@ class Job:
     endpoint: Endpoint
     bucket: str
     site: Site
+    requisites: bool = False
 
     def settings(self, disk: str, **changed: object) -> list[str]:
         ours = {
@@ -89,7 +90,7 @@ class Job:
         return [
             "crawl",
             "anapress",
-            "-arequisites=0",
+            f"-arequisites={int(self.requisites)}",
             f"-aids={given}",
             "-adiscover=none",
             *self.settings(disk, **changed),
@@ -124,6 +125,19 @@ def test_a_crawl_into_s3_makes_the_archive_that_a_folder_would_hold(job: Job) ->
     assert set(archive.takes()) == set(IDS)
     (run,) = (archive.folder / "runs").iterdir()
     assert json.loads(run.read_bytes())["outcomes"]["article"] > 20
+
+
+def test_a_job_on_an_empty_disk_asks_for_no_requisite_again(job: Job) -> None:
+    job = replace(job, requisites=True)
+    seen = []
+    for disk, id in (("one", id_of(0)), ("two", id_of(4))):  # in the same markup
+        before = len(job.site.exchanges())
+        ran = job.crawl([id], disk=disk)
+        assert ran.code == 0, ran.said
+        seen.append({logged.target for logged in job.site.exchanges()[before:]})
+    assert "/css/site.css" in seen[0]
+    assert seen[0] & seen[1] == {"/robots.txt"}
+    sound(job, [id_of(0), id_of(4)])
 
 
 def test_a_job_on_an_empty_disk_goes_on_where_the_last_one_stopped(job: Job) -> None:

@@ -25,7 +25,8 @@ from crawler.disk import Disk
 from tests.crawling import SCRAPY, House, Ran, run
 from tests.s3 import Endpoint, Fault, cut_answer, error, lose_answer, running_proxy
 from tests.s3.access import settings_of
-from tests.site import FAULTS, SEED_ID, Site, id_of, running_site, seed_ids
+from tests.site import DRESSED_ID, FAULTS, SEED_ID, Site, id_of, running_site, seed_ids
+from tests.site.dressed import THERE
 
 STATIC, NONCE, GONE = id_of(3), id_of(4), FAULTS["status_404"]
 ODD = [
@@ -187,6 +188,16 @@ def test_a_wacz_on_stdout_is_the_one_in_the_file(house: House) -> None:
     assert (house.folder / "stdout.wacz").read_bytes() == pack(house).read_bytes()
 
 
+def test_what_a_page_needs_comes_with_it(site: Site, tmp_path: Path) -> None:
+    house = House(tmp_path, site)
+    assert house.crawl([DRESSED_ID, STATIC], "-adiscover=none", "-arequisites=1").code == 0
+    with zipfile.ZipFile(pack(house, "--ids", str(DRESSED_ID))) as wacz:
+        lines = gzip.decompress(wacz.read("indexes/index.cdx.gz")).splitlines()
+    urls = {json.loads(line.split(b" ", 2)[2])["url"].partition("anapress.net")[2] for line in lines}
+    assert {f"/a/{DRESSED_ID}", *THERE} <= urls
+    assert f"/a/{STATIC}" not in urls
+
+
 def test_ids_may_come_in_a_list(house: House) -> None:
     (house.folder / "ids.txt").write_text(f"# two\n{SEED_ID}\nhttp://anapress.net/a/{STATIC}\n")
     with zipfile.ZipFile(pack(house, "--ids", str(house.folder / "ids.txt"))) as wacz:
@@ -312,6 +323,9 @@ def test_the_index_of_a_bucket_is_that_of_a_folder(
     assert house.scrapy("index", **copied).code == 0
     assert "is current" in house.scrapy("index", **copied).out
     (here,) = (house.archive.folder / "merged").iterdir()
+    target = f"{copied['ARCHIVE_URL'].rpartition('/')[0]}/out/all.cdxj"
+    assert house.scrapy("index", "--output", target, **copied).code == 0
+    assert objects(s3, copied, "out/") == {"out/all.cdxj": here.read_bytes()}
     assert objects(s3, copied, "news/merged/") == {f"news/merged/{here.name}": here.read_bytes()}
 
 

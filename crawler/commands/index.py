@@ -13,14 +13,14 @@ from crawler.command import ArchiveCommand, Progress
 from crawler.errors import WrongUse
 from crawler.hidden import Hidden
 from crawler.housing import Housing
-from crawler.sink import Sink, file_sink, stdout_sink
+from crawler.sink import Sink
 from crawler.spool import room
 from crawler.wording import number
 
 
 class Command(ArchiveCommand):
     def syntax(self) -> str:
-        return "[--output FILE | -o -] [--public]"
+        return "[--output FILE | s3://BUCKET/KEY | -] [--public]"
 
     def short_desc(self) -> str:
         return "Merge the segments' indexes into one sorted CDXJ file, kept in the archive or written to FILE"
@@ -62,20 +62,17 @@ def _write(housing: Housing, folder: Path, target: str, *, public: bool) -> None
     lines = index.lines
     if public:
         lines = filterfalse(Hidden.of(store, commits.log(store)).line, lines)
-    if target == "-":
-        with stdout_sink() as sink:
-            _pour(lines, sink)
-        return
-    with file_sink(Path(target)) as sink:
+    with housing.open_sink(target) as sink:
         count = _pour(lines, sink)
-    _say(f"{number(count, 'line')} as of commit {index.n} in {target}")
+    if target != "-":
+        _say(f"{number(count, 'line')} as of commit {index.n} in {target}")
 
 
 def _pour(lines: Iterable[bytes], sink: Sink) -> int:
     progress, count = Progress(), 0
-    for line in lines:
-        sink.write(line)
-        count += 1
+    for block in merge.blocks(iter(lines)):
+        sink.write(block)
+        count += block.count(b"\n")
         progress(f"{count:,} lines")
     return count
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -15,7 +15,6 @@ from crawler.command import ArchiveCommand, Progress
 from crawler.errors import WrongUse
 from crawler.housing import Housing
 from crawler.programs import VERSION
-from crawler.sink import Sink, file_sink, stdout_sink
 from crawler.spool import room
 from crawler.wacz import Contents, write
 from crawler.wording import number
@@ -61,7 +60,7 @@ class Command(ArchiveCommand):
         at = datetime.fromisoformat(log[-1].at)
         with (
             room(housing.spool, "wacz", home.id, housing.open_disk()) as folder,
-            _sink(housing, args[0], contents.most) as sink,
+            housing.open_sink(args[0], contents.most) as sink,
         ):
             packed = write(contents, sink, folder, at, about, Progress())
         sys.stderr.write(f"{args[0]}: {packed}\n")
@@ -98,9 +97,3 @@ def _refuse_taken(housing: Housing, target: str) -> None:
     taken = housing.has_object(target) if target.startswith("s3://") else Path(target).exists()
     if taken:
         raise WrongUse(f"{target} is there already: give another name, or remove it.")
-
-
-def _sink(housing: Housing, target: str, most: int) -> AbstractContextManager[Sink]:
-    if target == "-":
-        return stdout_sink()
-    return housing.open_sink(target, most) if target.startswith("s3://") else file_sink(Path(target))

@@ -15,7 +15,7 @@ from crawler import cdxj, commits, exclusions, merge
 from crawler.commits import Commit
 from crawler.hidden import Hidden
 from crawler.items import ArticleId, Outcome
-from crawler.replay.search import SCHEMA, searched
+from crawler.replay import search
 from crawler.stores import Store
 
 SHOWN = (Outcome.ARTICLE, Outcome.CHANGED, Outcome.UNCHANGED)
@@ -23,7 +23,7 @@ INSERT = "INSERT OR REPLACE INTO articles VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 SHOW = """
 INSERT OR REPLACE INTO shown SELECT id, version, moment FROM articles WHERE (id, version) = (?, ?)
 """
-INDEX, LIST = "index.cdxj", "articles.db"
+INDEX = "index.cdxj"
 
 
 class Holdings:
@@ -37,8 +37,8 @@ class Holdings:
         self._n = 0
         self._warcs: set[str] = set()
         self._hidden: Hidden | None = None
-        with closing(sqlite3.connect(folder / LIST)) as database:
-            database.executescript(SCHEMA)
+        with closing(sqlite3.connect(folder / search.FILE)) as database:
+            database.executescript(search.SCHEMA)
 
     def refresh(self) -> None:
         """Take in what was committed, or excluded, since the last time."""
@@ -63,7 +63,7 @@ class Holdings:
         return self._store.read(key) if key in self._warcs else None
 
     def _write_list(self, new: Iterable[Commit], hidden: Hidden) -> None:
-        with closing(sqlite3.connect(self._folder / LIST)) as database, database:
+        with closing(sqlite3.connect(self._folder / search.FILE)) as database, database:
             for commit in new:
                 lines = commits.lines(self._store, commit, "items")
                 database.executemany(INSERT, map(_row, lines))
@@ -98,5 +98,5 @@ def _row(line: bytes) -> tuple[object, ...]:
     item = json.loads(line)
     names = ("url", "captured_at", "published_at", "title", "section")
     moment = item["published_at"] or item["captured_at"]
-    words = searched(f"{item['title']} {item['text']}")
+    words = search.searched(f"{item['title']} {item['text']}")
     return int(item["id"]), item["version"], moment, *(item[name] for name in names), words

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from crawler.fingerprint import normalised
 
+FILE = "articles.db"
 ROWS = 50  #: of a page of the list
 WORDS = 8  #: of a search that count
 SCHEMA = """

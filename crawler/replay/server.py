@@ -25,10 +25,10 @@ from gevent.socket import socket  # noqa: E402
 from pywb.apps.frontendapp import FrontEndApp  # noqa: E402
 from pywb.utils.geventserver import RequestURIWSGIHandler  # noqa: E402
 
+from crawler.replay import READY  # noqa: E402
 from crawler.replay.page import HEADERS, page  # noqa: E402
-from crawler.replay.search import Place, Shelf  # noqa: E402
+from crawler.replay.search import FILE, Place, Shelf  # noqa: E402
 
-READY = b"ready\n"
 Environ = dict[str, Any]
 
 
@@ -56,7 +56,7 @@ def _listed(shelf: Shelf, query: str) -> bytes:
 def main() -> None:
     WSGIHandler.log_request = lambda _: None  # pywb's inner server has no switch for its access log
     listener = socket(fileno=int(sys.argv[1]))
-    application = front(Shelf(Path("articles.db").absolute()), FrontEndApp())
+    application = front(Shelf(Path(FILE).absolute()), FrontEndApp())
     server = WSGIServer(listener, application, handler_class=RequestURIWSGIHandler)
     server.start()
     sys.stdout.buffer.write(READY)

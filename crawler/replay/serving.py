@@ -12,12 +12,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from crawler.errors import ArchiveError, WrongUse
-from crawler.replay import environment, ranges
+from crawler.replay import READY, environment, ranges
 from crawler.replay.holdings import INDEX, Holdings
 from crawler.replay.page import COLLECTION
 from crawler.stores import Store
-
-READY = b"ready\n"  #: what server.py says
 
 
 @dataclass(frozen=True, slots=True)
