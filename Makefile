@@ -28,8 +28,8 @@ check: $(READY)  ## format, lint, types, layers
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-cache
 
-crash: $(READY) debian  ## the long form of the crash tests: 200 trials on a folder, 100 on S3, 20 of wrong clocks
-	CRASH_TRIALS=200 S3_TRIALS=100 CLOCK_TRIALS=20 $(PY) -m pytest -n 2 -q -rP -m crash
+crash: $(READY) debian  ## the long form of the crash tests: 200 trials on a folder, 100 on S3, 20 of wrong clocks, 20 of browsers
+	CRASH_TRIALS=200 S3_TRIALS=100 CLOCK_TRIALS=20 BROWSER_TRIALS=5 $(PY) -m pytest -n 2 -q -rP -m crash
 
 ceph: $(READY)  ## the store's tests once more, on Ceph's radosgw; gets it from Debian if it is missing
 	@$(PY) -m tests.s3.ceph
@@ -43,6 +43,9 @@ bench: $(READY)  ## beside bare Scrapy, scrapy-webarchive and wget; verify; the 
 	$(PY) -m bench.start
 	$(PY) -m bench.requisites
 
+bench-browser: $(READY) debian  ## pages in Chromium, beside scrapy-playwright that archives nothing
+	$(PY) -m bench.browser
+
 robustness: $(READY)  ## write docs/ROBUSTNESS.md anew, from the tests
 	@$(PY) -m tools.robustness
 
@@ -52,4 +55,4 @@ lock:  ## make the locks anew from pyproject.toml: what a crawl needs, that with
 	$(LOCK) --group dev -c requirements.lock -o requirements-dev.lock
 	$(subst pyproject.toml,--group replay,$(LOCK)) -o requirements-replay.lock
 
-.PHONY: help setup demo debian test check crash ceph bench robustness lock
+.PHONY: help setup demo debian test check crash ceph bench bench-browser robustness lock

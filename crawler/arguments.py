@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Self
 
 from crawler import idlist
+from crawler.browser.page import WAITS
 from crawler.errors import WrongUse
 from crawler.idlist import Opened
 from crawler.items import LIVE, ArticleId
@@ -17,8 +19,6 @@ from crawler.manners.services import COMMONCRAWL, WAYBACK
 from crawler.sources.archived import Which
 from crawler.spelling import nearest
 
-PLAIN = {"render": "plain"}
-"""Arguments whose other values are not built yet."""
 BUILT = {
     "source": ("live", "wayback", "commoncrawl", "auto"),
     "discover": ("none", "links", "site", "cdx"),
@@ -36,13 +36,30 @@ ABOUT = {
     "auto: from the site, and what it does not give from the archives in turn",
     "captures=best": "(default) of an archive's captures of an id: the newest that shows the article; first, "
     "last, or all: a take a capture",
-    "render=plain": "how: plain HTTP, the only way so far",
+    "render=plain": "how: (default) plain HTTP; browser: in Chromium, with all that a page asks for; auto: "
+    "in Chromium only where the plain page is an empty shell",
+    "wait=idle": "when a page in Chromium is done: (default) nothing was asked for during half a second; "
+    "load: when it says so",
+    "scroll=1": "(default) pages in Chromium are scrolled down once, for pictures that wait to be seen; "
+    "0: not",
     "requisites=1": "(default) also the pictures, styles, scripts, fonts and icons that a replay of the "
     "articles needs, from the site's own hosts; 0: none",
     "requisites_hosts=": "other hosts that they may come from, and those below them: a comma list",
 }
 """Each argument, as the prompt and docs/CRAWL.md tell it."""
+BROWSER = {"wait": WAITS, "scroll": ("0", "1")}
+"""Arguments that say the same as a setting BROWSER_<name>, and their values."""
 NAMES = tuple(form.partition("=")[0] for form in ABOUT)
+
+
+class Render(StrEnum):
+    """How pages are fetched."""
+
+    PLAIN = "plain"
+    BROWSER = "browser"
+    AUTO = "auto"  # in the browser only where the plain page is an empty shell
+
+
 EVER = datetime.max.replace(tzinfo=UTC)  #: `refresh=0` is all, also what a clock that was ahead has dated
 OLDEST = timedelta(days=36_500)
 HOST = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}", re.ASCII)
@@ -66,6 +83,8 @@ class Arguments:
     refresh: timedelta | None = None
     source: str = LIVE
     captures: Which = Which.BEST
+    render: Render = Render.PLAIN
+    browser: tuple[tuple[str, str], ...] = ()  #: settings of it that are given as arguments
     requisites: bool = True  #: also what the articles' pages need to be shown
     requisites_hosts: tuple[str, ...] = ()  #: hosts beside the site's own that it may come from
     take: bool = True  #: articles, and not only ids (`scrapy ids discover`)
@@ -94,12 +113,14 @@ class Arguments:
                 continue  # a scheduler's own: scrapyd tells each job its name with `-a _job=…`
             if name not in NAMES:
                 raise WrongUse(_unknown(name))
-            if name in PLAIN and value != PLAIN[name]:
-                raise WrongUse(f"-a {name}={value} is not built yet; this release does {name}={PLAIN[name]}.")
             if name in BUILT and value not in BUILT[name]:
                 built = ", ".join(BUILT[name])
                 raise WrongUse(f"-a {name}={value} is not built yet; this release does {built}.")
         source = given.get("source", LIVE)
+        if source in (WAYBACK, COMMONCRAWL) and given.get("render", "plain") != "plain":
+            raise WrongUse(
+                f"-a render={given['render']}: a page of an archive is taken as it was, not rendered."
+            )
         return cls(
             ids=given.get("ids"),
             discover=given.get("discover", ""),
@@ -108,6 +129,8 @@ class Arguments:
             captures=_which(given.get("captures"), source),
             requisites=_requisites(given),
             requisites_hosts=_hosts(given.get("requisites_hosts", "")),
+            render=_render(given.get("render", "plain")),
+            browser=tuple(_browser(given)),
         )
 
     def wanted(self, now: datetime, opened: Opened) -> Wanted:
@@ -123,6 +146,22 @@ class Arguments:
         if self.refresh is None:
             return None
         return now - self.refresh if self.refresh else EVER
+
+
+def _render(text: str) -> Render:
+    try:
+        return Render(text)
+    except ValueError:
+        raise WrongUse(f"-a render={text} is not known: give {', '.join(Render)}.") from None
+
+
+def _browser(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    for name, values in BROWSER.items():
+        if (value := given.get(name)) is None:
+            continue
+        if value not in values:
+            raise WrongUse(f"-a {name}={value} is not known: give {' or '.join(values)}.")
+        yield f"BROWSER_{name.upper()}", value
 
 
 def _unknown(name: str) -> str:

@@ -1,4 +1,4 @@
-"""The index of a WARC file: a CDXJ line for every response and revisit, as cdxj-indexer writes them.
+"""The index of a WARC file: a CDXJ line a response, revisit and resource, as cdxj-indexer writes them.
 
 `<SURT> <14 digits> {json}`, numbers as strings. After its keys come ours: sha256 and size of the payload that
 the digest names, the record's id, the exact WARC-Date, and, where the response was cut, why (as Common Crawl
@@ -14,7 +14,7 @@ from msgspec import MsgspecError, Struct
 from msgspec.json import Decoder
 
 from crawler.errors import Damaged
-from crawler.items import End, Exchange, RecordRef, Stored
+from crawler.items import DOM, End, Exchange, RecordRef, Resource, Stored
 from crawler.lines import canonical
 from crawler.site import HOME
 from crawler.warc import Measured, NewRecord, Record, digest, http_head, payload, target_uri, warc_date
@@ -37,7 +37,7 @@ class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     url: str
     mime: str  #: warc/revisit, or the Content-Type without parameters, or unk
-    status: int
+    status: int | None = None  #: a resource has none
     digest: str  #: of the payload: sha1:BASE32
     length: int  #: of the gzip member
     offset: int
@@ -51,10 +51,16 @@ class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def __str__(self) -> str:
         """The line in the file, without its end."""
         timestamp = _NOT_A_DIGIT.sub("", self.date)[:14]
-        fields = {key: str(getattr(self, key)) for key in _KEYS}
+        values = ((key, getattr(self, key)) for key in _KEYS)
+        fields = {key: str(value) for key, value in values if value is not None}
         if self.truncated:
             fields["truncated"] = self.truncated
         return f"{urlkey(self.url)} {timestamp} {canonical(fields)}"
+
+    @property
+    def page(self) -> tuple[str, int | None]:
+        """URL and status of the page that the record shows; only what came as 200 is ever rendered."""
+        return (self.url.removeprefix(DOM), 200) if self.url.startswith(DOM) else (self.url, self.status)
 
 
 def urlkey(url: str) -> str:
@@ -78,7 +84,7 @@ def entry(
     original = record.original
     return Entry(
         url=target_uri(exchange.url),
-        mime=REVISIT if original else _mime(measured.head),
+        mime=REVISIT if original else _mime(_type(measured.head)),
         status=measured.head.status,
         digest=record.payload_digest,
         length=length,
@@ -92,9 +98,27 @@ def entry(
     )
 
 
+def resource_entry(made: Resource, record: NewRecord, *, filename: str, offset: int, length: int) -> Entry:
+    """The line of a resource that was just written at offset."""
+    assert record.payload_digest
+    return Entry(
+        url=target_uri(made.uri),
+        mime=_mime(made.content_type),
+        digest=record.payload_digest,
+        length=length,
+        offset=offset,
+        filename=filename,
+        sha256=sha256(made.block).hexdigest(),
+        size=len(made.block),
+        id=record.id,
+        date=warc_date(made.began),
+    )
+
+
 def entry_of(record: Record, filename: str, original: Stored | None = None) -> Entry:
-    """The line of a response or revisit that is in a file already; of a revisit, with what it names."""
-    head, headers, revisit = http_head(record), record.headers, record.type == "revisit"
+    """The line of a record that is in a file already; of a revisit, with what it names."""
+    head = None if record.type == "resource" else http_head(record)
+    headers, revisit = record.headers, record.type == "revisit"
     if revisit is not bool(original):
         raise Damaged(
             f"offset {record.offset}: a {record.type} {'with' if original else 'without'} an original"
@@ -106,8 +130,8 @@ def entry_of(record: Record, filename: str, original: Stored | None = None) -> E
     try:
         return Entry(
             url=headers["WARC-Target-URI"],
-            mime=REVISIT if original else _mime(head),
-            status=head.status,
+            mime=REVISIT if original else _mime(_type(head) if head else headers["Content-Type"]),
+            status=head.status if head else None,
             digest=said or headers["WARC-Payload-Digest"],
             length=record.length,
             offset=record.offset,
@@ -144,8 +168,8 @@ def shows_nothing(line: bytes) -> bool:
 
 
 def stored(entry: Entry, segment: str) -> Stored | None:
-    """The payload that the entry's record holds whole, none if it is a revisit, cut, or has none."""
-    if entry.mime == REVISIT or entry.truncated or not entry.size:
+    """The payload that the entry's record holds whole; none if it is a revisit, no response, cut or empty."""
+    if entry.mime == REVISIT or entry.status is None or entry.truncated or not entry.size:
         return None
     ref = RecordRef(
         segment=segment,
@@ -164,14 +188,18 @@ def stored(entry: Entry, segment: str) -> Stored | None:
     )
 
 
+def _type(head: Head) -> str:
+    return (head.get(b"Content-Type") or b"").decode("latin-1")
+
+
 def held(entry: Entry) -> str | None:
     """The URL of a requisite that the entry's record answers for good: nobody need ask for it again."""
-    answered = 200 <= entry.status < 400 and entry.status != 304
+    status = entry.status or 0  # a resource is no answer
+    answered = 200 <= status < 400 and status != 304
     whole = entry.truncated in (None, End.LENGTH)  # what is too long is so next time, too
     return entry.url if answered and whole and not _ASKED_ANYWAY.match(entry.url) else None
 
 
-def _mime(head: Head) -> str:
+def _mime(value: str) -> str:
     """cdxj-indexer leaves the key out where there is no type; the CDXJ specification requires it."""
-    value = (head.get(b"Content-Type") or b"").decode("latin-1")
     return _MIME_END.split(value, maxsplit=1)[0] or "unk"

@@ -141,11 +141,11 @@ class _Choice:
 
 
 def _tells(entry: Entry) -> bool:
-    return entry.mime in (*PAGES, STYLE) or _redirects(entry)
+    return entry.status is not None and (entry.mime in (*PAGES, STYLE) or _redirects(entry))
 
 
 def _redirects(entry: Entry) -> bool:
-    return 300 <= entry.status < 400
+    return entry.status is not None and 300 <= entry.status < 400
 
 
 def _location(entry: Entry, record: Record) -> Iterable[str]:

@@ -37,6 +37,7 @@ KINDS: tuple[tuple[type, str, str], ...] = (  # a bool is an int, too
 NEEDED = {
     "EXTENSIONS": (
         *("crawler.extensions.archivist.Archivist", "crawler.extensions.manners.Manners"),
+        "crawler.extensions.browser.Browser",
         "crawler.extensions.requisites.Requisites",
         "crawler.extensions.discovery.Discovery",
     ),

@@ -84,6 +84,21 @@ class Copy:
     origin: Origin
 
 
+DOM = "urn:dom:"  #: stands before a page's URL, as the name of what a browser made of it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """What a browser made of a page: nothing of it was on a connection, so it is never a response."""
+
+    id: UUID  #: becomes the record's
+    uri: str  #: `urn:dom:<url>` …
+    began: datetime  #: when it was taken; aware, UTC
+    content_type: str
+    block: bytes
+    page: UUID | None  #: the exchange that brought the page
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordRef:
     """Where a record lies in the archive."""

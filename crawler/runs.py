@@ -18,6 +18,7 @@ from crawler.lines import OutcomeLine, canonical
 from crawler.stores import Store
 
 FOLDER = "runs/"
+MOST_SECTIONS = 20_000  #: that are remembered; without one, it is walked whole again
 LATEST = 20  #: runs that are looked at for what they dropped
 LOOK_BACK = 100  #: summaries, for the last that tells of a search for ids
 
@@ -62,6 +63,7 @@ class Search:
     pages: int  #: that were asked for
     found: Mapping[str, int]  #: new ids, by how they were found
     unseen: Mapping[str, int]  #: pages that could not be had or read, by reason
+    over: bool  #: it came to its end, and was not cut off by that of the run
     sections: Sequence[str]  #: walked to their end, in this run or before: there a later one may stop early
 
 
@@ -147,14 +149,14 @@ def needing(store: Store) -> Run | None:
     return None
 
 
-def walked(store: Store) -> Sequence[str]:
-    """The sections of the site that the last search for ids knew to be walked to their end."""
+def last_search(store: Store, *, among: int = LOOK_BACK) -> Search | None:
+    """The newest search for ids among so many of the last runs."""
     keys = sorted(filter(is_key, (key for key, _ in store.list(FOLDER))), reverse=True)
-    for key in keys[:LOOK_BACK]:
+    for key in keys[:among]:
         with suppress(Damaged):
             if (run := read(store, key)) is not None and run.search is not None:
-                return run.search.sections
-    return ()
+                return run.search
+    return None
 
 
 def keep(run: Run, store: Store) -> None:

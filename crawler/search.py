@@ -45,7 +45,7 @@ def search(settings: Settings, *, add: bool) -> Searched:
         settings.set("LOG_LEVEL", "WARNING", priority="project")
     process = AsyncCrawlerProcess(settings)
     crawler = process.create_crawler(SPIDER)
-    process.crawl(crawler, arguments=Arguments(discover="site", take=False, add=add))
+    process.crawl(crawler, arguments=Arguments(discover="site", requisites=False, take=False, add=add))
     process.start()
     discovery, parting = extension(crawler, Discovery), extension(crawler, Archivist).parting
     ending = parting.ending or Ending.unfinished(stopped=True)

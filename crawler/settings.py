@@ -56,6 +56,13 @@ ROBOTS_SECONDS = 86_400  # that a robots.txt holds (RFC 9309, 2.4)
 CRAWL_DELAY_SECONDS = 60  # the longest Crawl-delay that we keep to; a longer one is told
 CHROMIUM = ""  # the browser's program; empty: the first of chromium, chromium-browser, google-chrome in PATH
 BROWSER_SANDBOX = ""  # 1 or 0; empty: on, but for root, whom Chromium's refuses
+BROWSER_CONTEXTS = 2  # pages that are rendered at once
+BROWSER_PAGES = 100  # after which the browser is started anew: its memory grows
+BROWSER_BYTES = 1 << 30  # of memory, of one of its processes; a page that takes more fails
+BROWSER_SECONDS = 60  # after which a page is taken as it stands
+BROWSER_WAIT = "idle"  # until nothing was asked for during half a second; load: until the page says so
+BROWSER_KEEP = ""  # text, view, thumbnail: what else than its DOM is kept of a page
+BROWSER_SCROLL = True  # once down the page, for pictures that wait to be seen
 DISK = "crawler.disk.Disk"  # the crash tests put a failing one here
 
 # --- the archive services (docs/SOURCES.md) ---
@@ -139,6 +146,7 @@ EXTENSIONS = {
     "crawler.extensions.requisites.Requisites": 6,
     "crawler.extensions.discovery.Discovery": 7,
     "crawler.extensions.listing.Listing": 8,
+    "crawler.extensions.browser.Browser": 8,
     "crawler.extensions.watch.Watch": 10,
     "crawler.extensions.progress.Progress": 20,
     "scrapy.extensions.logstats.LogStats": None,  # Progress tells of ids; LOGSTATS_INTERVAL is how often

@@ -83,6 +83,11 @@ def is_useless(absent: Absent) -> bool:
     return absent.reason in USELESS
 
 
+def is_shell(absent: Absent) -> bool:
+    """Whether a page shows nothing without its script."""
+    return absent.reason == "js_shell"
+
+
 def is_on_site(url: str) -> bool:
     """Whether an absolute URL is one of the site's own, at the ports that the web is at."""
     return re.match(_ORIGIN + r"(?![^/?#])", url) is not None

@@ -87,7 +87,6 @@ class Worker:
         self._snapshot = max(snapshots.numbers(self._store), default=0)
         self._desk: Ledger = self._open_ledger()
         recover(housing.spool, home.id, self._store, self._ledger, disk, self._clock)
-        self.walks, self.lists = arguments.discover == "site", arguments.discover == "cdx"
         if self._wanted.ids is None:
             self._count_due(arguments)
         else:
@@ -99,8 +98,10 @@ class Worker:
         self._as_of = self._ledger.n()
         if arguments.requisites:
             self.dropped = self._dropped()
-        if self.walks:
-            self.walked = runs.walked(self._store)
+        self.walks = self._is_to_walk(arguments)
+        self.lists = self._is_to_list(arguments)
+        if self.walks and (last := runs.last_search(self._store)):
+            self.walked = last.sections
 
     def unknown(self, ids: Iterable[ArticleId]) -> Sequence[ArticleId]:
         """Those of the ids that nobody found yet."""
@@ -202,10 +203,20 @@ class Worker:
         counts, before = self._ledger.counts(), self._wanted.captured_before
         if not counts.known and not arguments.may_walk:
             raise WrongUse(NO_IDS)
-        if not counts.known:
-            self.lists = arguments.lists_first
-            self.walks = not self.lists
         self.due = counts.left + (self._ledger.aged(before) if before else 0)
+
+    def _is_to_list(self, arguments: Arguments) -> bool:
+        """Whether the lists of the archive services were asked for, or are all that can be done."""
+        if arguments.discover or self._wanted.ids is not None:
+            return arguments.discover == "cdx"
+        return arguments.lists_first and not self._ledger.counts().known
+
+    def _is_to_walk(self, arguments: Arguments) -> bool:
+        """Whether a search was asked for, is all that can be done, or was cut off in the last run."""
+        if arguments.discover or arguments.lists_first or self._wanted.ids is not None:
+            return arguments.discover == "site"
+        last = runs.last_search(self._store, among=1)
+        return not self._ledger.counts().known or (last is not None and not last.over)
 
     def _take_lock(self) -> None:
         if not self._housing.remote or not self._housing.lock_seconds:

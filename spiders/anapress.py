@@ -13,26 +13,29 @@ from scrapy.http import Response
 from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure
 
-from crawler.arguments import Arguments
+from crawler.arguments import Arguments, Render
 from crawler.extensions import extension
 from crawler.extensions.archivist import Archivist
 from crawler.extensions.discovery import Discovery
 from crawler.extensions.listing import Listing, Unlistable
 from crawler.extensions.requisites import Requisites
 from crawler.housing import Housing
-from crawler.items import LIVE, Absent, Article, ArticleId, Lease, Outcome, Page, Take
+from crawler.items import LIVE, Absent, Article, ArticleId, Exchange, Lease, Outcome, Page, Take
 from crawler.layouts import read, reading
 from crawler.manners.services import COMMONCRAWL, WAYBACK, base
 from crawler.middlewares.retry import ATTEMPTS
 from crawler.secrets import hide_secrets
-from crawler.site import article_id, links, url_of
+from crawler.site import article_id, is_shell, links, url_of
 from crawler.sources.commoncrawl import commoncrawl
-from crawler.sources.live import Answer, Brought, capture_of, live, page_of
+from crawler.sources.live import RENDER, Answer, Brought, capture_of, live, page_of
 from crawler.sources.reasons import Waits, absence_of
 from crawler.sources.wayback import wayback
 from crawler.validators import Validators
 from crawler.warc import warc_date
 
+SLOT = "the browser"  #: no host is called so
+SEAT = {"download_slot": SLOT, "autothrottle_dont_adjust_delay": True}
+"""A page for the browser waits for a context, not for its host: all that the browser asks for does that."""
 AUTO = (LIVE, WAYBACK, COMMONCRAWL)  #: the sources in their turn
 WAITS = "robots_waits"  #: of an id whose site's robots.txt can't be had
 
@@ -56,8 +59,12 @@ class Anapress(scrapy.Spider):
         cls, crawler: Crawler, *_: Any, arguments: Arguments | None = None, **kwargs: Any
     ) -> Self:
         settings = crawler.settings
+        if not isinstance(arguments, Arguments):
+            arguments = Arguments.of(kwargs)
+        for name, value in arguments.browser:
+            settings.set(name, value, priority="cmdline")  # they are frozen only after this
         spider = cls(
-            arguments if isinstance(arguments, Arguments) else Arguments.of(kwargs),
+            arguments,
             hops=settings.getint("REDIRECT_MAX_TIMES"),
             tags=settings.getint("PAGE_TAGS"),
         )
@@ -75,6 +82,9 @@ class Anapress(scrapy.Spider):
             settings.set("USER_AGENT", f"{settings['USER_AGENT']} (+{contact})", priority="spider")
         if not settings.getfloat("DOWNLOAD_DELAY"):
             settings.set("AUTOTHROTTLE_ENABLED", False, priority="spider")  # noqa: FBT003
+        slots = settings.getdict("DOWNLOAD_SLOTS")
+        slots[SLOT] = {"concurrency": settings.getint("BROWSER_CONTEXTS"), "delay": 0}
+        settings.set("DOWNLOAD_SLOTS", slots, priority="spider")
         settings.set("SPOOL_DIR", str(Housing.of(settings).spool), priority="cmdline")
 
     async def start(self) -> AsyncIterator[Any]:
@@ -89,7 +99,7 @@ class Anapress(scrapy.Spider):
             if archivist.lists:
                 await extension(self.crawler, Listing).discover(fresh=self._arguments.refresh is not None)
             async for lease in archivist.leases():
-                yield self._begun(await self._flow(lease, self._turns[0]), lease)
+                yield self._begun(await self._flow(lease, self._turns[0]), lease, lease.attempts)
         except Unlistable as error:
             archivist.course.end(str(error))
         await requisites.done()
@@ -104,7 +114,7 @@ class Anapress(scrapy.Spider):
         """How the lease's page is fetched from there."""
         wanted = self._arguments
         if source == LIVE:
-            return live(lease.id, held=Validators(lease.etag, lease.last_modified), hops=self._hops)
+            return self._live(lease, render=wanted.render is Render.BROWSER)
         among = None if wanted.ids is None else extension(self.crawler, Archivist).due
         fresh = wanted.refresh is not None
         listing = extension(self.crawler, Listing)
@@ -116,12 +126,12 @@ class Anapress(scrapy.Spider):
         files = base(settings, "COMMONCRAWL_DATA_URL")
         return commoncrawl(lease, captures, wanted.captures, base=files, read=reader)
 
-    def _begun(self, flow: Flow, lease: Lease) -> scrapy.Request | Take:
+    def _begun(self, flow: Flow, lease: Lease, attempts: int) -> scrapy.Request | Take:
         """The flow's first request, or its take where it needs none."""
         try:
-            return self._asked(next(flow), flow, lease, lease.attempts)
+            return self._asked(next(flow), flow, lease, attempts)
         except StopIteration as end:
-            return self._counted(end.value, lease.attempts)
+            return self._counted(end.value, attempts)
 
     def answered(self, response: Response, flow: Flow, lease: Lease) -> Iterator[Any]:
         """The source's next step, or the take that it came to."""
@@ -153,7 +163,7 @@ class Anapress(scrapy.Spider):
                 step = first  # nobody has it: what the site says counts
                 break
             try:
-                step = self._begun(await self._flow(lease, self._turns[turn]), lease)
+                step = self._begun(await self._flow(lease, self._turns[turn]), lease, lease.attempts)
             except Unlistable as error:  # what others the site gives goes on
                 self._firsts.pop(lease.id, None)
                 if not archivist.course.over:
@@ -184,7 +194,19 @@ class Anapress(scrapy.Spider):
         try:
             return self._asked(flow.send(answer), flow, lease, last.meta.get(ATTEMPTS, 0))
         except StopIteration as end:
-            return self._take(lease, end.value, last)
+            take = self._take(lease, end.value, last)
+            if self._wants_browser(take, last):
+                return self._begun(self._live(lease, render=True), lease, last.meta.get(ATTEMPTS, 0))
+            return take
+
+    def _live(self, lease: Lease, *, render: bool) -> Flow:
+        """The site itself; nothing that a browser renders is the same as before."""
+        held = None if render else Validators(lease.etag, lease.last_modified)
+        return live(lease.id, held=held, hops=self._hops, render=render)
+
+    def _wants_browser(self, take: Take, last: Response | scrapy.Request) -> bool:
+        auto = self._arguments.render is Render.AUTO and take.source == LIVE and not last.meta.get(RENDER)
+        return auto and isinstance(take.result, Absent) and is_shell(take.result)
 
     def _asked(self, request: scrapy.Request, flow: Flow, lease: Lease, attempts: int) -> scrapy.Request:
         """The flow's next request; all hops of an id share its attempts."""
@@ -193,6 +215,8 @@ class Anapress(scrapy.Spider):
         request.errback = self.unanswered if alone else self.in_turn_unanswered
         request.cb_kwargs.update(flow=flow, lease=lease)
         request.meta[ATTEMPTS] = attempts
+        if request.meta.get(RENDER):
+            request.meta.update(SEAT)
         return request
 
     def _counted(self, take: Take, failed: int) -> Take:
@@ -201,19 +225,24 @@ class Anapress(scrapy.Spider):
         then = tuple(self._counted(each, failed) for each in take.then)
         return replace(take, attempts=failed + 1, found=found, then=then)
 
-    def _read(self, brought: tuple[Page, int], lease: Lease) -> tuple[Page, Article | Absent]:
+    def _read(
+        self, brought: tuple[Page, int], lease: Lease, *, requisites: bool
+    ) -> tuple[Page, Article | Absent]:
         """What the page comes to; what it needs to be shown is asked for when no article is."""
-        result, needed = reading(*brought, tags=self._tags, requisites=self._arguments.requisites)
+        result, needed = reading(*brought, tags=self._tags, requisites=requisites)
         extension(self.crawler, Requisites).want(needed, lease.id)
         return brought[0], result
 
     def _take(self, lease: Lease, brought: Brought | Take, last: Response | scrapy.Request) -> Take:
         if isinstance(brought, Take):
             return self._counted(brought, last.meta.get(ATTEMPTS, 0))
-        page, result = self._read(brought, lease) if isinstance(brought, tuple) else (None, brought)
+        wanted = self._arguments.requisites and not last.meta.get(RENDER)  # a browser has asked for all
+        page, result = (
+            self._read(brought, lease, requisites=wanted) if isinstance(brought, tuple) else (None, brought)
+        )
         status = last.status if isinstance(last, Response) else None
         capture = capture_of(last)
-        response = capture if capture and capture.head else None
+        response = None if isinstance(capture, Exchange) and not capture.head else capture
         held = _validators(lease, result, last)
         found = links(page.body, page.url) if page and self._arguments.follow else ()
         return Take(

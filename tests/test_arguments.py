@@ -7,7 +7,7 @@ from io import BytesIO
 
 import pytest
 
-from crawler.arguments import Arguments
+from crawler.arguments import Arguments, Render
 from crawler.errors import WrongUse
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -84,7 +84,7 @@ def test_an_age_that_is_none_is_refused(text) -> None:
         Arguments.of({"refresh": text})
 
 
-@pytest.mark.parametrize("given", [{"source": "live"}, {"render": "plain"}])
+@pytest.mark.parametrize("given", [{"source": "live"}])
 def test_what_is_not_built_yet_takes_its_plain_value(given) -> None:
     assert Arguments.of(given) == Arguments()
 
@@ -93,13 +93,28 @@ def test_what_is_not_built_yet_takes_its_plain_value(given) -> None:
     "given",
     [
         {"source": "warc"},
-        {"render": "browser"},
         {"discover": "x"},
     ],
 )
 def test_what_is_not_built_yet_is_refused_with_a_sentence(given) -> None:
     with pytest.raises(WrongUse, match="not built yet; this release does"):
         Arguments.of(given)
+
+
+def test_pages_are_fetched_plainly_unless_a_browser_is_asked_for() -> None:
+    assert Arguments.of({}).render is Render.PLAIN
+    assert Arguments.of({"render": "auto"}).render is Render.AUTO
+    with pytest.raises(WrongUse, match=r"-a render=firefox is not known: give plain, browser, auto\."):
+        Arguments.of({"render": "firefox"})
+
+
+def test_the_waits_of_the_browser_can_be_given_as_arguments() -> None:
+    assert dict(Arguments.of({"wait": "load", "scroll": "0"}).browser) == {
+        "BROWSER_WAIT": "load",
+        "BROWSER_SCROLL": "0",
+    }
+    with pytest.raises(WrongUse, match=r"-a wait=long is not known: give idle or load\."):
+        Arguments.of({"wait": "long"})
 
 
 def test_requisites_are_wanted_unless_they_are_not() -> None:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from time import process_time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crawler.discovery import Told, tell
@@ -264,6 +264,7 @@ def test_what_is_made_to_cost_time_is_told_in_time(body) -> None:
     st.binary() | st.text().map(str.encode),
     st.sampled_from([b"", b"<urlset><url><loc>", b"<a href=", b"\x1f\x8b", b"<rss>"]),
 )
+@settings(deadline=None)
 def test_any_bytes_tell_something_or_why_not(body, start) -> None:
     with suppress(Undecodable):
         assert tell(HOME, start + body, "text/html", most_bytes=MIB, tags=5_000).kind

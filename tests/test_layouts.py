@@ -340,7 +340,7 @@ MARKS = [mark for sign in SIGNS for mark in sign.marks]
 
 
 @given(st.sampled_from(sorted(ARTICLES)), st.lists(st.sampled_from(WORDS + MARKS), min_size=1, max_size=5))
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_an_article_that_quotes_such_words_stays_an_article(name, quoted):
     said = escape(f" «{'» و«'.join(quoted)}» ")
     html = ARTICLES[name]().replace(escape(PARAGRAPHS[2][:20]), said + escape(PARAGRAPHS[2][:20]), 1)
@@ -349,7 +349,7 @@ def test_an_article_that_quotes_such_words_stays_an_article(name, quoted):
 
 
 @given(st.sampled_from(sorted(ARTICLES)), st.sampled_from(WORDS))
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_an_article_whose_title_quotes_such_words_stays_an_article(name, quoted):
     title = escape(f"كيف اختفت مواقع الثورة السورية: حكاية «{quoted}» وما وراءها من أسباب كما يرويها أصحابها")
     html = ARTICLES[name]().replace(escape(TITLE), title)
@@ -358,7 +358,7 @@ def test_an_article_whose_title_quotes_such_words_stays_an_article(name, quoted)
 
 @pytest.mark.parametrize("era", range(ERAS))
 @given(st.integers(0, 400), st.sampled_from(WORDS + MARKS))
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_the_replicas_articles_quote_what_they_like(era, n, quoted):
     world = World()
     made = world.article(id_of(n % 200))

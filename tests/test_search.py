@@ -225,6 +225,17 @@ def test_a_search_that_hits_its_limit_says_so(tmp_path: Path) -> None:
     assert house.archive.takes().keys() == set(ids[:10])
 
 
+def test_a_search_that_a_limit_of_time_cut_off_goes_on_in_the_next_run(house: House) -> None:
+    slow = {"DOWNLOAD_DELAY": 0.5, "CONCURRENT_REQUESTS_PER_DOMAIN": 1}
+    assert house.crawl(None, CLOSESPIDER_TIMEOUT=2, **slow).code == 3
+    assert not newest_run(house.archive)["search"]["over"]
+    before = len(house.site.exchanges())
+    assert house.crawl().code == 0
+    assert [one for one in house.site.exchanges()[before:] if b"GET /section" in one.request]
+    assert house.archive.takes().keys() == ALL
+    assert newest_run(house.archive)["search"]["over"]
+
+
 def test_a_search_that_is_told_to_wait_waits(tmp_path: Path) -> None:
     busy = says("429 Too Many Requests", "Retry-After: 1")
     script = {"/": [busy, listing(1)], **articles(1)}

@@ -114,7 +114,7 @@ def test_a_section_that_was_not_walked_to_its_end_is_walked_whole_though_its_ids
     assert world.known == set(NEWS)
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.integers(1, 60), st.integers(0, 30), st.lists(st.integers(1, 60), max_size=4), st.booleans())
 def test_a_walk_that_is_cut_off_anywhere_loses_nothing(
     first: int, new: int, cuts: list[int], whole: bool
@@ -300,5 +300,17 @@ def test_what_a_first_walk_found_before_its_limit_is_kept() -> None:
 
 def test_a_sitemap_with_more_ids_than_the_limit_fills_no_archive() -> None:
     world = World({"/sitemap.xml": urls(*range(1, 500))})
-    world.walk(ids=100)
+    walked = world.walk(ids=100)
     assert len(world.known) == 100
+    assert walked.unseen == {"limit": 1}
+
+
+def test_a_section_of_which_the_limit_took_a_part_counts_as_not_walked() -> None:
+    world = World({**HOME, **section("/news", NEWS)})
+    assert "/news" not in world.walk(ids=8).sections
+
+
+def test_a_page_of_countless_links_is_followed_only_as_far_as_could_be_asked_for() -> None:
+    links = "".join(f"<a href=/s/{at}>x</a><a href=/?page={at}>{at}</a>" for at in range(2, 9_000))
+    world = World({"/": listed(1, more=links)})
+    assert world.walk(pages=50).pages == 50

@@ -148,7 +148,7 @@ class Replay:
             raise made
         if not isinstance(made, Article):
             raise Damaged(f"its record gives no article: {made.reason if made else 'not read'}")
-        if (line.url, line.captured_at, line.status) != (entry.url, entry.date, entry.status):
+        if (line.url, line.status) != entry.page or line.captured_at != entry.date:
             raise Damaged("url, captured_at or status are not its record's")
         return made, original or line.record
 

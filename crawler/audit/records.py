@@ -61,6 +61,9 @@ class Records:
             self._fault(path, where, f"the archive has a record {record.id} already")
         if record.type == "revisit":
             return self._revisit(record, commit, path)
+        page = record.headers.get("WARC-Concurrent-To") if record.type == "resource" else None
+        if page is not None and self._places.find(page) is None:
+            self._fault(path, where, f"a resource of {page}, which no earlier record is")
         if line is not None:
             self._places.add(record.id, line, commit.segment, None)
         return line

@@ -14,7 +14,7 @@ from crawler.warc import Record
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A record, what is wrong with it, and its index line if it is a response.
+    """A record, what is wrong with it, and its index line if it is a response or a resource.
 
     Only a revisit keeps its block (a head): its line needs the record that it names.
     """
@@ -47,7 +47,7 @@ def scan(store: Store, path: str) -> Scan:
 
 def _seen(record: Record, filename: str) -> Seen:
     wrong, line = warc.check(record), None
-    if record.type == "response":
+    if record.type in ("response", "resource"):
         try:
             line = str(cdxj.entry_of(record, filename))
         except Damaged as error:

@@ -48,7 +48,6 @@ class Chromium:
                 # nothing is looked up or connected to but our proxy: not by WebRTC or WebTransport either
                 f"--host-resolver-rules=MAP {PROXY} 127.0.0.1, MAP * ~NOTFOUND",
                 f"--ignore-certificate-errors-spki-list={spki}",
-                "--js-flags=--max-old-space-size=1024",  # MB: a page that eats more loses its process
             ],
             "proxy": {"server": f"http://{PROXY}:{own_port}"},
             # the crawl decides when the browser ends, and how

@@ -19,7 +19,9 @@ from scrapy.settings import SETTINGS_PRIORITIES, Settings
 from scrapy.utils.conf import arglist_to_dict
 
 from crawler import given, logs, numbers
-from crawler.arguments import ABOUT, Arguments
+from crawler.arguments import ABOUT, Arguments, Render
+from crawler.browser.chromium import Chromium
+from crawler.browser.page import Rules
 from crawler.ending import Ending, code_of
 from crawler.errors import CrawlerError, WrongUse
 from crawler.extensions.archivist import Archivist
@@ -92,6 +94,9 @@ class Command(Crawl):
             if proxy := self._settings["WIRE_PROXY"]:
                 Proxy.parse(proxy)
             open_resolver(self._settings["RESOLVE"])
+            Rules.of(self._settings)
+            if Arguments.of(opts.spargs).render is not Render.PLAIN:
+                Chromium.of(self._settings)
         except CrawlerError as error:
             self._end(Ending(code_of(error), str(error)))
             return

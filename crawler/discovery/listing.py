@@ -16,25 +16,11 @@ from crawler.layouts.labels import named
 from crawler.layouts.nesting import refuse_crowds, refuse_monsters
 from crawler.site import article_id, base_of, links
 
-_NEXT = frozenset(
-    map(
-        named,
-        (
-            *(
-                "التالي",
-                "التالية",
-                "الصفحة التالية",
-                "السابق الأقدم",
-                "الأقدم",
-                "أقدم",
-                "المزيد",
-                "عرض المزيد",
-            ),
-            *("تحميل المزيد", "مقالات أقدم", "next", "next page", "older", "older posts", "older entries"),
-            *("more", "load more", "show more"),
-        ),
-    )
-)
+_WORDS = """
+    التالي | التالية | الصفحة التالية | الأقدم | أقدم | مقالات أقدم | المزيد | عرض المزيد | تحميل المزيد
+    | next | next page | older | older posts | older entries | more | load more | show more
+"""
+_NEXT = frozenset(named(words.strip()) for words in _WORDS.split("|"))
 _ARROWS = frozenset(("»", "›", ">", ">>", "→", "«", "‹", "<", "<<", "←"))  # Arabic pages point either way
 _NUMBER = re.compile(r"\d{1,6}")
 _FEED = re.compile(r"application/(?:rss|atom|rdf)\+xml", re.IGNORECASE)

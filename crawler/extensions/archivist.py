@@ -26,7 +26,7 @@ from crawler.extensions.parting import Parting
 from crawler.extensions.thread import Thread
 from crawler.extensions.uploads import Uploads
 from crawler.housing import Housing
-from crawler.items import Absent, ArticleId, Copy, Exchange, Lease, Outcome, Stored, Take
+from crawler.items import Absent, ArticleId, Copy, Exchange, Lease, Outcome, Resource, Stored, Take
 from crawler.needs import Need, Needs
 from crawler.programs import Programs
 from crawler.warc import Record
@@ -161,6 +161,10 @@ class Archivist:
         self.account.receive(exchange)
         await self._send(exchange, *brought)
 
+    async def keep(self, made: Resource) -> None:
+        """Hand over what a browser made of a page; ArchiveError if it can't be kept."""
+        await self._send(made)
+
     async def settle(self, take: Take) -> None:
         """Hand a take to the writer, and those that go with it: their lease has come to its end."""
         takes = (take, *take.then)
@@ -246,7 +250,7 @@ class Archivist:
         self._changed()
         self._chores.begin(self._tell(Committed(segment)))
 
-    async def _send(self, *orders: Exchange | Copy | Take) -> None:
+    async def _send(self, *orders: Exchange | Copy | Resource | Take) -> None:
         if self._link is None:
             return
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Sequence
 from typing import Self
 
@@ -17,6 +19,8 @@ from crawler.items import Absent, ArticleId, Outcome
 from crawler.sources.reasons import Waits, absence_of
 from crawler.sources.walk import Add, Limits, Reply, Unknown, Walked, walk
 
+logger = logging.getLogger("anapress")
+
 
 class Discovery:
     """Walks the site, one request after the other, and makes known what it finds."""
@@ -25,6 +29,7 @@ class Discovery:
         self._crawler, self._limits = crawler, limits
         self.told: list[Add] = []  #: what was found, where it is only to be told
         self.walked = Walked()
+        self.under_way = False
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -45,7 +50,7 @@ class Discovery:
         It ends where the run does. Where robots.txt can't be had, nothing is asked for.
         """
         archivist = self._archivist = extension(self._crawler, Archivist)
-        self._add = add
+        self._add, self.under_way = add, True
         walked = self.walked = Walked(sections=set(archivist.walked))
         archivist.account.walked, archivist.account.added = walked, add
         steps, reply = walk(walked, self._limits), None
@@ -53,12 +58,13 @@ class Discovery:
             while not archivist.course.over:
                 reply = await self._reply(steps.send(reply))
         except StopIteration:
-            pass
+            walked.over = True
         except Waits as error:
             walked.unseen[str(error)] += 1
         except CrawlerError as error:  # raised in the spider's start() it would only be logged
             archivist.course.fail(error)
-        walked.over = True
+        self.under_way = False
+        logger.info("Found %s ids on %s pages of the site", walked.ids.total(), walked.pages)
 
     async def _reply(self, step: Request | Unknown | Add) -> Reply:
         match step:
@@ -78,8 +84,12 @@ class Discovery:
 
     async def _answer(self, request: Request) -> Response | Absent:
         assert self._crawler.engine is not None
+        asked = request.replace(callback=NO_CALLBACK)
+        coming = asyncio.ensure_future(self._crawler.engine.download_async(asked))
+        coming.add_done_callback(lambda done: done.cancelled() or done.exception())  # whoever waits for it
         try:
-            return await self._crawler.engine.download_async(request.replace(callback=NO_CALLBACK))
+            # the engine cancels the spider's start() when it closes; what is queued then, the watch drops
+            return await asyncio.shield(coming)
         except Waits:
             raise
         except Exception as error:  # noqa: BLE001 -- each that we can't name ends the crawl

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -12,12 +13,14 @@ from scrapy.exceptions import CannotResolveHostError, DownloadConnectionRefusedE
 from scrapy.http import Response
 
 from crawler.extensions import extension
+from crawler.extensions.browser import Browser
 from crawler.extensions.course import ENDING
 from crawler.extensions.manners import Manners, wish_of
 from crawler.manners.services import turns
 from crawler.sources.archived import ASK
+from crawler.sources.live import RENDER
 from crawler.sources.reasons import Left
-from crawler.wire.handler import WireHandler
+from crawler.wire.handler import RELAY, WireHandler
 
 UNREACHED = (CannotResolveHostError, DownloadConnectionRefusedError)
 
@@ -30,23 +33,29 @@ class Door(WireHandler):
     """
 
     _manners: Manners
+    _browser: Browser
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
-        return super().from_crawler(crawler).guarded(extension(crawler, Manners))
+        return super().from_crawler(crawler).guarded(extension(crawler, Manners), extension(crawler, Browser))
 
-    def guarded(self, manners: Manners) -> Self:
-        self._manners = manners
+    def guarded(self, manners: Manners, browser: Browser) -> Self:
+        self._manners, self._browser = manners, browser
         return self
 
     async def download_request(self, request: Request) -> Response:
-        """What a host asks for is heard here, before the next request can slip through."""
-        manners, asked = self._manners, request.meta.get(ASK)
-        names = turns(asked.budget) if asked else (urlsplit(request.url).hostname or "",)
-        host = names[-1]
+        """What a host asks for is heard here, before the next request can slip through.
+
+        A page for the browser has no turn of its own: each thing that the browser asks for comes here.
+        """
+        if request.meta.get(RENDER):
+            return await self._browser.fetch(request)
+        manners, ask = self._manners, request.meta.get(ASK)
+        *before, host = turns(ask.budget) if ask else (urlsplit(request.url).hostname or "",)
         async with AsyncExitStack() as held:
-            for name in names:
+            for name in before:
                 await held.enter_async_context(manners.hosts.turn(name))
+            await held.enter_async_context(self._turn(request, host))
             if manners.course.stopping:
                 raise IgnoreRequest(ENDING)
             if host in manners.given_up:
@@ -61,3 +70,17 @@ class Door(WireHandler):
             else:
                 manners.hosts.answered(host)
         return response
+
+    @asynccontextmanager
+    async def _turn(self, request: Request, host: str) -> AsyncIterator[None]:
+        """The host's turn; what does not end by itself does not keep it."""
+        asked, listener = request.meta.get(RELAY) or (None, None)
+        if listener is not None and host in self._manners.guests and self._manners.hosts.pause(host):
+            raise Left(host)  # no page waits for a stranger
+        async with self._manners.hosts.turn(host):
+            if listener is not None and listener.gone:
+                raise IgnoreRequest("the browser has left")
+            if asked is None or not asked.endless:
+                yield
+                return
+        yield

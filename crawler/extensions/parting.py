@@ -15,7 +15,7 @@ from crawler.extensions.uploads import Uploads
 from crawler.housing import Housing
 from crawler.needs import Needs
 from crawler.programs import Programs
-from crawler.runs import Run, Search
+from crawler.runs import MOST_SECTIONS, Run, Search
 from crawler.worker import Worker
 
 
@@ -122,7 +122,11 @@ class Parting:
         """What later runs may build on."""
         if (walked := self._account.walked) is None or not self._account.added:
             return None
-        sections = sorted(walked.sections)
+        sections = sorted(walked.sections)[:MOST_SECTIONS]
         return Search(
-            pages=walked.pages, found=dict(walked.ids), unseen=dict(walked.unseen), sections=sections
+            pages=walked.pages,
+            found=dict(walked.ids),
+            unseen=dict(walked.unseen),
+            over=walked.over,
+            sections=sections,
         )

@@ -14,6 +14,7 @@ from scrapy.crawler import Crawler
 
 from crawler.extensions import extension
 from crawler.extensions.archivist import Archivist
+from crawler.extensions.discovery import Discovery
 from crawler.extensions.manners import Manners
 from crawler.figures import Figures, Host, Pace, Reason
 from crawler.screen import Screen
@@ -115,8 +116,7 @@ class Progress:
             return "opening the archive"
         if self._archivist.course.stopping:
             return "committing" if self._archivist.waiting else "ending"
-        walked = self._archivist.account.walked
-        return "crawling" if walked is None or walked.over else "looking for ids"
+        return "looking for ids" if extension(self._crawler, Discovery).under_way else "crawling"
 
     def _hosts(self) -> list[Host]:
         """Those that are asked, the busiest first."""
@@ -133,6 +133,7 @@ class Progress:
                 pause=budgets.pause(name),
             )
             for name, slot in slots.items()
+            if " " not in name  # the browser's own are no hosts
         ]
         return sorted(hosts, key=lambda host: -(host.flying + host.waiting))
 

@@ -12,7 +12,9 @@ from scrapy.http import Response
 from crawler.errors import ArchiveError
 from crawler.extensions import extension
 from crawler.extensions.archivist import Archivist
+from crawler.items import Resource
 from crawler.sources.archived import brought_by
+from crawler.sources.live import MADE
 from crawler.sources.reasons import absence_of
 
 
@@ -43,9 +45,12 @@ class Archive:
     async def _keep(self, request: Request) -> None:
         exchanges = request.meta.get("exchanges", [])
         kept = request.meta.get("kept", 0)
+        made: list[Resource] = request.meta.pop(MADE, [])
         try:
             for exchange in exchanges[kept:]:
                 await self._archivist.record(*brought_by(request, exchange))
+            for resource in made:
+                await self._archivist.keep(resource)
         except ArchiveError as error:
             raise IgnoreRequest(f"not kept: {error}") from error
         request.meta["kept"] = len(exchanges)

@@ -14,6 +14,7 @@ from scrapy.utils.misc import load_object
 from crawler.extensions import extension
 from crawler.extensions.archivist import Archivist
 from crawler.extensions.manners import Manners, wish_of
+from crawler.extensions.visit import DONT_RETRY
 from crawler.sources.archived import ASK, is_own_word
 
 ATTEMPTS = "attempts"  #: in a request's meta: attempts at its id that failed before
@@ -51,6 +52,8 @@ class Retry:
         )
 
     async def process_response(self, request: Request, response: Response) -> Request | Response:
+        if request.meta.get(DONT_RETRY):
+            return response
         if wish_of(request, response) is not None and (waits := request.meta.get(WAITS, 0)) < MOST_WAITS:
             return _anew(request, WAITS, waits + 1)
         if response.status not in self._codes or (ASK in request.meta and not is_own_word(response)):
@@ -58,7 +61,11 @@ class Retry:
         return await self._again(request) or response
 
     async def process_exception(self, request: Request, exception: Exception) -> Request | None:
-        if self._manners.course.stopping or not isinstance(exception, self._kinds):
+        if (
+            self._manners.course.stopping
+            or request.meta.get(DONT_RETRY)
+            or not isinstance(exception, self._kinds)
+        ):
             return None
         return await self._again(request)
 

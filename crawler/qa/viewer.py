@@ -113,6 +113,8 @@ class _Notes:
 @asynccontextmanager
 async def viewing(chromium: Chromium, replay: str) -> AsyncIterator[Viewer]:
     """A viewer of the replay at this address, while the block runs."""
+    # a Ctrl-C ends Playwright's own process too, and what waits for it would each tell so
+    asyncio.get_running_loop().set_exception_handler(lambda *_: None)
     async with async_playwright() as playwright:
         try:
             browser = await playwright.chromium.launch(

@@ -6,7 +6,7 @@ import json
 import socket
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +16,8 @@ from crawler.replay import READY, environment, ranges
 from crawler.replay.holdings import INDEX, Holdings
 from crawler.replay.page import COLLECTION
 from crawler.stores import Store
+
+STOP_SECONDS = 10  #: that pywb may take to end; it takes one
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,8 @@ def _indexed(python: Path, also: Sequence[Path], folder: Path) -> Path:
     for link, file in zip(links, also, strict=True):
         link.symlink_to(file.absolute())
     index = folder / "also.cdxj"
-    command: list[str | Path] = [python.with_name("cdx-indexer"), "-j", "-s", "-o", index, *links]
+    command: list[str | Path] = [python, "-m", "pywb.indexer.cdxindexer", "-j", "-s", "-o", index]
+    command += links
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 -- our own
     if done.returncode or done.stderr.strip():
         said = (done.stderr.strip().splitlines() or ["no word why"])[-1]
@@ -99,5 +102,8 @@ def _started(python: Path, listener: socket.socket, folder: Path) -> Iterator[su
         yield process
     finally:
         process.stdin.close()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(STOP_SECONDS)
+        process.kill()
         process.wait()
         process.stdout.close()

@@ -40,6 +40,10 @@ class Section:
     def goes_on(self) -> bool:
         return bool(self._waiting) and not (self.known and self._barren >= BARREN)
 
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
     def wait(self, pages: Iterable[Onward]) -> None:
         """More of its pages."""
         for page in pages:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Collection, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from scrapy import Request
 from scrapy.http import Response
@@ -64,7 +65,7 @@ class Walked:
     ids: Counter[str] = field(default_factory=Counter)  #: new ones, by how they were found
     unseen: Counter[str] = field(default_factory=Counter)  #: pages that could not be had or read, by reason
     sections: set[str] = field(default_factory=set)  #: keys of those walked to their end, now or before
-    over: bool = False
+    over: bool = False  #: it came to its end
 
 
 Step = Request | Unknown | Add
@@ -118,7 +119,7 @@ class _Walk:
             if not section.known and len(section.findings) >= BATCH:
                 yield from self._add(section.found, section.taken())
         if self._full and section.goes_on:
-            self._walked.unseen[LIMIT] += 1
+            self._lose(LIMIT)
         if section.known and self._full:
             return  # to add a part would be taken for its end by the next walk
         yield from self._add(section.found, section.taken())
@@ -139,14 +140,13 @@ class _Walk:
             section.found = told.kind
         self._queue(self._maps, told.maps, 1)
         if shown:
-            section.wait(page for page in told.pages if self._is_new(page.url))
+            room = max(self._limits.pages - section.waiting, 0)
+            section.wait(islice((page for page in told.pages if self._is_new(page.url)), room))
         if told.ids or not depth:
             sections = told.sections if told.ids else told.sections[:SPLASH]
-            # what was walked before is looked at again only from the home page, or where there is news
-            fresh = (
-                sections if new or not depth else [one for one in sections if key(one) not in self._before]
-            )
-            self._queue(self._sections, fresh, depth + 1)
+            if depth and not new:  # what was walked before need not be looked at again
+                sections = tuple(one for one in sections if key(one) not in self._before)
+            self._queue(self._sections, sections, depth + 1)
 
     def _read(self, url: str) -> Generator[Step, Reply, Told | None]:
         """What lies at url tells; None where it can't be had."""
@@ -201,6 +201,8 @@ class _Walk:
         new = (yield Unknown(fresh)) if fresh else ()
         assert isinstance(new, Sequence)
         taken = new[: self._limits.ids - len(self._found)]
+        if len(taken) < len(new):
+            self._lose(LIMIT)
         self._found.update(taken)
         return taken
 
@@ -210,8 +212,10 @@ class _Walk:
             self._walked.ids[found] += len(findings)
 
     def _queue(self, queue: deque[tuple[str, int]], urls: Iterable[str], depth: int) -> None:
+        """More pages to come; not more than can be asked for, or a hostile site would fill our memory."""
         if depth <= self._limits.depth:
-            queue.extend((url, depth) for url in urls if url and self._is_new(url))
+            fresh = ((url, depth) for url in urls if url and self._is_new(url))
+            queue.extend(islice(fresh, max(self._limits.pages - len(queue), 0)))
 
     def _is_new(self, url: str) -> bool:
         """Whether a page was not named before; now it is."""

@@ -85,7 +85,7 @@ def parsed(member: bytes) -> Record:
 def check(record: Record) -> list[str]:
     """What the record's digests say that its bytes do not; of a revisit, the block's alone."""
     found = {"WARC-Block-Digest": digest(record.block)}
-    if record.type in ("response", "request"):
+    if record.type in ("response", "request", "resource"):
         found["WARC-Payload-Digest"] = digest(payload(record))
     return [
         f"{name} is {said}, the bytes give {right}"

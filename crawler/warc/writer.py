@@ -15,7 +15,7 @@ from zlib_ng import zlib_ng
 
 from crawler.clock import stamp
 from crawler.errors import SpoolError
-from crawler.items import Copy, End, Exchange, Stored
+from crawler.items import Copy, End, Exchange, Resource, Stored
 from crawler.warc.sums import Measured, digest, pieces
 from crawler.wire.message import parse_head
 
@@ -105,6 +105,23 @@ def announcement(copy: Copy, record_id: str, *, warcinfo_id: UUID, new_id: Calla
         ("Content-Length", str(len(block))),
     )
     return NewRecord(type="metadata", id=own, pieces=(_gzip(header, block),))
+
+
+def resource(made: Resource, warcinfo_id: UUID) -> NewRecord:
+    """The record of what a browser made of a page, concurrent to the record that brought the page."""
+    header = _header(
+        ("WARC-Type", "resource"),
+        ("WARC-Record-ID", own := _urn(made.id)),
+        ("WARC-Date", warc_date(made.began)),
+        ("WARC-Target-URI", target_uri(made.uri)),
+        ("WARC-Warcinfo-ID", _urn(warcinfo_id)),
+        ("WARC-Concurrent-To", _urn(made.page) if made.page else None),
+        ("WARC-Block-Digest", named := digest(made.block)),
+        ("WARC-Payload-Digest", named),
+        ("Content-Type", made.content_type),
+        ("Content-Length", str(len(made.block))),
+    )
+    return NewRecord(type="resource", id=own, pieces=(_gzip(header, made.block),), payload_digest=named)
 
 
 def repeatable(exchange: Exchange, measured: Measured) -> bool:

@@ -18,6 +18,7 @@ from crawler.wire.failure import EmptyReply, Failure, ProxyFailed, TimedOut
 from crawler.wire.head import Head
 from crawler.wire.limits import Limits
 from crawler.wire.pool import Place, Pool
+from crawler.wire.relay import Asked, Listener
 from crawler.wire.request import Headers, Target, request_head
 
 _IDEMPOTENT = ("GET", "HEAD", "OPTIONS")
@@ -85,17 +86,15 @@ class Client:
 
         `most`: bytes of its body, where that is less than the client's own limit.
         """
-        exchanges: list[Exchange] = []
-        try:
-            target = Target.parse(url)
-            form = target.absolute if self._dialer.through_proxy(target) else target.path
-            request = request_head(method, form, target.authority, headers, body) + body
-            deadline = asyncio.get_running_loop().time() + seconds
-            question = _Question(target, method, request, deadline, self._limits.within(most))
-            return await self._ask(question, exchanges)
-        except Failure as failure:
-            failure.exchanges = tuple(exchanges)
-            raise
+        target = Target.parse(url)
+        request = request_head(method, self._form(target), target.authority, headers, body) + body
+        return await self._put(target, method, request, seconds, self._limits.within(most))
+
+    async def relay(self, asked: Asked, listener: Listener, *, seconds: float = 180) -> Received:
+        """The same for a request that is written already: its listener hears the answer meanwhile."""
+        target = Target.parse(asked.url)
+        request = asked.head(self._form(target)) + asked.body
+        return await self._put(target, asked.method, request, seconds, self._limits, listener)
 
     def cut(self) -> None:
         """End what is under way, as out of time, and begin nothing more: exchanges keep what they have."""
@@ -109,6 +108,26 @@ class Client:
         """Let go of the connections that wait."""
         self._pool.close()
         await asyncio.sleep(0)  # transports close in the loop's next turn
+
+    def _form(self, target: Target) -> str:
+        return target.absolute if self._dialer.through_proxy(target) else target.path
+
+    async def _put(
+        self,
+        target: Target,
+        method: str,
+        request: bytes,
+        seconds: float,
+        limits: Limits,
+        listener: Listener | None = None,
+    ) -> Received:
+        exchanges: list[Exchange] = []
+        deadline = asyncio.get_running_loop().time() + seconds
+        try:
+            return await self._ask(_Question(target, method, request, deadline, limits, listener), exchanges)
+        except Failure as failure:
+            failure.exchanges = tuple(exchanges)
+            raise
 
     async def _ask(self, question: _Question, exchanges: list[Exchange]) -> Received:
         connection = self._pool.take(question.place)
@@ -142,7 +161,7 @@ class Client:
         """Put the question once; whatever comes of it is one more exchange."""
         new_id, began = self._new_id(), self._clock()
         path = self._spool_dir / f"{new_id}.body"
-        attempt = Attempt(connection, question.method, question.limits, path)
+        attempt = Attempt(connection, question.method, question.limits, path, question.listener)
         attempt.start(question.request, question.deadline)
         self._attempts.add(attempt)
         try:
@@ -198,6 +217,7 @@ class _Question:
     request: bytes
     deadline: float  #: by the loop's clock
     limits: Limits
+    listener: Listener | None = None
 
     @property
     def place(self) -> Place:

@@ -10,8 +10,12 @@ from crawler.errors import CrawlerError
 from crawler.items import End
 from crawler.wire.body import Body
 from crawler.wire.failure import Cut, Failure, Idle, TimedOut, TooLarge
+from crawler.wire.head import Head
 from crawler.wire.limits import Limits
 from crawler.wire.message import Message
+from crawler.wire.relay import Listener
+
+SENT_BYTES = 4 << 20  #: that may wait to be sent behind an upgrade
 
 
 class Connection(asyncio.Protocol):
@@ -56,7 +60,14 @@ class Attempt:
     for the next or gone.
     """
 
-    def __init__(self, connection: Connection, method: str, limits: Limits, path: Path) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        method: str,
+        limits: Limits,
+        path: Path,
+        listener: Listener | None = None,
+    ) -> None:
         self.end = End.COMPLETE
         self.error: CrawlerError | None = None
         self.body = Body(path, self, memory=limits.spool_bytes, limit=limits.body_bytes)
@@ -76,12 +87,16 @@ class Attempt:
         self._timers: list[asyncio.TimerHandle] = []
         self._heard = 0.0
         self._over = False
+        self._holds = 0  # of those who want it to wait
+        self._listener = listener
 
     def start(self, request: bytes, deadline: float) -> None:
         """Write the request and listen."""
         self._connection.attempt = self
         self._heard = self._loop.time()
         self._timers = [self._loop.call_at(deadline, self._finish, TimedOut()), self._watch()]
+        if self._listener:
+            self._listener.begin(self)
         self._connection.transport.write(request)
 
     async def wait(self) -> None:
@@ -103,6 +118,8 @@ class Attempt:
         except Failure as failure:
             self._finish(failure)
             return
+        if self._listener:
+            self._listener.hear(data[:taken])
         if max(self.body.size, self.message.length or 0) > self._limits.body_bytes:
             self._finish(TooLarge())
         elif self.message.done:
@@ -120,14 +137,35 @@ class Attempt:
         else:
             self._finish(None)
 
+    @property
+    def head(self) -> Head | None:
+        return self.message.head
+
+    @property
+    def reusable(self) -> bool:
+        return self.message.reusable
+
     def pause(self) -> None:
-        if not self._connection.closed:
+        self._holds += 1
+        if self._holds == 1 and not self._connection.closed:
             self._connection.transport.pause_reading()
 
     def resume(self) -> None:
+        self._holds -= 1
         self._heard = self._loop.time()
-        if not self._connection.closed:
+        if not (self._holds or self._over or self._connection.closed):
             self._connection.transport.resume_reading()
+
+    def send(self, data: bytes) -> None:
+        if self._over:
+            return
+        self._heard = self._loop.time()
+        self._connection.transport.write(data)
+        if self._connection.transport.get_write_buffer_size() > SENT_BYTES:
+            self._finish(Cut("the host does not take what it is sent"))
+
+    def leave(self) -> None:
+        self._finish(Cut("the browser left"))
 
     def fail(self, error: CrawlerError) -> None:
         self._finish(error)
@@ -162,5 +200,7 @@ class Attempt:
         self._connection.attempt = None
         if not free:
             self._connection.abort()
+        elif self._holds:
+            self._connection.transport.resume_reading()  # for the next one
         if not self.done.done():  # cancelled together with who waited
             self.done.set_result(None)

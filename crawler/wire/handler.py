@@ -50,6 +50,7 @@ from crawler.wire.failure import (
     Unproven,
 )
 from crawler.wire.limits import MIB, Limits, PageLimits
+from crawler.wire.relay import Asked, Listener
 from crawler.wire.request import Target
 
 logger = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ _BROKEN_OFF = ("truncated", "corrupt")  # as `decode` says it
 # password is the dialer's alone.
 _NOT_SENT = {b"content-length", b"transfer-encoding", b"proxy-authorization"}
 
+RELAY = "relay"  #: in a request's meta: (Asked, Listener), for what a browser asks for
 CUT = object()
 """The signal that ends what is in flight, as out of time."""
 
@@ -146,14 +148,7 @@ class WireHandler:
         exchanges = request.meta.setdefault("exchanges", [])
         began = monotonic()
         try:
-            received = await self._client.fetch(
-                request.method,
-                request.url,
-                [header for header in _headers(request) if header[0].lower() not in _NOT_SENT],
-                request.body,
-                seconds=float(request.meta.get("download_timeout") or self._timeout),
-                most=request.meta.get("download_maxsize"),
-            )
+            received = await self._ask(request)
         except Failure as failure:
             exchanges.extend(failure.exchanges)
             raise _in_scrapy(failure) from failure
@@ -165,6 +160,22 @@ class WireHandler:
         if response.body and response.body is received.payload and received.head.get(b"Content-Encoding"):
             self._note(request.url, ("false_coding",))
         return response
+
+    async def _ask(self, request: Request) -> Received:
+        seconds = float(request.meta.get("download_timeout") or self._timeout)
+        if relayed := request.meta.get(RELAY):
+            asked: Asked = relayed[0]
+            listener: Listener = relayed[1]
+            return await self._client.relay(asked, listener, seconds=seconds)
+        headers = [header for header in _headers(request) if header[0].lower() not in _NOT_SENT]
+        return await self._client.fetch(
+            request.method,
+            request.url,
+            headers,
+            request.body,
+            seconds=seconds,
+            most=request.meta.get("download_maxsize"),
+        )
 
     def cut(self) -> None:
         self._client.cut()

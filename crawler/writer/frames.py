@@ -9,7 +9,7 @@ import pickle
 import struct
 from dataclasses import dataclass
 
-from crawler.items import Copy, Exchange, Take
+from crawler.items import Copy, Exchange, Resource, Take
 
 _LENGTH = struct.Struct("!I")
 
@@ -25,7 +25,7 @@ class Committed:
 class Together:
     """Orders that one checkpoint makes safe: all of them, or none."""
 
-    orders: tuple[Exchange | Copy | Take, ...]
+    orders: tuple[Exchange | Copy | Resource | Take, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Broken:
     message: str
 
 
-Order = Exchange | Copy | Take | Together | Committed | Close
+Order = Exchange | Copy | Resource | Take | Together | Committed | Close
 Report = Checkpointed | SealedSegment | Broken
 
 

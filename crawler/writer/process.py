@@ -18,7 +18,7 @@ from crawler.clock import Clock, utc_now
 from crawler.disk import Disk, open_disk
 from crawler.drafts import Draft
 from crawler.errors import CrawlerError
-from crawler.items import Copy, Exchange, RecordRef, Stored, Take
+from crawler.items import Copy, Exchange, RecordRef, Resource, Stored, Take
 from crawler.ledger import Ledger, open_ledger
 from crawler.segment import Segment, segment_name
 from crawler.site import article_id, url_of
@@ -85,6 +85,9 @@ class Writer:
                 self._record(order)
             case Copy():
                 self._place(order.id, *self._open().add_copy(order))
+            case Resource():
+                ref = self._open().keep(order)
+                self._remember(order.id, ref, ref)
             case Take():
                 self._draft(order)
             case Together(orders):
@@ -148,9 +151,12 @@ class Writer:
             self._payloads[whole.sha256] = whole
         if ref is not None:
             payload = whole or original
-            self._captures[capture] = (ref, payload.record if payload else ref)
-            while len(self._captures) > CAPTURES:
-                self._captures.popitem(last=False)
+            self._remember(capture, ref, payload.record if payload else ref)
+
+    def _remember(self, id: UUID, capture: RecordRef, payload: RecordRef) -> None:
+        self._captures[id] = (capture, payload)
+        while len(self._captures) > CAPTURES:
+            self._captures.popitem(last=False)
 
     def _original(self, exchange: Exchange, measured: warc.Measured) -> Stored | None:
         if warc.not_modified(exchange):

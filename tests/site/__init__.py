@@ -7,6 +7,7 @@ than the standard library, nor anything of the crawler, so that its mistakes are
 from tests.site.dressed import DRESSED_ID
 from tests.site.faults import FAULTS, SHOWN
 from tests.site.ids import ERAS, SEED_ID, fault_id, id_of, is_fault, n_of, seed_ids
+from tests.site.lively import LIVELY
 from tests.site.log import CUT, LOST, OPEN, WHOLE, Logged, read_log
 from tests.site.running import Site, running_site
 from tests.site.truth import truth
@@ -18,6 +19,7 @@ __all__ = [
     "DRESSED_ID",
     "ERAS",
     "FAULTS",
+    "LIVELY",
     "LOST",
     "OPEN",
     "SEED_ID",

@@ -32,6 +32,7 @@ class Reply:
     surplus: bytes = b""
     more: Iterable[bytes] = ()
     pause: float = 0.0
+    echo: bool = False  #: then the connection is a websocket, which says what it hears
     cut: bool = False  #: the message promises more than is sent
     after: After = After.KEEP
 

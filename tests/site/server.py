@@ -8,10 +8,11 @@ import re
 from collections import Counter
 from itertools import count as counter
 
-from tests.site.answers import Visit, dressed
+from tests.site.answers import Visit, dressed, html
 from tests.site.dressed import DRESSED_ID
 from tests.site.faults import ANSWERS, FAULTS
 from tests.site.held import tag_of, unless_held
+from tests.site.lively import LIVELY, PAGES, frames, lively
 from tests.site.log import CUT, END, INTERIM, LOST, REQUEST, RESPONSE, SURPLUS, WHOLE, Log
 from tests.site.markups import html_of
 from tests.site.pages import MISSING, notice, resource
@@ -19,6 +20,7 @@ from tests.site.replies import DATE, HTML, After, Reply, chunked, head, whole
 from tests.site.world import Article, World
 
 _FAULT_OF = {article_id: ANSWERS[name] for name, article_id in FAULTS.items()} | {DRESSED_ID: dressed}
+_FAULT_OF |= {article_id: PAGES[name] for name, article_id in LIVELY.items()}
 _REQUEST_LINE = re.compile(rb"([A-Z]+) (?:https?://[^/ ]*)?(/[^ ?]*)?\??([^ ]*) HTTP/1\.[01]\r?\n")
 _HEAD_END = re.compile(rb"\n\r?\n")
 _LENGTH = re.compile(rb"\ncontent-length: *(\d+)", re.IGNORECASE)
@@ -45,6 +47,8 @@ class Server:
         if line is None:
             return Reply(response=whole(b"", status="400 Bad Request"), after=After.CLOSE)
         method, path, query = line[1], (line[2] or b"/").decode("latin-1"), line[3].decode("latin-1")
+        if (reply := lively(path, request, lambda id_: html(self.world, id_).encode())) is not None:
+            return reply
         if method not in {b"GET", b"HEAD"}:
             return Reply(response=whole(b"", status="405 Method Not Allowed"))
         reply = (
@@ -101,6 +105,7 @@ class Connection(asyncio.Protocol):
         self._exchange = 0
         self._buffer = bytearray()
         self._doomed = False
+        self._echoes = False
         self._half_closed = False
         self._stream: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
@@ -119,6 +124,11 @@ class Connection(asyncio.Protocol):
         self._ready.set()
 
     def data_received(self, data: bytes) -> None:
+        if self._echoes:
+            said = frames(data)
+            self._log((RESPONSE, said))
+            self._send(said)
+            return
         self._buffer += data
         if self._buffer.startswith(b"\x16"):  # TLS at the plain door is no exchange
             self._buffer.clear()
@@ -128,15 +138,16 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """A client that only stops asking still gets its answer."""
         self._half_closed = True
+        plain = self._transport.get_extra_info("sslcontext") is None  # TLS knows no half
         if self._stream is None:
             self._transport.close()
-        return self._transport.get_extra_info("sslcontext") is None  # TLS knows no half
+        return plain
 
     def connection_lost(self, error: Exception | None) -> None:
         self._server.open.discard(self)
         if self._stream is not None:
             self._stream.cancel()
-        if self._stream is not None or not self._ready.is_set():
+        if self._stream is not None or self._echoes or not self._ready.is_set():
             self._log((END, LOST.encode()))
         if self._buffer:
             self._exchange = next(self._server.exchanges)
@@ -179,6 +190,11 @@ class Connection(asyncio.Protocol):
             reply.after is After.KEEP and _CLOSE.search(request) is not None
         )
         self._doomed = reply.after is After.DOOM
+        if reply.echo:
+            self._echoes = True
+            self._log(*parts)
+            self._send(reply.response)
+            return
         if reply.more:
             self._log(*parts)
             self._send(reply.interim, reply.response)

@@ -7,9 +7,10 @@ from typing import Any
 from tests.site.dressed import DRESSED_ID
 from tests.site.faults import FAULTS, SHOWN
 from tests.site.ids import is_fault
+from tests.site.lively import LEFT, LIVELY
 from tests.site.world import ARTICLES, World
 
-_SHOWN_IDS = frozenset(FAULTS[name] for name in SHOWN)
+_SHOWN_IDS = frozenset(FAULTS[name] for name in SHOWN) | {LIVELY[name] for name in LIVELY.keys() - LEFT}
 
 
 def truth(article_id: int, *, articles: int = ARTICLES, seed_era: int = 0) -> dict[str, Any] | None:

@@ -1,0 +1,86 @@
+"""Pages in Chromium, archived by us, and not by scrapy-playwright: python -m bench.browser [--pages 40]
+
+The same pages of the replica in each round, one program after the other, two contexts at once, a page being
+done when it says that it has loaded; medians over the rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+
+from bench.process import CHECKOUT, Took, run
+from crawler.browser.chromium import Chromium
+from tests.site import id_of, running_site
+
+CONTEXTS = 2
+SCRAPY = str(Path(sys.executable).with_name("scrapy"))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pages", type=int, default=40)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name, running_site(Path(name), log=False) as site:
+        ids = [id_of(n) for n in range(options.pages)]
+        rounds = [(bare(ids, site.port), ours(ids, site.connect_to)) for _ in range(options.rounds)]
+    for program, took in zip(("scrapy-playwright", "anapress"), zip(*rounds, strict=True), strict=True):
+        say(program, took, options.pages)
+
+
+def bare(ids: Sequence[int], port: int) -> Took:
+    """Nothing is kept."""
+    launch = {
+        "executable_path": Chromium.of({"CHROMIUM": "", "BROWSER_SANDBOX": ""}).path,
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        urls = Path(folder) / "urls"
+        urls.write_text("\n".join(f"http://127.0.0.1:{port}/a/{id}" for id in ids))
+        handler = "scrapy_playwright.handler.ScrapyPlaywrightDownloadHandler"
+        settings = {
+            "DOWNLOAD_HANDLERS": json.dumps({"http": handler}),
+            "PLAYWRIGHT_LAUNCH_OPTIONS": json.dumps(launch),
+            "CONCURRENT_REQUESTS": CONTEXTS,
+            "LOG_LEVEL": "WARNING",
+        }
+        spider = str(CHECKOUT / "bench" / "bare_browser.py")
+        return run([SCRAPY, "runspider", spider, "-a", f"urls={urls}", *_told(settings)], Path(folder))
+
+
+def ours(ids: Sequence[int], connect_to: str) -> Took:
+    """Every exchange is kept; the manners alone are off, for a site of our own."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = {
+            "ARCHIVE_URL": f"{folder}/archive",
+            "CONNECT_TO": connect_to,
+            "DOWNLOAD_DELAY": 0,
+            "CONCURRENT_REQUESTS": 16,
+            "CONCURRENT_REQUESTS_PER_DOMAIN": 6,  # as Chromium has connections to a host
+            "BROWSER_CONTEXTS": CONTEXTS,
+            "BROWSER_WAIT": "load",
+            "BROWSER_SCROLL": 0,
+            "LOG_LEVEL": "WARNING",
+        }
+        given = ["-a", f"ids={','.join(map(str, ids))}", "-a", "render=browser", "-a", "discover=none"]
+        return run([SCRAPY, "crawl", "anapress", *given, *_told(settings)], CHECKOUT)
+
+
+def say(program: str, took: Sequence[Took], pages: int) -> None:
+    seconds, cpu = (median(getattr(one, kind) for one in took) for kind in ("seconds", "cpu"))
+    memory = median(one.memory for one in took) / 1e6
+    each = f"{seconds / pages * 1000:6.0f} ms a page, {cpu / pages * 1000:6.0f} ms of CPU"
+    sys.stdout.write(f"{program:18} {each}, {memory:6.0f} MB\n")
+
+
+def _told(settings: dict[str, object]) -> list[str]:
+    return [word for name, value in settings.items() for word in ("-s", f"{name}={value}")]
+
+
+if __name__ == "__main__":
+    main()
