@@ -14,21 +14,29 @@ from crawler import idlist
 from crawler.browser.page import WAITS
 from crawler.errors import WrongUse
 from crawler.idlist import Opened
-from crawler.items import ArticleId
+from crawler.items import LIVE, ArticleId
+from crawler.manners.services import COMMONCRAWL, WAYBACK
+from crawler.sources.archived import Which
 from crawler.spelling import nearest
 
-PLAIN = {"source": "live"}
-"""Arguments whose other values are not built yet."""
-DISCOVER = ("none", "links", "site")
+BUILT = {
+    "source": ("live", "wayback", "commoncrawl", "auto"),
+    "discover": ("none", "links", "site", "cdx"),
+}
+"""Arguments of which some values are built."""
 ABOUT = {
     "ids=IDS": "only these: a comma list of ids and article URLs; a file (one a line, # comments, .gz too); "
     "an s3:// object; - for stdin. Ids settled already are left. Without it: all that is left to do",
     "discover=links": "(default) article links on captured pages become known ids; none: they don't; "
-    "site: they do, and first the site's home page, sections, sitemaps and feeds are searched. "
-    "Where no id is known yet, site is the default",
+    "site: they do, and first the site's home page, sections, sitemaps and feeds are searched; "
+    "cdx: they do, and first all that the Wayback Machine and Common Crawl list. "
+    "Where no id is known yet, site is the default, and cdx with source=wayback or commoncrawl",
     "refresh=7d": "take articles again that were captured longer ago (s, m, h, d, w; 0: all)",
     "forever=1": "don't end when nothing is left: wait for ids that are added from outside",
-    "source=live": "where pages are fetched from: the site itself, the only source so far",
+    "source=live": "(default) pages from the site itself; wayback: from the Wayback Machine; commoncrawl; "
+    "auto: from the site, and what it does not give from the archives in turn",
+    "captures=best": "(default) of an archive's captures of an id: the newest that shows the article; first, "
+    "last, or all: a take a capture",
     "render=plain": "how: (default) plain HTTP; browser: in Chromium, with all that a page asks for; auto: "
     "in Chromium only where the plain page is an empty shell",
     "wait=idle": "when a page in Chromium is done: (default) nothing was asked for during half a second; "
@@ -73,9 +81,11 @@ class Arguments:
     """The arguments, checked; the ids are not read yet."""
 
     ids: str | None = None
-    discover: str = ""  #: none, links or site; empty: links, and site where no id is known yet
+    discover: str = ""  #: none, links, site or cdx; empty: links, and site where no id is known yet
     refresh: timedelta | None = None
     forever: bool = False  #: it waits for ids that are added from outside
+    source: str = LIVE
+    captures: Which = Which.BEST
     render: Render = Render.PLAIN
     browser: tuple[tuple[str, str], ...] = ()  #: settings of it that are given as arguments
     requisites: bool = True  #: also what the articles' pages need to be shown
@@ -91,7 +101,12 @@ class Arguments:
     @property
     def may_walk(self) -> bool:
         """Whether a crawl that knows no ids is to look for some."""
-        return self.discover in ("", "site")
+        return self.discover in ("", "site", "cdx")
+
+    @property
+    def lists_first(self) -> bool:
+        """Whether it looks for them in the lists of the archive services, and not on the site."""
+        return self.discover == "cdx" or (not self.discover and self.source in (WAYBACK, COMMONCRAWL))
 
     @classmethod
     def of(cls, given: Mapping[str, str]) -> Self:
@@ -101,18 +116,21 @@ class Arguments:
                 continue  # a scheduler's own: scrapyd tells each job its name with `-a _job=…`
             if name not in NAMES:
                 raise WrongUse(_unknown(name))
-            if name in PLAIN and value != PLAIN[name]:
-                raise WrongUse(f"-a {name}={value} is not built yet; this release does {name}={PLAIN[name]}.")
-        discover = given.get("discover", "")
-        if "discover" in given and discover not in DISCOVER:
+            if name in BUILT and value not in BUILT[name]:
+                built = ", ".join(BUILT[name])
+                raise WrongUse(f"-a {name}={value} is not built yet; this release does {built}.")
+        source = given.get("source", LIVE)
+        if source in (WAYBACK, COMMONCRAWL) and given.get("render", "plain") != "plain":
             raise WrongUse(
-                f"-a discover={discover} is not built yet; this release does {', '.join(DISCOVER)}."
+                f"-a render={given['render']}: a page of an archive is taken as it was, not rendered."
             )
         return cls(
             ids=given.get("ids"),
-            discover=discover,
+            discover=given.get("discover", ""),
             refresh=_age(given.get("refresh")),
             forever=_is_forever(given),
+            source=source,
+            captures=_which(given.get("captures"), source),
             requisites=_requisites(given),
             requisites_hosts=_hosts(given.get("requisites_hosts", "")),
             render=_render(given.get("render", "plain")),
@@ -163,6 +181,15 @@ def _unknown(name: str) -> str:
     meant = nearest(name, NAMES, close=0.6)  # no name of another's stands here
     guess = f": did you mean -a {meant}=…?" if meant else "."
     return f"-a {name}=… is not known{guess} There are {', '.join(sorted(NAMES))}."
+
+
+def _which(text: str | None, source: str) -> Which:
+    if text is not None and source == "live":
+        raise WrongUse(f"-a captures={text}: the site has no captures; give it with source=wayback.")
+    try:
+        return Which(text or Which.BEST)
+    except ValueError:
+        raise WrongUse(f"-a captures={text}: give one of {', '.join(Which)}.") from None
 
 
 def _requisites(given: Mapping[str, str]) -> bool:

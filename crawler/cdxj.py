@@ -17,7 +17,7 @@ from crawler.errors import Damaged
 from crawler.items import DOM, End, Exchange, RecordRef, Resource, Stored
 from crawler.lines import canonical
 from crawler.site import HOME
-from crawler.warc import Measured, NewRecord, Record, http_head, payload, target_uri, warc_date
+from crawler.warc import Measured, NewRecord, Record, digest, http_head, payload, target_uri, warc_date
 from crawler.wire.message import Head
 
 REVISIT = "warc/revisit"
@@ -124,12 +124,15 @@ def entry_of(record: Record, filename: str, original: Stored | None = None) -> E
             f"offset {record.offset}: a {record.type} {'with' if original else 'without'} an original"
         )
     data = b"" if original else payload(record)
+    said = headers.get("WARC-Payload-Digest")
+    if record.copied and not (said or "").startswith("sha1:"):
+        said = digest(data)
     try:
         return Entry(
             url=headers["WARC-Target-URI"],
             mime=REVISIT if original else _mime(_type(head) if head else headers["Content-Type"]),
             status=head.status if head else None,
-            digest=headers["WARC-Payload-Digest"],
+            digest=said or headers["WARC-Payload-Digest"],
             length=record.length,
             offset=record.offset,
             filename=filename,

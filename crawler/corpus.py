@@ -7,13 +7,18 @@ import sqlite3
 from collections.abc import Collection, Iterator
 
 from crawler import commits
-from crawler.items import ArticleId, Outcome
+from crawler.items import LIVE, ArticleId, Outcome
 from crawler.stores import Store
 from crawler.tables import tables
 
 SCHEMA = """
-CREATE TABLE shown (id INTEGER PRIMARY KEY, version INTEGER);
+CREATE TABLE shown (id INTEGER PRIMARY KEY, version INTEGER, captured TEXT);
 CREATE TABLE lines (id INTEGER, version INTEGER, line BLOB, PRIMARY KEY (id, version)) WITHOUT ROWID;
+"""
+# What an archive of years ago shows is not newer for being taken later; of the site the last take is.
+SHOW = """
+INSERT INTO shown VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET version = ?2, captured = ?3
+WHERE ?4 OR ?3 > captured
 """
 READ = (Outcome.ARTICLE, Outcome.CHANGED, Outcome.UNCHANGED)
 
@@ -44,5 +49,5 @@ def _take_in(database: sqlite3.Connection, store: Store, commit: commits.Commit)
         database.execute("INSERT INTO lines VALUES (?, ?, ?)", (int(item["id"]), item["version"], line))
     for outcome in commits.outcomes(store, commit):
         if outcome.outcome in READ and outcome.version is not None:
-            row = (int(outcome.id), outcome.version)
-            database.execute("INSERT OR REPLACE INTO shown VALUES (?, ?)", row)
+            live = outcome.source == LIVE
+            database.execute(SHOW, (int(outcome.id), outcome.version, outcome.captured_at, live))

@@ -69,7 +69,7 @@ class Draft(Struct, frozen=True, kw_only=True):
             source=take.source,
             found=take.lease.found,
             outcome=absent.outcome if absent else Outcome.UNCHANGED if unchanged else None,
-            reason=absent.reason if absent else NOT_MODIFIED if unchanged else None,
+            reason=absent.reason if absent else NOT_MODIFIED if unchanged else take.note,
             status=take.status,
             captured_at=take.captured_at,
             capture=capture,

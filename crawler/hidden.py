@@ -25,6 +25,8 @@ from crawler.stores import Store
 from crawler.warc import Record, target_uri
 
 _RECORD = re.compile(rb'"id":"([^"]+)"')
+# Common Crawl: an answer with a range of one names no id, and its record stands copied beside it.
+_FILES = "/crawl-data/"
 _BELONGS = ("WARC-Record-ID", "WARC-Concurrent-To", "WARC-Refers-To")
 
 
@@ -52,6 +54,8 @@ class Hidden:
         return bool(self.ids)
 
     def url(self, url: str) -> bool:
+        if self.ids and _FILES in url:
+            return True
         return not self.ids.isdisjoint(named_in(url)) or (bool(self._keys) and urlkey(url) in self._keys)
 
     def outcome(self, line: OutcomeLine) -> bool:
@@ -71,7 +75,7 @@ class Hidden:
         id = found[1].decode() if found else ""
         text = line.decode(errors="replace")
         of_picture = text.partition(" ")[0] in self._keys
-        if id in self._records or of_picture or not self.ids.isdisjoint(named_in(text)):
+        if id in self._records or of_picture or _FILES in text or not self.ids.isdisjoint(named_in(text)):
             if id:  # an index of others names no record
                 self._records.add(id)
             return True

@@ -42,6 +42,16 @@ class End(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a record came from that was not taken off the wire of its own host by us."""
+
+    url: str  #: what was asked
+    at: datetime  #: when; aware, UTC
+    exchange: UUID  #: the exchange that brought it
+    span: str | None = None  #: the range that was asked for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
     """One request and what came back, byte for byte as on the connection.
 
@@ -61,6 +71,17 @@ class Exchange:
     ip: str | None = None
     interim: bytes = b""
     method: str = "GET"
+    whole: bool = False  #: never to be stored as a revisit: an archive service's, or restored from one
+    origin: Origin | None = None  #: of a response that was restored from what an archive service gave
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copy:
+    """A record of somebody else's WARC file, as it lies there: one gzip member."""
+
+    id: UUID  #: ours, for the take that rests on it; the record keeps its own
+    member: bytes
+    origin: Origin
 
 
 DOM = "urn:dom:"  #: stands before a page's URL, as the name of what a browser made of it
@@ -102,6 +123,19 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Capture:
+    """One capture of an article's page, as an archive service lists it."""
+
+    id: ArticleId
+    at: str  #: YYYYMMDDhhmmss, a real moment
+    url: str  #: as it was captured
+    status: int | None  #: None: unknown, as of a revisit
+    mime: str
+    digest: str  #: of the payload, base32 of SHA-1; as the service says
+    place: str = ""  #: of a service that gives ranges: where its record lies
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
     """The right, and the duty, to settle one id with one take."""
 
@@ -112,6 +146,9 @@ class Lease:
     last_modified: str | None = None
     attempts: int = 0  #: of this take, that failed already
     deaths: int = 0  #: of workers that held it, and may have died of it
+
+
+LIVE = "live"  #: the source that is the site itself
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,7 +223,7 @@ class Take:
     lease: Lease
     url: str
     result: Article | Absent | None  #: None: the server says that nothing changed (304)
-    capture: UUID | None  #: the exchange that it rests on
+    capture: UUID | RecordRef | None  #: the exchange or copy that it rests on, or a record of before
     captured_at: str | None
     status: int | None
     attempts: int
@@ -194,3 +231,5 @@ class Take:
     found: tuple[ArticleId, ...] = field(default=())  #: ids of article links on the page
     etag: str | None = None
     last_modified: str | None = None
+    note: str | None = None  #: the reason that an article's outcome has
+    then: tuple[Take, ...] = ()  #: further takes of the same lease: kept with this one, or not at all

@@ -7,6 +7,7 @@ from math import inf
 from scrapy.settings import BaseSettings
 
 from crawler.errors import WrongUse
+from crawler.manners.services import BUDGETS
 from crawler.remake import DECODED_BYTES
 
 LARGEST = {
@@ -24,6 +25,7 @@ SECONDS = (
     *("IDLE_SECONDS", "DOWNLOAD_TIMEOUT", "DOWNLOAD_DELAY", "CLOSESPIDER_TIMEOUT"),
     *("CONNECT_SECONDS", "RETRY_SECONDS", "WAIT_SECONDS", "ROBOTS_SECONDS", "CRAWL_DELAY_SECONDS"),
     *("AUTOTHROTTLE_START_DELAY", "AUTOTHROTTLE_MAX_DELAY", "BROWSER_SECONDS"),
+    *("SERVICE_PAUSE_SECONDS", *(budget.setting for budget in BUDGETS.values())),
 )
 COUNTS = (
     *("RETRY_TIMES", "REDIRECT_MAX_TIMES", "STOP_AFTER_WAITS", "STOP_AFTER_MISSES", "STOP_AFTER_USELESS"),

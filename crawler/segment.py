@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from uuid import UUID
@@ -23,7 +23,7 @@ from crawler.decisions import Decider, Decision
 from crawler.disk import Disk
 from crawler.drafts import Draft
 from crawler.errors import Damaged
-from crawler.items import Exchange, RecordRef, Resource, Stored
+from crawler.items import Copy, Exchange, RecordRef, Resource, Stored
 from crawler.lines import canonical
 from crawler.spool import Spool
 
@@ -86,7 +86,7 @@ class Segment:
         for record in warc.records(
             exchange, measured, original=original, warcinfo_id=self._info, new_id=self._new_id
         ):
-            offset, length = self._place(record)
+            offset, length = self._place(record.pieces)
             if record.type in ("response", "revisit"):
                 entry = cdxj.entry(
                     exchange, measured, record, filename=f"{self.name}.warc.gz", offset=offset, length=length
@@ -94,10 +94,19 @@ class Segment:
                 ref, whole = self._index(entry), cdxj.stored(entry, self.name)
         return ref, whole
 
+    def add_copy(self, copy: Copy) -> tuple[RecordRef, Stored | None]:
+        """Write a copied record behind the word of where it came from; as `add`."""
+        record = warc.parsed(copy.member)
+        told = warc.announcement(copy, record.id, warcinfo_id=self._info, new_id=self._new_id)
+        self._place(told.pieces)
+        offset, _ = self._place((copy.member,))
+        entry = cdxj.entry_of(replace(record, offset=offset), f"{self.name}.warc.gz")
+        return self._index(entry), cdxj.stored(entry, self.name)
+
     def keep(self, made: Resource) -> RecordRef:
         """Write what a browser made of a page: where it lies."""
         record = warc.resource(made, self._info)
-        offset, length = self._place(record)
+        offset, length = self._place(record.pieces)
         filename = f"{self.name}.warc.gz"
         return self._index(cdxj.resource_entry(made, record, filename=filename, offset=offset, length=length))
 
@@ -125,11 +134,11 @@ class Segment:
         self._warc.close()
         self._journal.close()
 
-    def _place(self, record: warc.NewRecord) -> tuple[int, int]:
-        """Where the record lies now, and how long its member is."""
+    def _place(self, pieces: Iterable[bytes]) -> tuple[int, int]:
+        """Where one more member lies now, and how long it is."""
         offset = self.bytes
         self._records += 1
-        return offset, sum(self._append(piece) for piece in record.pieces)
+        return offset, sum(self._append(piece) for piece in pieces)
 
     def _index(self, entry: cdxj.Entry) -> RecordRef:
         self._note({"index": str(entry)})

@@ -66,6 +66,17 @@ BROWSER_KEEP = ""  # text, view, thumbnail: what else than its DOM is kept of a 
 BROWSER_SCROLL = True  # once down the page, for pictures that wait to be seen
 DISK = "crawler.disk.Disk"  # the crash tests put a failing one here
 
+# --- the archive services (docs/SOURCES.md) ---
+# Others that speak the same may stand here; what is set here is asked wherever it lies.
+WAYBACK_URL = "https://web.archive.org"
+COMMONCRAWL_INDEX_URL = "https://index.commoncrawl.org"
+COMMONCRAWL_DATA_URL = "https://data.commoncrawl.org"
+WAYBACK_INDEX_SECONDS = 2.5  # between two requests: 24 a minute; what it bears has sunk from 100 to 30
+WAYBACK_SECONDS = 0.125  # of any kind: 480 a minute; at 600 it shuts one out
+COMMONCRAWL_INDEX_SECONDS = 1  # and one at a time: it is one machine for everybody
+COMMONCRAWL_SECONDS = 0.55
+SERVICE_PAUSE_SECONDS = 60  # after a service said "too many"; each further time twice as long, to an hour
+
 # --- the wire ---
 DOWNLOAD_HANDLERS = {
     # default: Twisted's, which keeps no bytes; ours archives what was on the connection
@@ -85,6 +96,10 @@ ASYNCIO_EVENT_LOOP = "uvloop.Loop"  # default asyncio's: a fifth slower
 USER_AGENT = "anapress-archiver/0.1"  # the spider adds CONTACT
 ROBOTSTXT_OBEY = True  # default False
 CONCURRENT_REQUESTS_PER_DOMAIN = 1  # default 8: one small newsroom's server
+DOWNLOAD_SLOTS = {  # of the archive services: their turns are kept at the door
+    name: {"concurrency": 8, "delay": 0, "jitter": 0}
+    for name in ("wayback", "wayback-index", "commoncrawl", "commoncrawl-index")
+}
 DOWNLOAD_DELAY = 0.5  # default 0; the least of the delay that adapts, and 0 turns that off
 AUTOTHROTTLE_ENABLED = True  # default False: a site that grows slow is asked less
 AUTOTHROTTLE_START_DELAY = 0.5  # default 5: the first answer shows how fast the site is
@@ -107,6 +122,7 @@ REFERER_ENABLED = False  # default True: nothing referred us
 DOWNLOADER_MIDDLEWARES = {
     # in place of Scrapy's: that one reads a 503's body as rules, and allows all where nothing came
     "crawler.middlewares.robots.RobotsTxt": 100,
+    "crawler.middlewares.held.Held": 90,  # before anybody is asked
     "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
     # in place of Scrapy's: that one asks again at once, knows no Retry-After, and forgets at a restart
     "crawler.middlewares.retry.Retry": 550,
@@ -130,6 +146,7 @@ EXTENSIONS = {
     "crawler.extensions.manners.Manners": 5,
     "crawler.extensions.requisites.Requisites": 6,
     "crawler.extensions.discovery.Discovery": 7,
+    "crawler.extensions.listing.Listing": 8,
     "crawler.extensions.browser.Browser": 8,
     "crawler.extensions.watch.Watch": 10,
     "crawler.extensions.progress.Progress": 20,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection, Iterable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from functools import partial
 from itertools import islice
 
@@ -12,9 +12,9 @@ from crawler import archive, commits, runs, snapshots
 from crawler.arguments import Arguments, Wanted
 from crawler.clock import Clock, utc_now
 from crawler.commits import Commit, File
-from crawler.errors import StoreRefused, WrongUse
+from crawler.errors import Damaged, StoreRefused, WrongUse
 from crawler.housing import Housing
-from crawler.items import ArticleId, Lease
+from crawler.items import ArticleId, Lease, Stored
 from crawler.ledger import Ledger
 from crawler.lock import Holder, Lock
 from crawler.needs import Need
@@ -22,6 +22,7 @@ from crawler.recovery import add, recover
 from crawler.runs import Run, Tally
 from crawler.segment import sealed
 from crawler.spool import Spool
+from crawler.warc import Record, read_member
 
 BATCH = 256  #: leases taken at once
 SHARE = 32  #: the same where others want some too
@@ -34,7 +35,8 @@ NO_IDS = (
 class Worker:
     """Moves into an archive, leases from it, commits to it, and moves out again.
 
-    Leasing (lease, tried, found, claim, renew, release) has a connection to the ledger of its own, so that
+    Leasing (lease, tried, found, claim, held, renew, release) has a connection to the ledger of its own, so
+    that it may be done in another thread than the rest.
     it may be done in another thread than the rest.
     """
 
@@ -48,6 +50,7 @@ class Worker:
         self._snapshot = 0  # the newest commit that a snapshot of ours covers
         self.moved_in = False
         self.walks = False  #: the site is to be searched for ids, before all else
+        self.lists = False  #: so are the lists of the archive services
         self.walked: Sequence[str] = ()  #: its sections that earlier runs walked to their end
         self.lock: Lock | None = None  #: of the archive, where it has one; renewed beside all else
         self.commits: list[int] = []  #: the numbers of those that we made
@@ -99,6 +102,7 @@ class Worker:
         if arguments.requisites:
             self.dropped = self._dropped()
         self.walks = self._is_to_walk(arguments)
+        self.lists = self._is_to_list(arguments)
         if self.walks and (last := runs.last_search(self._store)):
             self.walked = last.sections
 
@@ -107,7 +111,7 @@ class Worker:
         return list(self._ledger.unlogged(ids))
 
     def discovered(self, ids: Sequence[ArticleId], found: str) -> None:
-        """Make ids that the site names known, in one commit."""
+        """Make ids known that the site or an archive names, in one commit."""
         new = add(ids, found, self.spool, self._store, self._ledger, self._disk, self._clock)
         if self._wanted.ids is None:
             self.due += new
@@ -163,6 +167,15 @@ class Worker:
         """Those of the URLs of requisites that the archive does not hold, and that this run did not claim."""
         return self._desk.claim(urls)
 
+    def held(self, url: str, date: str | None) -> tuple[Stored, Record] | None:
+        """The newest committed record of this URL, with this WARC-Date if that is said."""
+        if (stored := self._desk.captured(url, date)) is None:
+            return None
+        if (stream := self._store.read(stored.record.warc)) is None:
+            raise Damaged(f"{stored.record.warc} is missing")
+        with closing(stream):
+            return stored, read_member(stream, stored.record.offset)
+
     def renew(self) -> None:
         """Say that we live."""
         self._desk.renew(self.spool.worker)
@@ -216,9 +229,15 @@ class Worker:
             raise WrongUse(NO_IDS)
         self.due = counts.left + (self._ledger.aged(before) if before else 0)
 
+    def _is_to_list(self, arguments: Arguments) -> bool:
+        """Whether the lists of the archive services were asked for, or are all that can be done."""
+        if arguments.discover or self._wanted.ids is not None:
+            return arguments.discover == "cdx"
+        return arguments.lists_first and not self._ledger.counts().known
+
     def _is_to_walk(self, arguments: Arguments) -> bool:
         """Whether a search was asked for, is all that can be done, or was cut off in the last run."""
-        if arguments.discover or self._wanted.ids is not None:
+        if arguments.discover or arguments.lists_first or self._wanted.ids is not None:
             return arguments.discover == "site"
         last = runs.last_search(self._store, among=1)
         empty = not self._ledger.counts().known and not self._wanted.forever

@@ -31,7 +31,8 @@ class Draft:
                 await self._archivist.settle(item)
             except ArchiveError as error:  # it ends the crawl; the id is left for the next one
                 raise DropItem(f"{item.lease.id} was not kept: {error}") from error
-        if isinstance(item.result, Article):
-            return item.result
+        articles = [take.result for take in (item, *item.then) if isinstance(take.result, Article)]
+        if articles:
+            return articles[-1]
         reason = item.result.reason if isinstance(item.result, Absent) else "not_modified"
         raise DropItem(f"{item.lease.id}: {reason}")

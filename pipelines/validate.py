@@ -10,8 +10,10 @@ class Validate:
     """Passes what is whole."""
 
     def process_item(self, item: object) -> object:
-        if isinstance(item, Take) and isinstance(item.result, Article):
-            check(item.result)
+        if isinstance(item, Take):
+            for take in (item, *item.then):
+                if isinstance(take.result, Article):
+                    check(take.result)
         return item
 
 

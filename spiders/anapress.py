@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
+from dataclasses import replace
+from functools import partial
 from typing import Any, Self
 
 import scrapy
@@ -15,15 +17,19 @@ from crawler.arguments import Arguments, Render
 from crawler.extensions import extension
 from crawler.extensions.archivist import Archivist
 from crawler.extensions.discovery import Discovery
+from crawler.extensions.listing import Listing, Unlistable
 from crawler.extensions.requisites import Requisites
 from crawler.housing import Housing
-from crawler.items import Absent, Article, Exchange, Lease, Outcome, Page, Take
+from crawler.items import LIVE, Absent, Article, ArticleId, Exchange, Lease, Outcome, Page, Take
 from crawler.layouts import read, reading
+from crawler.manners.services import COMMONCRAWL, WAYBACK, base
 from crawler.middlewares.retry import ATTEMPTS
 from crawler.secrets import hide_secrets
 from crawler.site import article_id, is_shell, links, url_of
-from crawler.sources.live import RENDER, Answer, Brought, Flow, capture_of, live, page_of
+from crawler.sources.commoncrawl import commoncrawl
+from crawler.sources.live import RENDER, Answer, Brought, capture_of, live, page_of
 from crawler.sources.reasons import Waits, absence_of
+from crawler.sources.wayback import wayback
 from crawler.validators import Validators
 from crawler.warc import warc_date
 
@@ -31,6 +37,10 @@ DEADLY = 3  #: workers that died with an id
 SLOT = "the browser"  #: no host is called so
 SEAT = {"download_slot": SLOT, "autothrottle_dont_adjust_delay": True}
 """A page for the browser waits for a context, not for its host: all that the browser asks for does that."""
+AUTO = (LIVE, WAYBACK, COMMONCRAWL)  #: the sources in their turn
+WAITS = "robots_waits"  #: of an id whose site's robots.txt can't be had
+
+Flow = Generator[scrapy.Request, Answer, Brought | Take]
 
 
 class Anapress(scrapy.Spider):
@@ -42,6 +52,8 @@ class Anapress(scrapy.Spider):
     def __init__(self, arguments: Arguments, *, hops: int, tags: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._arguments, self._hops, self._tags = arguments, hops, tags
+        self._turns = AUTO if arguments.source == "auto" else (arguments.source,)
+        self._firsts: dict[ArticleId, Take] = {}  # of ids that are looked for further on
 
     @classmethod
     def from_crawler(
@@ -84,11 +96,16 @@ class Anapress(scrapy.Spider):
         requisites.resume()
         if archivist.walks:
             await extension(self.crawler, Discovery).search(add=self._arguments.add)
-        async for lease in archivist.leases():
-            if lease.deaths >= DEADLY:
-                yield _deadly(lease)
-                continue
-            yield self._begun(lease, lease.attempts, render=self._arguments.render is Render.BROWSER)
+        try:
+            if archivist.lists:
+                await extension(self.crawler, Listing).discover(fresh=self._arguments.refresh is not None)
+            async for lease in archivist.leases():
+                if lease.deaths >= DEADLY:
+                    yield _deadly(lease)
+                    continue
+                yield self._begun(await self._flow(lease, self._turns[0]), lease, lease.attempts)
+        except Unlistable as error:
+            archivist.course.end(str(error))
         await requisites.done()
 
     def parse(self, response: Response, **_: Any) -> Iterator[Article | dict[str, str]]:
@@ -97,9 +114,71 @@ class Anapress(scrapy.Spider):
             result = read(page_of(id, response, source="live"), response.status)
             yield result if isinstance(result, Article) else {"id": str(id), "reason": result.reason}
 
+    async def _flow(self, lease: Lease, source: str) -> Flow:
+        """How the lease's page is fetched from there."""
+        wanted = self._arguments
+        if source == LIVE:
+            return self._live(lease, render=wanted.render is Render.BROWSER)
+        among = None if wanted.ids is None else extension(self.crawler, Archivist).due
+        fresh = wanted.refresh is not None
+        listing = extension(self.crawler, Listing)
+        captures = await listing.captures(source, lease.id, among=among, fresh=fresh)
+        reader, settings = partial(read, tags=self._tags), self.crawler.settings
+        if source == WAYBACK:
+            machine = base(settings, "WAYBACK_URL")
+            return wayback(lease, captures, wanted.captures, base=machine, read=reader, hops=self._hops)
+        files = base(settings, "COMMONCRAWL_DATA_URL")
+        return commoncrawl(lease, captures, wanted.captures, base=files, read=reader)
+
+    def _begun(self, flow: Flow, lease: Lease, attempts: int) -> scrapy.Request | Take:
+        """The flow's first request, or its take where it needs none."""
+        try:
+            return self._asked(next(flow), flow, lease, attempts)
+        except StopIteration as end:
+            return self._counted(end.value, attempts)
+
     def answered(self, response: Response, flow: Flow, lease: Lease) -> Iterator[Any]:
         """The source's next step, or the take that it came to."""
         yield self._step(flow, response, lease, response)
+
+    async def in_turn(self, response: Response, flow: Flow, lease: Lease) -> AsyncIterator[Any]:
+        """The same, where the archives are asked for what the site does not give."""
+        yield await self._next(self._step(flow, response, lease, response), lease)
+
+    async def in_turn_unanswered(self, failure: Failure) -> AsyncIterator[Any]:
+        """The same, where no response came: a site that is away keeps no id from the archives."""
+        request: scrapy.Request = failure.request  # type: ignore[attr-defined]
+        flow, lease = request.cb_kwargs["flow"], request.cb_kwargs["lease"]
+        over = extension(self.crawler, Archivist).course.over
+        if isinstance(failure.value, Waits) and not over:
+            waits = Absent(outcome=Outcome.FAILED, reason=WAITS)
+            yield await self._next(self._step(flow, waits, lease, request), lease)
+        else:
+            for step in self.unanswered(failure):
+                yield await self._next(step, lease)
+
+    async def _next(self, step: Any, lease: Lease) -> Any:
+        """The step, or where it is a take without an article, what the next source makes of the id."""
+        archivist = extension(self.crawler, Archivist)
+        while isinstance(step, Take) and isinstance(step.result, Absent):
+            first = self._firsts.setdefault(lease.id, step)
+            turn = self._turns.index(step.source) + 1
+            if turn == len(self._turns):
+                step = first  # nobody has it: what the site says counts
+                break
+            try:
+                step = self._begun(await self._flow(lease, self._turns[turn]), lease, lease.attempts)
+            except Unlistable as error:  # what others the site gives goes on
+                self._firsts.pop(lease.id, None)
+                if not archivist.course.over:
+                    archivist.leave(lease, str(error))
+                return None
+        if isinstance(step, Take):
+            self._firsts.pop(lease.id, None)
+            if isinstance(step.result, Absent) and step.result.reason == WAITS:
+                archivist.leave(lease, "its robots.txt can't be had, and no archive has it")
+                return None
+        return step
 
     def unanswered(self, failure: Failure) -> Iterator[Any]:
         """The same, where no response came. That is no take where the id waits, or the run is ending."""
@@ -121,27 +200,34 @@ class Anapress(scrapy.Spider):
         except StopIteration as end:
             take = self._take(lease, end.value, last)
             if self._wants_browser(take, last):
-                return self._begun(lease, last.meta.get(ATTEMPTS, 0), render=True)
+                return self._begun(self._live(lease, render=True), lease, last.meta.get(ATTEMPTS, 0))
             return take
 
-    def _begun(self, lease: Lease, attempts: int, *, render: bool) -> scrapy.Request:
-        """The first request of a lease; nothing that a browser renders is the same as before."""
+    def _live(self, lease: Lease, *, render: bool) -> Flow:
+        """The site itself; nothing that a browser renders is the same as before."""
         held = None if render else Validators(lease.etag, lease.last_modified)
-        flow = live(lease.id, held=held, hops=self._hops, render=render)
-        return self._asked(next(flow), flow, lease, attempts)
+        return live(lease.id, held=held, hops=self._hops, render=render)
 
     def _wants_browser(self, take: Take, last: Response | scrapy.Request) -> bool:
-        auto = self._arguments.render is Render.AUTO and not last.meta.get(RENDER)
+        auto = self._arguments.render is Render.AUTO and take.source == LIVE and not last.meta.get(RENDER)
         return auto and isinstance(take.result, Absent) and is_shell(take.result)
 
     def _asked(self, request: scrapy.Request, flow: Flow, lease: Lease, attempts: int) -> scrapy.Request:
         """The flow's next request; all hops of an id share its attempts."""
-        request.callback, request.errback = self.answered, self.unanswered
+        alone = len(self._turns) == 1
+        request.callback = self.answered if alone else self.in_turn
+        request.errback = self.unanswered if alone else self.in_turn_unanswered
         request.cb_kwargs.update(flow=flow, lease=lease)
         request.meta[ATTEMPTS] = attempts
         if request.meta.get(RENDER):
             request.meta.update(SEAT)
         return request
+
+    def _counted(self, take: Take, failed: int) -> Take:
+        """An archive's take, with its attempts; links that are not to be followed go."""
+        found = take.found if self._arguments.follow else ()
+        then = tuple(self._counted(each, failed) for each in take.then)
+        return replace(take, attempts=failed + 1, found=found, then=then)
 
     def _read(
         self, brought: tuple[Page, int], lease: Lease, *, requisites: bool
@@ -151,7 +237,9 @@ class Anapress(scrapy.Spider):
         extension(self.crawler, Requisites).want(needed, lease.id)
         return brought[0], result
 
-    def _take(self, lease: Lease, brought: Brought, last: Response | scrapy.Request) -> Take:
+    def _take(self, lease: Lease, brought: Brought | Take, last: Response | scrapy.Request) -> Take:
+        if isinstance(brought, Take):
+            return self._counted(brought, last.meta.get(ATTEMPTS, 0))
         wanted = self._arguments.requisites and not last.meta.get(RENDER)  # a browser has asked for all
         page, result = (
             self._read(brought, lease, requisites=wanted) if isinstance(brought, tuple) else (None, brought)

@@ -383,7 +383,11 @@ def test_a_crawl_with_failed_ids_exits_4_and_says_how_to_take_them_again(crawled
     "given",
     [
         ["-aid=1"],
-        ["-asource=wayback"],
+        ["-aids=1", "-asource=warc"],
+        ["-aids=1", "-acaptures=all"],
+        ["-aids=1", "-asource=wayback", "-sWAYBACK_URL=web.archive.org"],
+        ["-aids=1", "-asource=wayback", "-sWAYBACK_INDEX_SECONDS=soon"],
+        ["-aids=1", "-asource=wayback", "-acaptures=newest"],
         ["-adiscover=everywhere"],
         ["-adiscover=links"],
         ["-adiscover=site", "-sDISCOVER_PAGES=0"],

@@ -39,9 +39,11 @@ def hosts(board: Board, *, room: int = 1, pace: Pace = QUICKEST) -> FleetHosts:
     return FleetHosts(time.monotonic, asyncio.sleep, board, ask, room=room, pace=pace)
 
 
-async def turns(of: FleetHosts, count: int, went: list[float], *, took: float = 0.0) -> None:
+async def turns(
+    of: FleetHosts, count: int, went: list[float], *, took: float = 0.0, host: str = HOST
+) -> None:
     for _ in range(count):
-        async with of.turn(HOST):
+        async with of.turn(host):
             went.append(time.monotonic())
             await asyncio.sleep(took)
 
@@ -53,6 +55,20 @@ def test_nobody_overwrites_what_another_wrote(board) -> None:
     assert board.swap(HOST, b"one", b"two")
     assert board.read(HOST)[0] == b"two"
     assert board.read("other")[0] is None
+
+
+def test_a_service_has_a_budget_of_its_own_over_all_workers(board) -> None:
+    went: list[float] = []
+
+    async def fleet() -> None:
+        workers = [hosts(board, pace=Pace(least=60.0, most=60.0)) for _ in range(3)]
+        for worker in workers:
+            worker.seat("wayback-index", 2, 0.1)
+        await asyncio.gather(*(turns(worker, 3, went, host="wayback-index") for worker in workers))
+
+    asyncio.run(fleet())
+    assert min(b - a for a, b in zip(sorted(went), sorted(went)[1:], strict=False)) > 0.09
+    assert max(went) - min(went) < 30  # the site's pace is not the service's
 
 
 def test_the_requests_of_all_workers_keep_their_distance(board) -> None:

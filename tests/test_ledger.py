@@ -483,6 +483,18 @@ def test_a_record_without_digest_and_with_an_odd_id_comes_back_as_it_was(ledger)
     assert ledger.stored(odd.sha256, odd.length) == odd
 
 
+def test_the_newest_answer_of_an_archive_service_is_found_by_its_url_and_by_its_date(ledger) -> None:
+    url = "https://web.archive.org/cdx/search/cdx?url=anapress.net/a/*"
+    first = replace(record("segment-1", 10), url=url, date="2026-01-01T00:00:00Z")
+    second = replace(record("segment-2", 90), url=url, date="2026-02-01T00:00:00Z")
+    commit(ledger, stored=[first])
+    commit(ledger, stored=[second])
+    assert ledger.captured(url) == second
+    assert ledger.captured(url, first.date) == first
+    assert ledger.captured(url, "2026-03-01T00:00:00Z") is None
+    assert ledger.captured(f"{url}&page=2") is None
+
+
 def test_a_record_of_another_segment_is_refused(ledger) -> None:
     with pytest.raises(LedgerError, match="brings a record of elsewhere"):
         commit(ledger, stored=[record("elsewhere")])

@@ -163,7 +163,7 @@ class Replay:
 
     def _find(self, ref: RecordRef) -> tuple[cdxj.Entry, RecordRef | None]:
         """The entry of the record that a line names, and where the payload lies if it is a revisit."""
-        if (found := self._places.find(ref.record_id)) is None or found[1] != ref:
+        if (found := self._places.find(ref.record_id, ref.segment)) is None or found[1] != ref:
             raise Damaged(f"its record is not at {ref.warc}, offset {ref.offset}")
         entry, _, refers = found
         if refers is None:

@@ -11,7 +11,9 @@ from crawler.items import RecordRef
 SCHEMA = """
 PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;
 CREATE TABLE ids (id TEXT PRIMARY KEY) WITHOUT ROWID;
-CREATE TABLE places (id TEXT PRIMARY KEY, segment TEXT, line TEXT, original TEXT) WITHOUT ROWID;
+CREATE TABLE places (
+    id TEXT, segment TEXT, line TEXT, original TEXT, PRIMARY KEY (id, segment)
+) WITHOUT ROWID;
 """
 
 
@@ -31,10 +33,13 @@ class Places:
         row = (record_id, segment, line, original)
         self._database.execute("INSERT OR IGNORE INTO places VALUES (?, ?, ?, ?)", row)
 
-    def find(self, record_id: str) -> tuple[Entry, RecordRef, str | None] | None:
-        """The record's entry, its place, and the record that it refers to if it is a revisit."""
-        query = "SELECT line, segment, original FROM places WHERE id = ?"
-        if (row := self._database.execute(query, (record_id,)).fetchone()) is None:
+    def find(self, record_id: str, segment: str | None = None) -> tuple[Entry, RecordRef, str | None] | None:
+        """The record's entry, its place, and the record that it refers to if it is a revisit.
+
+        A copied record may lie in several segments: then the one that is meant must be said.
+        """
+        query = "SELECT line, segment, original FROM places WHERE id = ?1 AND segment = coalesce(?2, segment)"
+        if (row := self._database.execute(query, (record_id, segment)).fetchone()) is None:
             return None
         entry = parse(row[0].encode())
         ref = RecordRef(

@@ -12,7 +12,7 @@ from crawler.audit.scan import Scan, Seen
 from crawler.commits import Commit, File
 from crawler.errors import Damaged
 from crawler.stores import Store
-from crawler.warc import Record
+from crawler.warc import SOURCE, Record
 
 
 class Records:
@@ -57,7 +57,7 @@ class Records:
         where = f"offset {record.offset}"
         for wrong in seen.wrong:
             self._fault(path, where, wrong)
-        if not self._places.new(record.id):
+        if not self._places.new(record.id) and not record.copied:  # two workers may have copied it
             self._fault(path, where, f"the archive has a record {record.id} already")
         if record.type == "revisit":
             return self._revisit(record, commit, path)
@@ -111,7 +111,9 @@ class Records:
 
 
 def _pair(record: Record, unasked: set[str]) -> None:
-    """Keeps the responses whose request is still to come."""
+    """Keeps the responses whose request is still to come; what an archive service gave has none."""
+    if record.copied or SOURCE in record.headers:
+        return
     if record.type in ("response", "revisit"):
         unasked.add(record.id)
     elif record.type == "request":

@@ -29,6 +29,7 @@ from crawler.housing import Housing
 from crawler.summary import summary
 from crawler.wire.address import ConnectTo
 from crawler.wire.dial import Proxy, open_resolver
+from crawler.wire.handler import named_hosts
 
 logger = logging.getLogger("anapress")
 HEADING = "Arguments Of anapress"
@@ -89,6 +90,7 @@ class Command(Crawl):
             if args[0] not in self.crawler_process.spider_loader.list():
                 raise WrongUse(f"There is no spider {args[0]!r}: it is `scrapy crawl anapress`.")
             ConnectTo.parse(self._settings["CONNECT_TO"] or "")
+            named_hosts(self._settings)
             if proxy := self._settings["WIRE_PROXY"]:
                 Proxy.parse(proxy)
             open_resolver(self._settings["RESOLVE"])

@@ -26,11 +26,21 @@ from crawler.extensions.parting import Parting
 from crawler.extensions.thread import Thread
 from crawler.extensions.uploads import Uploads
 from crawler.housing import Housing
-from crawler.items import Absent, ArticleId, Exchange, Lease, Outcome, Resource, Take
+from crawler.items import Absent, ArticleId, Copy, Exchange, Lease, Outcome, Resource, Stored, Take
 from crawler.needs import Need, Needs
 from crawler.programs import Programs
+from crawler.warc import Record
 from crawler.worker import Worker
-from crawler.writer.frames import AllSealed, Broken, Checkpointed, Committed, Report, Seal, SealedSegment
+from crawler.writer.frames import (
+    AllSealed,
+    Broken,
+    Checkpointed,
+    Committed,
+    Report,
+    Seal,
+    SealedSegment,
+    Together,
+)
 from crawler.writer.link import Link, start_writer
 
 RENEW_SECONDS = 60
@@ -99,6 +109,11 @@ class Archivist:
         return max(self._worker.due - self.account.takes, 0)
 
     @property
+    def due(self) -> int:
+        """Ids that this run has or had to take, as far as it is known."""
+        return self._worker.due
+
+    @property
     def spool(self) -> Path | None:
         """The folder of what is not committed yet."""
         return self._worker.spool.folder if self._worker.moved_in else None
@@ -138,6 +153,11 @@ class Archivist:
         return self._worker.walks and not self.course.over
 
     @property
+    def lists(self) -> bool:
+        """Whether the archive services' lists are to be searched for ids first."""
+        return self._worker.lists and not self.course.over
+
+    @property
     def walked(self) -> Sequence[str]:
         """The site's sections that were searched to their end before."""
         return self._worker.walked
@@ -155,21 +175,27 @@ class Archivist:
         """One lease after the other, as there is room for it; ends when nothing is left to be leased."""
         return self._leases.each()
 
-    async def record(self, exchange: Exchange) -> None:
-        """Hand an exchange to the writer; ArchiveError if it can't be kept."""
+    async def record(self, exchange: Exchange, *brought: Exchange | Copy) -> None:
+        """Hand an exchange to the writer, with what it brought; ArchiveError if it can't be kept."""
         self.account.receive(exchange)
-        await self._send(exchange)
+        await self._send(exchange, *brought)
 
     async def keep(self, made: Resource) -> None:
         """Hand over what a browser made of a page; ArchiveError if it can't be kept."""
         await self._send(made)
 
     async def settle(self, take: Take) -> None:
-        """Hand a take to the writer: its lease has come to its end."""
-        await self._send(take)
-        self._leases.drafted(take)
-        self._count(f"takes/{self.account.add(take)}")
+        """Hand a take to the writer, and those that go with it: their lease has come to its end."""
+        takes = (take, *take.then)
+        await self._send(*takes)
+        for each in takes:
+            self._leases.drafted(each)
+            self._count(f"takes/{self.account.add(each)}")
         self._changed()
+
+    async def held(self, url: str, date: str | None = None) -> tuple[Stored, Record] | None:
+        """The newest committed record of this URL, with this WARC-Date if that is said."""
+        return await self._leasing.ask(partial(self._worker.held, url, date)) if self.open else None
 
     async def tried(self, lease: Lease) -> None:
         """Remember how many attempts at a lease failed, before there is another."""
@@ -273,11 +299,11 @@ class Archivist:
         self._changed()
         self._chores.begin(self._tell(Committed(segment)))
 
-    async def _send(self, order: Exchange | Resource | Take) -> None:
+    async def _send(self, *orders: Exchange | Copy | Resource | Take) -> None:
         if self._link is None:
             return
         try:
-            await self._link.send(order)
+            await self._link.send(Together(orders) if len(orders) > 1 else orders[0])
         except ArchiveError as error:
             self.course.fail(error)
             raise

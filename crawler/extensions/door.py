@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -16,6 +16,8 @@ from crawler.extensions import extension
 from crawler.extensions.browser import Browser
 from crawler.extensions.course import ENDING
 from crawler.extensions.manners import Manners, wish_of
+from crawler.manners.services import turns
+from crawler.sources.archived import ASK
 from crawler.sources.live import RENDER
 from crawler.sources.reasons import Left
 from crawler.wire.handler import RELAY, WireHandler
@@ -48,8 +50,12 @@ class Door(WireHandler):
         """
         if request.meta.get(RENDER):
             return await self._browser.fetch(request)
-        manners, host = self._manners, urlsplit(request.url).hostname or ""
-        async with self._turn(request, host):
+        manners, ask = self._manners, request.meta.get(ASK)
+        *before, host = turns(ask.budget) if ask else (urlsplit(request.url).hostname or "",)
+        async with AsyncExitStack() as held:
+            for name in before:
+                await held.enter_async_context(manners.hosts.turn(name))
+            await held.enter_async_context(self._turn(request, host))
             if manners.course.stopping:
                 raise IgnoreRequest(ENDING)
             if host in manners.given_up:
@@ -59,7 +65,7 @@ class Door(WireHandler):
             except UNREACHED:
                 manners.missed(host)
                 raise
-            if (seconds := wish_of(response)) is not None:
+            if (seconds := wish_of(request, response)) is not None:
                 manners.told_to_wait(host, seconds)
             else:
                 manners.hosts.answered(host)

@@ -15,7 +15,7 @@ from time import monotonic
 from typing import Self
 from urllib.parse import urlsplit
 
-from scrapy import signals
+from scrapy import Request, signals
 from scrapy.crawler import Crawler
 from scrapy.exceptions import IgnoreRequest
 from scrapy.http import Response
@@ -27,12 +27,15 @@ from crawler.extensions import extension
 from crawler.extensions.archivist import Archivist
 from crawler.extensions.course import ENDING, Course
 from crawler.housing import Housing
-from crawler.items import Absent, Outcome, Take
+from crawler.items import LIVE, Absent, Outcome, Take
+from crawler.manners import services
 from crawler.manners.fleet import FleetHosts, Pace
 from crawler.manners.hosts import Hosts
 from crawler.manners.notices import Notices
 from crawler.manners.patience import ASKS, asked, pause
+from crawler.manners.services import BUDGETS
 from crawler.site import HOME, is_useless
+from crawler.sources.archived import ASK, is_own_word
 from crawler.wire.address import ConnectTo, is_public
 
 GUEST_MISSES = 3  #: pauses in a row, after which a host of requisites is left alone for good
@@ -49,6 +52,7 @@ class Limits:
     waits: int  #: in a row, for all limits below; 0: no limit
     misses: int
     useless: int
+    service_pause: float  #: seconds, of the first pause that an archive service asks for
 
     @classmethod
     def of(cls, settings: BaseSettings) -> Self:
@@ -58,6 +62,7 @@ class Limits:
             waits=settings.getint("STOP_AFTER_WAITS"),
             misses=settings.getint("STOP_AFTER_MISSES"),
             useless=settings.getint("STOP_AFTER_USELESS"),
+            service_pause=settings.getfloat("SERVICE_PAUSE_SECONDS"),
         )
 
 
@@ -68,6 +73,8 @@ class Manners:
         self._crawler, self._limits = crawler, limits
         self.notices: Notices | None = None  #: of a fleet
         self.hosts = self._open(crawler.settings)
+        for name, budget in BUDGETS.items():
+            self.hosts.seat(name, budget.room, crawler.settings.getfloat(budget.setting))
         self._useless = 0  # answers in a row
         self.guests: set[str] = set()  #: hosts of requisites alone: no run ends because of one
         self.given_up: set[str] = set()  #: of them, those that had enough, or are away
@@ -113,7 +120,7 @@ class Manners:
             self._end(host, f"{host} asks us to wait for {timedelta(seconds=min(seconds, 1e9))}")
             return
         before = self.hosts[host].waits
-        waits = self.hosts.wait(host, max(seconds, self.pause(before + 1)))
+        waits = self.hosts.wait(host, self._pause(host, seconds, before))
         if waits > before:
             logger.info("%s asks us to wait (%g s, %s in a row)", host, seconds, waits)
             told = f"{host} asked us to wait {waits} times in a row"
@@ -121,9 +128,18 @@ class Manners:
 
     def missed(self, host: str) -> None:
         """A host took no connection: it is left alone for a while; of many, the run ends."""
-        misses = self.hosts.missed(host, self.pause(self.hosts[host].misses + 1))
+        before = self.hosts[host].misses
+        misses = self.hosts.missed(host, seconds := self._pause(host, 0, before))
+        if host in BUDGETS and misses > before:  # that may take minutes
+            logger.info("%s takes no connection: it is left alone for %g s", host, seconds)
         most = GUEST_MISSES if host in self.guests else self._limits.misses
         self._end_after(misses, most, f"{host} could not be reached {misses} times in a row", host)
+
+    def _pause(self, host: str, asked: float, before: int) -> float:
+        """How long a host is left alone that said so, or took no connection, so many times before."""
+        if host in BUDGETS:
+            return services.pause(asked, before, self._limits.service_pause)
+        return max(asked, self.pause(before + 1))
 
     def useless(self, why: str, host: str = "") -> None:
         """One more answer that shows nothing of the site."""
@@ -145,6 +161,8 @@ class Manners:
         self._useless = 0
 
     def dropped(self, item: object) -> None:
+        if isinstance(item, Take) and item.source != LIVE:
+            return  # what an archive holds tells nothing of the site as it is
         result = item.result if isinstance(item, Take) else None
         if isinstance(result, Absent) and is_useless(result):
             self.useless(result.reason)
@@ -167,13 +185,17 @@ async def _in_thread(thread: ThreadPoolExecutor, step: Callable[[], object]) -> 
     return await asyncio.get_running_loop().run_in_executor(thread, step)
 
 
-def wish_of(response: Response) -> float | None:
-    """The seconds that a response asks us to wait; 429 does so in any case (RFC 6585, 4)."""
-    if response.status not in ASKS:
+def wish_of(request: Request, response: Response) -> float | None:
+    """The seconds that a response asks us to wait; 429 does so in any case (RFC 6585, 4).
+
+    So does an archive service's 503, unless it is a page's that it plays, or tells why that can't be played.
+    """
+    service = ASK in request.meta
+    if response.status not in ASKS or (service and not is_own_word(response)):
         return None
     headers = response.headers
     seconds = asked(headers.getlist("Retry-After"), headers.getlist("Date"), utc_now())
-    return 0.0 if seconds is None and response.status == 429 else seconds
+    return 0.0 if seconds is None and (service or response.status == 429) else seconds
 
 
 def _is_public_site(connect_to: ConnectTo) -> bool:

@@ -158,6 +158,9 @@ class Ledger(Follower, Known, Protocol):
     def stored(self, sha256: bytes, length: int) -> Stored | None:
         """A committed record that holds this payload whole."""
 
+    def captured(self, url: str, date: str | None = None) -> Stored | None:
+        """The newest committed record under an archive service's URL that is whole; with this WARC-Date."""
+
     def validated(self, id: ArticleId, held: Validators) -> Stored | None:
         """The committed record that a 304 to these validators speaks of, None if they are not the id's.
 

@@ -60,6 +60,10 @@ class SqliteIndex(SqliteFollower):
         where = "WHERE sha256 = ? AND length = ? ORDER BY number LIMIT 1"
         return stored_of(self._db.row(f"{schema.STORED} {where}", sha256, length))
 
+    def captured(self, url: str, date: str | None = None) -> Stored | None:
+        where = "WHERE url = ? AND date = coalesce(?, date) ORDER BY number DESC LIMIT 1"
+        return stored_of(self._db.row(f"{schema.STORED} {where}", url, date))
+
     def validated(self, id: ArticleId, held: Validators) -> Stored | None:
         row = (id, url_of(id), held.etag, held.last_modified)
         return stored_of(self._db.row(schema.VALIDATED, *row))

@@ -26,13 +26,14 @@ from crawler.ledger.entry import OUTCOMES, UNHEARD, Entry, hash_of
 from crawler.ledger.payload import unpack, unpack_text
 from crawler.ledger.rows import milliseconds
 from crawler.ledger.server import SECONDS, Emptied, Server
-from crawler.ledger.steps import Steps, bucket_of, held_key, own_key, packed, text
+from crawler.ledger.steps import Steps, bucket_of, captured_key, held_key, own_key, packed, text
 from crawler.lines import Original, OutcomeLine
 from crawler.validators import Validators
 
 P = ParamSpec("P")
 T = TypeVar("T")
 LEASE_SECONDS = 600
+SHA256 = 32  #: bytes
 MANY = 1000  #: ids or lines in one call: nobody else is served meanwhile
 FEW = 100  #: buckets in one call
 LOOK_SECONDS = 0.2  #: between two looks whether another worker has made the ledger
@@ -250,6 +251,16 @@ class RedisLedger:
     def stored(self, sha256: bytes, length: int) -> Stored | None:
         (page,) = self._payloads([sha256])
         return page if page is not None and page.length == length else None
+
+    def captured(self, url: str, date: str | None = None) -> Stored | None:
+        key = captured_key(url, date)
+        (found,) = self._fields([("c:", bucket_of(key), text(key))])
+        if found is None:
+            return None
+        sha256, page = found[:SHA256], unpack(found[SHA256:])
+        (segment,) = self._fields([("commits", "", str(page.n))])
+        stored = page.stored(sha256, segment.decode()) if segment is not None else None
+        return stored if stored is not None and stored.url == url else None
 
     def validated(self, id: ArticleId, held: Validators) -> Stored | None:
         (entry,) = self._entries([id])

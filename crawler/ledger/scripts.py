@@ -6,6 +6,7 @@ anapress:t:<b>     content hash → the id and version that brought it first
 anapress:v:<b>     id and content hash → version, of texts that an id showed before its present one
 anapress:p:<b>     SHA-256 → the record that holds the payload whole
 anapress:u:<b>     id and digest → SHA-256, of pages that were given validators
+anapress:c:<b>     URL, and URL with date → the newest record of an archive service's that it has there
 anapress:r:<b>     the URLs of requisites that the archive has, as keys
 anapress:buckets   the numbers b of i: that are in use
 anapress:due       b → how many ids of it can be leased
@@ -339,6 +340,7 @@ for _, step in ipairs(steps) do
     if step[1] == 's' then
         settle(step[2], step[3], step[4], step[5], step[6], step[7], step[8], step[9], step[10])
     elseif step[1] == 'k' then know(step[2], step[3], step[4], step[5], step[6])
+    elseif step[1] == 'c:' then call('HSET', P .. step[1] .. step[2], step[3], step[4])
     else call('HSETNX', P .. step[1] .. step[2], step[3], step[4]) end
 end
 for worker, held in pairs(leases) do

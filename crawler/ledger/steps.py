@@ -12,6 +12,7 @@ from crawler.ledger import payload
 from crawler.ledger.entry import OUTCOMES, hash_of, tail
 from crawler.ledger.rows import key_of, of_segment, values
 from crawler.lines import OutcomeLine
+from crawler.site import is_on_site
 
 Step = tuple[object, ...]
 BROUGHT = (Outcome.ARTICLE, Outcome.CHANGED)
@@ -37,6 +38,11 @@ def own_key(id: ArticleId, digest: str) -> bytes:
 def held_key(url: str) -> bytes:
     """What the URL of a requisite is found by."""
     return key_of(url).to_bytes(8, "big", signed=True)
+
+
+def captured_key(url: str, date: str | None) -> bytes:
+    """What an archive service's record is found by."""
+    return held_key(f"{date or ''} {url}")
 
 
 class Steps:
@@ -95,6 +101,9 @@ class Steps:
         sha256 = stored.sha256
         page = payload.pack(payload.Payload.of(self._n, stored))
         yield "p:", bucket_of(sha256), text(sha256), text(page)
+        if not is_on_site(stored.url):
+            for key in (captured_key(stored.url, None), captured_key(stored.url, stored.date)):
+                yield "c:", bucket_of(key), text(key), text(sha256 + page)
         digest, id = stored.record.payload_digest, payload.own_id(stored.url)
         if id is not None and digest and (key := own_key(id, digest)) in self._validated:
             yield "u:", self._bucket(id), text(key), text(sha256)

@@ -111,6 +111,7 @@ class FleetHosts(Hosts):
     ) -> None:
         super().__init__(clock, sleep, room=room)
         self._board, self._ask, self._room, self._pace = board, ask, room, pace
+        self._seats: dict[str, int] = {}  # rooms of their own, whose pace is their delay alone
         self._told: defaultdict[str, list[Change]] = defaultdict(list)  # that the board does not know yet
 
     @asynccontextmanager
@@ -139,6 +140,10 @@ class FleetHosts(Hosts):
         self._tell(name, lambda host, now: host.missed(now, seconds))
         return super().missed(name, seconds)
 
+    def seat(self, name: str, room: int, delay: float) -> None:
+        self._seats[name] = room
+        super().seat(name, room, delay)
+
     def slow(self, name: str, delay: float) -> None:
         super().slow(name, delay)
         self._tell(name, lambda host, _: replace(host, delay=delay))
@@ -150,15 +155,17 @@ class FleetHosts(Hosts):
         """Wait for the turn, and take it."""
         while True:
             told = self._told.pop(name, [])
-            wait = await self._step(name, partial(self._leave, request, told))
+            wait = await self._step(name, partial(self._leave, name, request, told))
             if not wait:
                 return
             await self._sleep(min(wait, LONGEST_SLEEP) * random.uniform(1, 1.1))  # noqa: S311
 
-    def _leave(self, request: str, told: list[Change], budget: Budget, now: float) -> tuple[Budget, float]:
+    def _leave(
+        self, name: str, request: str, told: list[Change], budget: Budget, now: float
+    ) -> tuple[Budget, float]:
         for change in told:
             budget = change(budget, now)
-        wait = budget.wait(now, self._room)
+        wait = budget.wait(now, self._seats.get(name, self._room))
         return (budget, wait) if wait else (budget.left(request, now), 0.0)
 
     async def _tell_alive(self, name: str, request: str) -> None:
@@ -170,7 +177,7 @@ class FleetHosts(Hosts):
         def come(budget: Budget, now: float) -> tuple[Budget, float]:
             for change in told:
                 budget = change(budget, now)
-            return replace(budget.back(request), pace=self._pace.after(budget.pace, took)), 0.0
+            return replace(budget.back(request), pace=self._pace_of(name).after(budget.pace, took)), 0.0
 
         try:
             await self._step(name, come, wait=False)
@@ -195,13 +202,16 @@ class FleetHosts(Hosts):
     def _swapped(self, name: str, change: Callable[[Budget, float], tuple[Budget, float]]) -> float | None:
         """None if another worker was quicker."""
         old, now = self._board.read(name)
-        before = Budget.parse(old, self._pace).at(now)
+        before = Budget.parse(old, self._pace_of(name)).at(now)
         after, wait = change(before, now)
         data = bytes(after)
         if data != old and not self._board.swap(name, old, data):
             return None
         self._hosts[name] = self._as_ours(after.host, now)
         return wait
+
+    def _pace_of(self, name: str) -> Pace:
+        return Pace(least=0.0, most=0.0) if name in self._seats else self._pace
 
     def _as_ours(self, host: Host, now: float) -> Host:
         """By our own clock: what the panel shows, and what ends the run."""

@@ -81,6 +81,11 @@ class Hosts:
         self._hosts[name] = self[name].missed(self._clock(), seconds)
         return self[name].misses
 
+    def seat(self, name: str, room: int, delay: float) -> None:
+        """A budget of its own: so many at once, at most one each so many seconds."""
+        self._rooms[name] = Semaphore(room)
+        self.slow(name, delay)
+
     def slow(self, name: str, delay: float) -> None:
         """At most one request to the host each so many seconds."""
         self._hosts[name] = replace(self[name], delay=delay)

@@ -13,6 +13,7 @@ from crawler.errors import ArchiveError
 from crawler.extensions import extension
 from crawler.extensions.archivist import Archivist
 from crawler.items import Resource
+from crawler.sources.archived import brought_by
 from crawler.sources.live import MADE
 from crawler.sources.reasons import absence_of
 
@@ -47,7 +48,7 @@ class Archive:
         made: list[Resource] = request.meta.pop(MADE, [])
         try:
             for exchange in exchanges[kept:]:
-                await self._archivist.record(exchange)
+                await self._archivist.record(*brought_by(request, exchange))
             for resource in made:
                 await self._archivist.keep(resource)
         except ArchiveError as error:

@@ -15,6 +15,7 @@ from crawler.extensions import extension
 from crawler.extensions.archivist import Archivist
 from crawler.extensions.manners import Manners, wish_of
 from crawler.extensions.visit import DONT_RETRY
+from crawler.sources.archived import ASK, is_own_word
 
 ATTEMPTS = "attempts"  #: in a request's meta: attempts at its id that failed before
 WAITS = "waits"  #: how often it was told to wait
@@ -53,9 +54,9 @@ class Retry:
     async def process_response(self, request: Request, response: Response) -> Request | Response:
         if request.meta.get(DONT_RETRY):
             return response
-        if wish_of(response) is not None and (waits := request.meta.get(WAITS, 0)) < MOST_WAITS:
+        if wish_of(request, response) is not None and (waits := request.meta.get(WAITS, 0)) < MOST_WAITS:
             return _anew(request, WAITS, waits + 1)
-        if response.status not in self._codes:
+        if response.status not in self._codes or (ASK in request.meta and not is_own_word(response)):
             return response
         return await self._again(request) or response
 

@@ -5,10 +5,21 @@ A page of 50 KB takes it 0.92 ms as it comes, 0.61 with its compressor replaced 
 SHA-256. All that is written here is read back with it, and with FastWARC, in the tests.
 """
 
-from crawler.warc.reader import Record, check, exchange_parts, http_head, members, payload, read_member
+from crawler.warc.reader import (
+    Record,
+    check,
+    exchange_parts,
+    http_head,
+    members,
+    parsed,
+    payload,
+    read_member,
+)
 from crawler.warc.sums import Measured, digest, measure
 from crawler.warc.writer import (
+    SOURCE,
     NewRecord,
+    announcement,
     not_modified,
     records,
     repeatable,
@@ -19,9 +30,11 @@ from crawler.warc.writer import (
 )
 
 __all__ = [
+    "SOURCE",
     "Measured",
     "NewRecord",
     "Record",
+    "announcement",
     "check",
     "digest",
     "exchange_parts",
@@ -29,6 +42,7 @@ __all__ = [
     "measure",
     "members",
     "not_modified",
+    "parsed",
     "payload",
     "read_member",
     "records",

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from io import BytesIO
 from typing import BinaryIO, cast
 
 from zlib_ng import zlib_ng
 
 from crawler.errors import Damaged
 from crawler.warc.sums import digest
+from crawler.warc.writer import SOURCE
 from crawler.wire.failure import BadMessage
 from crawler.wire.message import Head, dechunk, parse_head
 
@@ -24,6 +26,7 @@ _MAGIC = b"\x1f\x8b"
 _END = b"\r\n\r\n"
 _HEAD_END = re.compile(rb"\n\r?\n")  # as crawler.wire.message ends a head
 _LENGTH = re.compile(r"[0-9]{1,18}")
+_VERSIONS = (b"WARC/1.1", b"WARC/1.0")
 _NEEDED = ("WARC-Type", "WARC-Record-ID", "WARC-Date", "Content-Length")
 
 
@@ -35,6 +38,7 @@ class Record:
     length: int  #: of the gzip member
     headers: Mapping[str, str]
     block: bytes
+    copied: bool = False  #: the record before it announces it as somebody else's
 
     @property
     def type(self) -> str:
@@ -49,25 +53,33 @@ def members(stream: BinaryIO, *, offset: int = 0, limit: int = BLOCK_BYTES) -> I
     """Every record from where the stream stands, which is `offset`; Damaged at the first that is not whole.
 
     Memory is bound by `limit`, the largest block that is read, whatever the file declares or inflates to.
+    A record that the one before it announces as copied need not be written as ours are, nor the first
+    in the middle of a file: who reads from the beginning has judged that.
     """
-    ahead = stream.read(_READ_BYTES)
+    ahead, copied, strict = stream.read(_READ_BYTES), False, offset == 0
     while ahead:
-        try:
-            member = _Member(stream, ahead)
-            headers, block = _record(member, limit)
-        except (Damaged, _GzipError) as error:
-            raise Damaged(f"offset {offset}: {error}") from error
-        yield Record(offset=offset, length=member.length, headers=headers, block=block)
-        offset += member.length
-        ahead = member.rest or stream.read(_READ_BYTES)
+        record, ahead = _next(stream, ahead, offset, limit, strict=strict, copied=copied)
+        yield record
+        offset += record.length
+        copied = _announces(record)
+        strict = not copied
+        ahead = ahead or stream.read(_READ_BYTES)
 
 
 def read_member(stream: BinaryIO, offset: int, *, limit: int = BLOCK_BYTES) -> Record:
     """The record whose member begins at offset; Damaged if none does, or it is not whole."""
     stream.seek(offset)
-    for record in members(stream, offset=offset, limit=limit):
-        return record
-    raise Damaged(f"offset {offset}: the file ends before it")
+    if not (ahead := stream.read(_READ_BYTES)):
+        raise Damaged(f"offset {offset}: the file ends before it")
+    return _next(stream, ahead, offset, limit, strict=False)[0]
+
+
+def parsed(member: bytes) -> Record:
+    """The record that is this gzip member, whoever wrote it; Damaged if there is more, or less."""
+    record = replace(read_member(BytesIO(member), 0), copied=True)
+    if record.length != len(member):
+        raise Damaged(f"the member has {record.length} of {len(member)} bytes")
+    return record
 
 
 def check(record: Record) -> list[str]:
@@ -79,6 +91,7 @@ def check(record: Record) -> list[str]:
         f"{name} is {said}, the bytes give {right}"
         for name, right in found.items()
         if (said := record.headers.get(name)) != right
+        and not (record.copied and not (said or "").startswith("sha1:"))  # others may have none, or SHA-256
     ]
 
 
@@ -141,12 +154,30 @@ class _Member:
         return data
 
 
-def _record(member: _Member, limit: int) -> tuple[Mapping[str, str], bytes]:
+def _next(
+    stream: BinaryIO, ahead: bytes, offset: int, limit: int, *, strict: bool, copied: bool = False
+) -> tuple[Record, bytes]:
+    """The record whose member begins with what was read ahead, and what of that is behind it."""
+    try:
+        member = _Member(stream, ahead)
+        headers, block = _record(member, limit, strict=strict)
+    except (Damaged, _GzipError) as error:
+        raise Damaged(f"offset {offset}: {error}") from error
+    return Record(
+        offset=offset, length=member.length, headers=headers, block=block, copied=copied
+    ), member.rest
+
+
+def _announces(record: Record) -> bool:
+    return record.type == "metadata" and "WARC-Refers-To" in record.headers and SOURCE in record.headers
+
+
+def _record(member: _Member, limit: int, *, strict: bool) -> tuple[Mapping[str, str], bytes]:
     text = member.read(HEADER_BYTES)
     start = text.find(_END) + len(_END)
     if start < len(_END):
         raise Damaged("no end of the record's header")
-    headers = _headers(text[: start - len(_END)])
+    headers = _headers(text[: start - len(_END)], strict=strict)
     length = _content_length(headers, limit)
     missing = start + length + len(_END) - len(text)
     # one byte more than there should be: it brings the member to its end, or shows that there is more
@@ -158,16 +189,16 @@ def _record(member: _Member, limit: int) -> tuple[Mapping[str, str], bytes]:
     return headers, text[start : -len(_END)]
 
 
-def _headers(text: bytes) -> Mapping[str, str]:
+def _headers(text: bytes, *, strict: bool) -> Mapping[str, str]:
     version, *lines = text.split(b"\r\n")
-    if version != b"WARC/1.1":
+    if version not in ((b"WARC/1.1",) if strict else _VERSIONS):
         raise Damaged(f"not a WARC/1.1 record: {version[:20]!r}")
     try:
         pairs = [line.decode().split(": ", 1) for line in lines]
         headers = dict(pairs)
     except ValueError as error:
         raise Damaged(f"the record's header can't be read: {error}") from error
-    if len(headers) < len(pairs):
+    if strict and len(headers) < len(pairs):  # WARC-Protocol and WARC-Concurrent-To may stand twice
         raise Damaged("the record's header repeats a field")
     if missing := [name for name in _NEEDED if name not in headers]:
         raise Damaged(f"the record's header lacks {', '.join(missing)}")

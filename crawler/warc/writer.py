@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
 from uuid import UUID
@@ -14,10 +15,11 @@ from zlib_ng import zlib_ng
 
 from crawler.clock import stamp
 from crawler.errors import SpoolError
-from crawler.items import End, Exchange, Resource, Stored
+from crawler.items import Copy, End, Exchange, Resource, Stored
 from crawler.warc.sums import Measured, digest, pieces
 from crawler.wire.message import parse_head
 
+SOURCE = "WARC-Source-URI"  #: of a record that an archive service gave
 PROFILE = "http://netpreserve.org/warc/1.1/revisit/"  # the 1.1 text's own example lacks /revisit/
 IDENTICAL, NOT_MODIFIED = PROFILE + "identical-payload-digest", PROFILE + "server-not-modified"
 
@@ -80,6 +82,31 @@ def records(
         yield _interim(exchange, (_urn(new_id()), first), common)
 
 
+def announcement(copy: Copy, record_id: str, *, warcinfo_id: UUID, new_id: Callable[[], UUID]) -> NewRecord:
+    """The record that stands before a copied one, and says where it came from."""
+    origin = copy.origin
+    fields = {
+        "copied": "the next record, member for member",
+        "source": target_uri(origin.url),
+        "range": origin.span,
+        "exchange": _urn(origin.exchange),
+        "sha256": sha256(copy.member).hexdigest(),
+    }
+    block = "".join(f"{name}: {value}\r\n" for name, value in fields.items() if value).encode()
+    header = _header(
+        ("WARC-Type", "metadata"),
+        ("WARC-Record-ID", own := _urn(new_id())),
+        ("WARC-Date", warc_date(origin.at)),
+        ("WARC-Warcinfo-ID", _urn(warcinfo_id)),
+        ("WARC-Refers-To", record_id),
+        (SOURCE, target_uri(origin.url)),
+        ("WARC-Block-Digest", digest(block)),
+        ("Content-Type", "application/warc-fields"),
+        ("Content-Length", str(len(block))),
+    )
+    return NewRecord(type="metadata", id=own, pieces=(_gzip(header, block),))
+
+
 def resource(made: Resource, warcinfo_id: UUID) -> NewRecord:
     """The record of what a browser made of a page, concurrent to the record that brought the page."""
     header = _header(
@@ -99,7 +126,7 @@ def resource(made: Resource, warcinfo_id: UUID) -> NewRecord:
 
 def repeatable(exchange: Exchange, measured: Measured) -> bool:
     """Whether a revisit may stand for the payload: it is whole, and there is one."""
-    return exchange.end is End.COMPLETE and measured.length > 0
+    return not exchange.whole and exchange.end is End.COMPLETE and measured.length > 0
 
 
 def not_modified(exchange: Exchange) -> bool:
@@ -198,11 +225,16 @@ def _interim(exchange: Exchange, ids: tuple[str, str], common: Fields) -> NewRec
 
 
 def _common(exchange: Exchange, warcinfo_id: UUID) -> Fields:
+    origin = exchange.origin
     return (
         ("WARC-Date", warc_date(exchange.began)),
         ("WARC-Target-URI", target_uri(exchange.url)),
         ("WARC-IP-Address", exchange.ip),
         ("WARC-Warcinfo-ID", _urn(warcinfo_id)),
+        # fields of warcit's, and one of ours that says what it is
+        (SOURCE, target_uri(origin.url) if origin else None),
+        ("WARC-Creation-Date", warc_date(origin.at) if origin else None),
+        ("WARC-Restored-From", _urn(origin.exchange) if origin else None),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
@@ -126,6 +127,11 @@ class ConnectTo:
     def parse(cls, text: str) -> Self:
         """HOST:PORT:HOST:PORT, comma separated; an empty part means any, or the same."""
         return cls(tuple(_rule(part.strip()) for part in text.split(",") if part.strip()))
+
+    def trusting(self, places: Iterable[tuple[str, int]]) -> Self:
+        """The same, and these hosts and ports lead where they lead, wherever that is."""
+        rules = (_Rule(host, port, host, port) for host, port in places)
+        return type(self)((*self.rules, *rules))
 
     def route(self, host: str, port: int) -> Endpoint:
         """Where host and port connect to: the first rule that fits decides."""

@@ -25,10 +25,13 @@ from scrapy.exceptions import (
 )
 from scrapy.http import Headers, Response
 from scrapy.responsetypes import responsetypes
+from scrapy.settings import BaseSettings
 from scrapy.statscollectors import StatsCollector
 
 from crawler.clock import utc_now
-from crawler.errors import Undecodable
+from crawler.errors import Undecodable, WrongUse
+from crawler.manners import services
+from crawler.settings import defaults
 from crawler.wire.address import ConnectTo
 from crawler.wire.client import Client, Received
 from crawler.wire.coding import decode
@@ -48,6 +51,7 @@ from crawler.wire.failure import (
 )
 from crawler.wire.limits import MIB, Limits, PageLimits
 from crawler.wire.relay import Asked, Listener
+from crawler.wire.request import Target
 
 logger = logging.getLogger(__name__)
 
@@ -126,7 +130,7 @@ class WireHandler:
             new_id=uuid4,
             tls=tls,
             spool_dir=Path(settings.get("SPOOL_DIR") or tempfile.gettempdir()) / "bodies",
-            connect_to=ConnectTo.parse(settings.get("CONNECT_TO") or ""),
+            connect_to=ConnectTo.parse(settings.get("CONNECT_TO") or "").trusting(named_hosts(settings)),
             proxy=settings.get("WIRE_PROXY") or "",
             resolve=open_resolver(settings.get("RESOLVE") or "crawler.wire.dial.system_resolve"),
             limits=limits,
@@ -216,6 +220,18 @@ class WireHandler:
         for oddity in oddities:
             logger.debug("%s: %s", url, oddity)
             self._stats.inc_value(f"wire/odd/{oddity}")
+
+
+def named_hosts(settings: BaseSettings) -> list[tuple[str, int]]:
+    """Hosts and ports of the archive services that the operator named: trusted, wherever they lie."""
+    hosts = []
+    for name, url in services.changed(settings, defaults):
+        try:
+            target = Target.parse(url)
+        except Failure as error:
+            raise WrongUse(f"{name} is {url!r}: give an address such as https://HOST.") from error
+        hosts.append((target.host, target.port))
+    return hosts
 
 
 def _headers(request: Request) -> list[tuple[bytes, bytes]]:

@@ -9,7 +9,7 @@ import pickle
 import struct
 from dataclasses import dataclass
 
-from crawler.items import Exchange, Resource, Take
+from crawler.items import Copy, Exchange, Resource, Take
 
 _LENGTH = struct.Struct("!I")
 
@@ -24,6 +24,13 @@ class Committed:
 @dataclass(frozen=True, slots=True)
 class Seal:
     """Seal what is open: nothing more comes for a while."""
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Orders that one checkpoint makes safe: all of them, or none."""
+
+    orders: tuple[Exchange | Copy | Resource | Take, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +65,7 @@ class Broken:
     message: str
 
 
-Order = Exchange | Resource | Take | Committed | Seal | Close
+Order = Exchange | Copy | Resource | Take | Together | Committed | Seal | Close
 Report = Checkpointed | SealedSegment | AllSealed | Broken
 
 

@@ -19,7 +19,7 @@ from crawler.clock import Clock, utc_now
 from crawler.disk import Disk, open_disk
 from crawler.drafts import Draft
 from crawler.errors import CrawlerError
-from crawler.items import Exchange, RecordRef, Resource, Stored, Take
+from crawler.items import Copy, Exchange, RecordRef, Resource, Stored, Take
 from crawler.ledger import Ledger, open_ledger
 from crawler.segment import Segment, segment_name
 from crawler.site import article_id, url_of
@@ -35,6 +35,7 @@ from crawler.writer.frames import (
     Report,
     Seal,
     SealedSegment,
+    Together,
     Unpacker,
     packed,
 )
@@ -85,20 +86,29 @@ class Writer:
         match order:
             case Exchange():
                 self._record(order)
+            case Copy():
+                self._place(order.id, *self._open().add_copy(order))
             case Resource():
                 ref = self._open().keep(order)
                 self._remember(order.id, ref, ref)
             case Take():
                 self._draft(order)
+            case Together(orders):
+                for each in orders:
+                    self.take(each)
             case Committed(segment):
-                gone = [key for key, stored in self._payloads.items() if stored.record.segment == segment]
-                for key in gone:
-                    del self._payloads[key]
+                self._forget(segment)
             case Seal():
                 self.seal()
                 self._report(AllSealed())
             case Close():
                 self.seal()
+
+    def _forget(self, segment: str) -> None:
+        """The ledger knows its payloads now."""
+        gone = [key for key, stored in self._payloads.items() if stored.record.segment == segment]
+        for key in gone:
+            del self._payloads[key]
 
     def rest(self) -> None:
         """Between two orders: the checkpoint and the seal that are due."""
@@ -139,14 +149,19 @@ class Writer:
         segment = self._open()
         measured = warc.measure(exchange)
         original = self._original(exchange, measured)
-        ref, whole = segment.add(exchange, measured, original)
+        self._place(exchange.id, *segment.add(exchange, measured, original), original)
+        if isinstance(exchange.body, Path):
+            exchange.body.unlink(missing_ok=True)
+
+    def _place(
+        self, capture: UUID, ref: RecordRef | None, whole: Stored | None, original: Stored | None = None
+    ) -> None:
+        """Remember where a capture lies, for the take that rests on it, and the payload for revisits."""
         if whole is not None:
             self._payloads[whole.sha256] = whole
         if ref is not None:
             payload = whole or original
-            self._remember(exchange.id, ref, payload.record if payload else ref)
-        if isinstance(exchange.body, Path):
-            exchange.body.unlink(missing_ok=True)
+            self._remember(capture, ref, payload.record if payload else ref)
 
     def _remember(self, id: UUID, capture: RecordRef, payload: RecordRef) -> None:
         self._captures[id] = (capture, payload)
@@ -169,10 +184,15 @@ class Writer:
         return self._ledger.validated(id, held)
 
     def _draft(self, take: Take) -> None:
-        refs = self._captures.pop(take.capture, None) if take.capture else None
-        capture, payload = refs or (None, None)
+        capture, payload = self._refs(take.capture)
         self._open().draft(Draft.of(take, capture, payload))
         self._takes += 1
+
+    def _refs(self, capture: UUID | RecordRef | None) -> tuple[RecordRef | None, RecordRef | None]:
+        """Where a take's capture lies, and the payload of it."""
+        if isinstance(capture, RecordRef):
+            return capture, capture
+        return (self._captures.pop(capture, None) if capture else None) or (None, None)
 
     def _open(self) -> Segment:
         if self._segment is None:

@@ -1,0 +1,175 @@
+"""Common Crawl: an index a crawl, and records read by their range from files of thousands of sites."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from json import loads
+from urllib.parse import urlencode
+from uuid import uuid5
+
+from scrapy.http import Response
+
+from crawler.errors import Damaged
+from crawler.items import Absent, ArticleId, Capture, Copy, Exchange, Lease, Origin, Outcome, Take
+from crawler.manners.services import COMMONCRAWL, COMMONCRAWL_INDEX
+from crawler.site import article_id, url_of
+from crawler.sources.archived import (
+    BROUGHT,
+    NOT_ARCHIVED,
+    Ask,
+    Flow,
+    Read,
+    Unlisted,
+    Walk,
+    Which,
+    chosen,
+    listed,
+    moment,
+    onward,
+    request,
+    settled,
+    taken,
+    untaken,
+)
+from crawler.warc import http_head, parsed
+from crawler.wire.failure import BadMessage
+from crawler.wire.head import parse_head
+
+DAY = 86_400.0  #: for which the list of crawls holds: there is a new one a month
+SITE = "anapress.net/a/"
+PAGES = 1000  #: of one index
+CRAWLS = 1000
+RECORD_BYTES = 16 << 20
+SPARE = 64 << 10  #: bytes beyond a range after which an answer is cut: without 206 it is the whole file
+
+UNCAPTURED = Absent(outcome=Outcome.FAILED, reason="redirect_uncaptured")
+
+_NUMBER = re.compile(r"[0-9]{1,15}")
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
+_FILE = re.compile(r"[A-Za-z0-9_=-][A-Za-z0-9._=-]*(?:/[A-Za-z0-9_=-][A-Za-z0-9._=-]*){0,20}")
+
+
+def walk(base: str, id: ArticleId | None = None, *, fresh: bool = False) -> Walk:
+    """All captures that the indexes list of one article, or of all, the newest crawl first."""
+    info = Ask(budget=COMMONCRAWL_INDEX, seconds=DAY, fresh=fresh)
+    crawls = yield from listed(f"{base}/collinfo.json", info, _crawls)
+    if isinstance(crawls, Absent):
+        return crawls
+    for crawl in crawls[:CRAWLS]:
+        for number in range(PAGES):
+            query = {"url": f"{SITE}{'*' if id is None else id}", "output": "json", "page": str(number)}
+            ask = Ask(budget=COMMONCRAWL_INDEX, fresh=fresh)
+            rows = yield from listed(f"{base}/{crawl}-index?{urlencode(query)}", ask, _page)
+            if isinstance(rows, Absent):
+                return rows
+            if rows is None:  # past the last page, or nothing at all
+                break
+            yield list(_captures(rows))
+    return None
+
+
+def commoncrawl(lease: Lease, captures: Sequence[Capture], which: Which, *, base: str, read: Read) -> Flow:
+    """The article as its captures show it, each a record copied member for member."""
+    takes: list[Take] = []
+    for capture in chosen(captures, which):
+        offset, length, file = capture.place.split(" ", 2)
+        start, end = int(offset), int(offset) + int(length) - 1
+        url, span = f"{base}/{file}", f"{start}-{end}"
+        at = moment(capture.at)
+        assert at is not None
+        ask = Ask(
+            budget=COMMONCRAWL,
+            brings=partial(copied, start=start, end=end),
+            capture=(capture.url, f"{at:%Y-%m-%dT%H:%M:%SZ}"),
+        )
+        answer = yield request(url, ask, span=span, most=int(length) + SPARE)
+        if isinstance(answer, Absent):
+            take = untaken(lease, answer, COMMONCRAWL, url)
+        elif (brought := answer.meta.get(BROUGHT)) is None:
+            take = untaken(lease, _own_word(answer, int(length)), COMMONCRAWL, url, answer)
+        else:
+            take = taken(lease, brought, COMMONCRAWL, read, capture)
+            if target := onward(take, brought):
+                take = replace(take, result=UNCAPTURED if isinstance(target, str) else target)
+        takes.append(take)
+        if which is Which.BEST and not isinstance(take.result, Absent):
+            break
+    return settled(takes, which, untaken(lease, NOT_ARCHIVED, COMMONCRAWL, url_of(lease.id)))
+
+
+def copied(exchange: Exchange, *, start: int, end: int) -> Copy | None:
+    """The record that a range is; None unless the answer is that very range, and it a whole response."""
+    try:
+        head = parse_head(exchange.head)
+        span = (head.get(b"Content-Range") or b"").decode("latin-1")
+        body = exchange.body if isinstance(exchange.body, bytes) else exchange.body.read_bytes()
+        if head.status != 206 or not span.startswith(f"bytes {start}-{end}/") or len(body) != end - start + 1:
+            return None
+        record = parsed(body)
+        if record.type != "response" or "WARC-Target-URI" not in record.headers:
+            return None
+        http_head(record)
+    except (BadMessage, Damaged):
+        return None
+    origin = Origin(url=exchange.url, at=exchange.began, exchange=exchange.id, span=f"bytes={start}-{end}")
+    return Copy(id=uuid5(exchange.id, "copied"), member=body, origin=origin)
+
+
+def _own_word(answer: Response, length: int) -> Absent:
+    """Why a range brought no record."""
+    if answer.status == 200:
+        reason = "not_206"  # the whole file, or a page of somebody's
+    elif answer.status == 206:
+        reason = "short_range" if len(answer.body) < length else "bad_record"
+    else:
+        reason = f"service_{answer.status}"
+    return Absent(outcome=Outcome.FAILED, reason=reason)
+
+
+def _crawls(answer: Response) -> list[str]:
+    """The names of the crawls, newest first."""
+    if answer.status != 200:
+        raise Unlisted(f"index_{answer.status}")
+    table = loads(answer.body)
+    if not isinstance(table, list) or not table:
+        raise ValueError("no list of crawls")
+    names = [str(crawl.get("id", "")) for crawl in table if isinstance(crawl, dict)]
+    return [name for name in names if _NAME.fullmatch(name)]
+
+
+def _page(answer: Response) -> list[dict[str, str]] | None:
+    """The rows of a page, None where there are no more."""
+    if answer.status == 404 or (answer.status == 400 and b"First Page is" in answer.body):
+        return None
+    if answer.status != 200:
+        raise Unlisted(f"index_{answer.status}")
+    if answer.body and not answer.body.endswith(b"\n"):
+        raise ValueError("cut in the middle of a line")
+    rows = [loads(line) for line in answer.body.splitlines()]
+    if not all(isinstance(row, dict) for row in rows):
+        raise ValueError("no object a line")
+    return rows
+
+
+def _captures(rows: Sequence[dict[str, str]]) -> Iterator[Capture]:
+    for row in rows:
+        at, url, status, length, offset, file = (
+            str(row.get(name, "")) for name in ("timestamp", "url", "status", "length", "offset", "filename")
+        )
+        id = article_id(url)
+        if id is None or moment(at) is None or not _FILE.fullmatch(file):
+            continue
+        if not all(_NUMBER.fullmatch(number) for number in (length, offset)) or int(length) > RECORD_BYTES:
+            continue
+        yield Capture(
+            id=id,
+            at=at,
+            url=url,
+            status=int(status) if re.fullmatch(r"[1-9][0-9]{2}", status) else None,
+            mime=str(row.get("mime", "")),
+            digest=str(row.get("digest", "")),
+            place=f"{offset} {length} {file}",
+        )
