@@ -99,6 +99,12 @@ class Spool:
         return True
 
     @staticmethod
+    def living(root: Path, worker: str) -> bool:
+        """Whether that worker, or its writer, has its spool here and lives."""
+        folder = root / worker
+        return (folder / LOCK).is_file() and _held(folder)
+
+    @staticmethod
     def lodgings(root: Path) -> list[Lodging]:
         """The spools that are there."""
         cards = sorted(root.glob(f"*/{CARD}"))
