@@ -345,8 +345,11 @@ def test_a_taken_port_is_told_in_a_sentence(growing: House) -> None:
     [
         (["--port", "http"], "http"),
         (["--port", "99999"], "65535"),
-        (["--bind", "203.0.113.7"], "203.0.113.7"),
-        (["--bind", "no.such.host.invalid"], "no.such.host.invalid"),
+        (
+            ["--bind", "203.0.113.7"],
+            "203.0.113.7 port 8080 can't be listened at (Cannot assign requested address): give another --bind",
+        ),
+        (["--bind", "no.such.host.invalid"], "give another --bind"),
         (["--also", "none.warc.gz"], "none.warc.gz"),
         (["--also", "README.md"], "README.md"),
         (["news"], "no arguments"),
