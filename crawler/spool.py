@@ -16,7 +16,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -101,8 +101,9 @@ class Spool:
     @staticmethod
     def living(root: Path, worker: str) -> bool:
         """Whether that worker, or its writer, has its spool here and lives."""
-        folder = root / worker
-        return (folder / LOCK).is_file() and _held(folder)
+        with suppress(FileNotFoundError):  # it had none, or has just gone
+            return _held(root / worker)
+        return False
 
     @staticmethod
     def lodgings(root: Path) -> list[Lodging]:
