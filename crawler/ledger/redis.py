@@ -21,6 +21,7 @@ from crawler.ledger import Counts, Fill, Seed, scripts
 from crawler.ledger.entry import OUTCOMES, Entry
 from crawler.ledger.redis_index import RedisIndex
 from crawler.ledger.rows import milliseconds
+from crawler.ledger.scripts import applying, leases
 from crawler.ledger.server import SECONDS, Emptied, Server
 from crawler.ledger.shared import MANY, anew
 from crawler.ledger.steps import Steps, bucket_of, held_key, packed, text
@@ -91,7 +92,7 @@ class RedisLedger(RedisIndex):
         self._newest = max(self._newest, n)  # it is in the log
         try:
             for number, part in enumerate(parts, 1):
-                self._server.run(scripts.APPLY, n, segment if number == len(parts) else "", part)
+                self._server.run(applying.APPLY, n, segment if number == len(parts) else "", part)
                 self._server.still_making()
         except Emptied:
             self.join(make=self.fillable)
@@ -134,24 +135,24 @@ class RedisLedger(RedisIndex):
     @anew
     def tried(self, lease: Lease) -> None:
         place = lease.id, self._bucket(lease.id)
-        self._server.run(scripts.TRIED, *place, lease.take, min(lease.attempts, 255))
+        self._server.run(leases.TRIED, *place, lease.take, min(lease.attempts, 255))
 
     @anew
     def flies(self, id: ArticleId, *, away: bool) -> None:
-        self._server.run(scripts.FLIES, id, int(away))
+        self._server.run(leases.FLIES, id, int(away))
 
     @anew
     def renew(self, worker: str) -> None:
-        self._server.run(scripts.RENEW, worker)
+        self._server.run(leases.RENEW, worker)
 
     @anew
     def release(self, worker: str, ids: Collection[ArticleId] | None = None, *, dead: bool = False) -> None:
         some = "" if ids is None else packed(list(map(str, ids)))
-        self._server.run(scripts.RELEASE, worker, some, int(dead))
+        self._server.run(leases.RELEASE, worker, some, int(dead))
 
     @anew
     def leased(self, worker: str | None = None) -> int:
-        return int(self._server.run(scripts.LEASED, self._lease_seconds, worker or "")[0])
+        return int(self._server.run(leases.LEASED, self._lease_seconds, worker or "")[0])
 
     def claim(self, urls: Collection[str]) -> Sequence[str]:
         by_key = {key: url for url in urls if (key := held_key(url)) not in self._claimed}
@@ -169,7 +170,7 @@ class RedisLedger(RedisIndex):
 
     @anew
     def counts(self) -> Counts:
-        leased, flat = self._server.run(scripts.LEASED, self._lease_seconds, "")
+        leased, flat = self._server.run(leases.LEASED, self._lease_seconds, "")
         told = dict(zip(flat[::2], flat[1::2], strict=True))
         outcomes = {each: int(told.get(b"o:%d" % number, 0)) for number, each in enumerate(OUTCOMES)}
         outcomes = {outcome: count for outcome, count in outcomes.items() if count}
@@ -187,7 +188,7 @@ class RedisLedger(RedisIndex):
         before, count = milliseconds(captured_before), 0
         buckets = iter(list(map(int, self._server.below("old", before))))
         while some := list(islice(buckets, FEW)):
-            count += int(self._server.run(scripts.AGED, packed(some), before))
+            count += int(self._server.run(leases.AGED, packed(some), before))
         return count
 
     def dump(self, file: Path) -> int:
@@ -217,7 +218,7 @@ class RedisLedger(RedisIndex):
         before, as_of, start = bounds
         wanted = "" if among is None else self._places(among)
         n, more, flat = self._server.run(
-            *(scripts.LEASE, worker, token, count, self._lease_seconds, before, as_of, wanted, start)
+            *(leases.LEASE, worker, token, count, self._lease_seconds, before, as_of, wanted, start)
         )
         self._check(n)
         given = [
