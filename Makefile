@@ -6,7 +6,7 @@ LOCK := .venv/bin/uv pip compile -q pyproject.toml --universal --python-version 
 	--no-emit-index-url --no-header
 
 help:  ## this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
 $(READY): requirements-dev.lock tools/setup.sh
 	@sh tools/setup.sh

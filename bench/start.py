@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from uuid import UUID
 
 from bench.ledger import FIRST, STEP, clocked, outcomes, say, stored
-from crawler import cdxj, commits, snapshots
+from crawler import cdxj, commits, committing, snapshots
 from crawler.decisions import Decider, Decision
 from crawler.disk import Disk
 from crawler.items import ArticleId, Lease
@@ -70,7 +70,7 @@ def fill(store: Store, folder: Path, count: int) -> None:
         ids = range(FIRST + STEP * start, FIRST + STEP * min(start + EACH, count), STEP)
         leases = [Lease(id=ArticleId(id), take=1) for id in ids]
         segment = Filled(f"anapress-20260301120000-0badcafe-{start // EACH:05d}", folder, leases)
-        commits.commit(segment, store, ledger, Disk(), lambda: datetime.now(UTC))
+        committing.commit(segment, store, ledger, Disk(), lambda: datetime.now(UTC))
     ledger.close()
 
 

@@ -1,33 +1,24 @@
 """The log of commits: the truth of an archive (DESIGN part 6).
 
-What no commit names does not exist. A commit is one create-only object with the next number; whoever puts
-it first has won, and whoever lost looks again, decides again and tries the next number.
-`model/commits.py` of the design explored this protocol; tests/test_commits.py explores this very code.
+What no commit names does not exist. How a commit is made: crawler.committing.
 """
 
 from __future__ import annotations
 
 import gzip
-import hashlib
 import json
 import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
-from io import BufferedReader, BufferedWriter, RawIOBase
-from pathlib import Path
-from typing import BinaryIO, Protocol, Self, TypeVar, cast
-
-from zlib_ng import gzip_ng
+from io import BufferedReader, RawIOBase
+from typing import BinaryIO, TypeVar, cast
 
 from crawler import cdxj
-from crawler.clock import Clock, stamp
-from crawler.decisions import Decider, Decision
-from crawler.disk import Disk
 from crawler.errors import Damaged, LedgerError
 from crawler.items import Stored
-from crawler.ledger import Follower, Ledger
+from crawler.ledger import Follower
 from crawler.lines import OutcomeLine, canonical, lines_of
 from crawler.stores import Store
 
@@ -104,25 +95,6 @@ class Commit:
         return commit
 
 
-class Contribution(Protocol):
-    """What a worker wants to commit: sealed files, and lines that are decided at the commit."""
-
-    @property
-    def segment(self) -> str: ...
-
-    @property
-    def worker(self) -> str: ...
-
-    @property
-    def folder(self) -> Path:
-        """Where the commit may lay its files while it goes up."""
-
-    def sealed(self) -> Iterable[tuple[str, Path, str, int]]:
-        """Kind, file, key and count of each file that is there already."""
-
-    def decisions(self, decider: Decider) -> Iterator[Decision]: ...
-
-
 def read(store: Store, n: int) -> Commit | None:
     """Commit n, or None if the log ends before it."""
     if (stream := store.read(Commit.key(n))) is None:
@@ -174,25 +146,6 @@ def follow(store: Store, ledger: Follower) -> int:
     return applied
 
 
-def commit(contribution: Contribution, store: Store, ledger: Ledger, disk: Disk, clock: Clock) -> Commit:
-    """Put the contribution into the log, exactly once, whoever else commits and whatever was tried before."""
-    disk.reached("commit/put")
-    sealed = tuple(_put(store, *file) for file in contribution.sealed())
-    while True:
-        disk.reached("commit/follow")
-        newest = follow(store, ledger)
-        if (n := ledger.segment(contribution.segment)) is not None:
-            return _there(store, n)
-        disk.reached("commit/decide")
-        attempt, made = _attempt(contribution, newest + 1, sealed, store, ledger, disk, clock)
-        disk.reached("commit/create")
-        created = store.create(Commit.key(attempt.n), bytes(attempt))
-        disk.reached("commit/apply")
-        if not created and _there(store, attempt.n).segment != contribution.segment:
-            for file in made:
-                store.remove(file.path)
-
-
 def outcomes(store: Store, commit: Commit) -> Iterator[OutcomeLine]:
     """The outcome lines of a commit."""
     return _parsed(OutcomeLine.parse, store, commit, "outcomes")
@@ -239,73 +192,3 @@ def _parsed(parse: Callable[[bytes], T], store: Store, commit: Commit, kind: str
             yield parse(line)
         except Damaged as error:
             raise Damaged(f"{place(kind, commit.segment, commit.n)}, line {number}: {error}") from error
-
-
-def _there(store: Store, n: int) -> Commit:
-    if (commit := read(store, n)) is None:
-        raise Damaged(f"commit {n} was there and is gone")
-    return commit
-
-
-def _attempt(
-    contribution: Contribution,
-    n: int,
-    sealed: tuple[File, ...],
-    store: Store,
-    ledger: Ledger,
-    disk: Disk,
-    clock: Clock,
-) -> tuple[Commit, Sequence[File]]:
-    """Decide under number n and put the lines; nothing counts until the commit itself is created."""
-    paths = {
-        kind: contribution.folder / f"{contribution.segment}.{kind}.gz" for kind in ("items", "outcomes")
-    }
-    counts: dict[str, int] = {}
-    with _Lines(paths["items"], disk) as items, _Lines(paths["outcomes"], disk) as outcomes:
-        for decision in contribution.decisions(Decider(ledger)):
-            outcomes.write(str(decision.outcome).encode())
-            kind = decision.outcome.outcome
-            counts[kind] = counts.get(kind, 0) + 1
-            if decision.item is not None:
-                items.write(decision.item)
-    made = []
-    for name, file in (("items", items), ("outcomes", outcomes)):
-        if file.count:
-            disk.reached(f"commit/put/{name}")
-            made.append(_put(store, name, file.path, place(name, contribution.segment, n), file.count))
-        disk.remove(file.path)
-    at = stamp(clock())
-    files = (*sealed, *made)
-    worker = contribution.worker
-    attempt = Commit(n=n, segment=contribution.segment, at=at, worker=worker, files=files, counts=counts)
-    return attempt, made
-
-
-def _put(store: Store, kind: str, path: Path, key: str, count: int) -> File:
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    store.put(path, key)
-    return File(path=key, kind=kind, bytes=path.stat().st_size, sha256=sha256, count=count)
-
-
-class _Lines:
-    """A .jsonl.gz in the making: the same lines give the same bytes."""
-
-    def __init__(self, path: Path, disk: Disk) -> None:
-        self.path, self.count, self._disk = path, 0, disk
-
-    def __enter__(self) -> Self:
-        self._disk.remove(self.path)
-        self._file: BinaryIO = self._disk.open(self.path)
-        packed = gzip_ng.GzipNGFile(filename="", mode="wb", fileobj=self._file, compresslevel=6, mtime=0)
-        self._gzip = BufferedWriter(cast("RawIOBase", packed), 1 << 16)
-        return self
-
-    def write(self, line: bytes) -> None:
-        self._gzip.write(line + b"\n")
-        self.count += 1
-
-    def __exit__(self, *_: object) -> None:
-        self._gzip.close()
-        self._disk.sync(self._file)
-        self._file.close()

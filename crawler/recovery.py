@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
-from crawler import commits
+from crawler import commits, committing
 from crawler.clock import Clock
 from crawler.decisions import Decider, Decision
 from crawler.disk import Disk
@@ -40,7 +40,7 @@ def recover(root: Path, archive: UUID, store: Store, ledger: Ledger, disk: Disk,
 
 def _commit(segment: Sealed, store: Store, ledger: Ledger, disk: Disk, clock: Clock) -> None:
     if not segment.empty:
-        done = commits.commit(segment, store, ledger, disk, clock)
+        done = committing.commit(segment, store, ledger, disk, clock)
         logger.info("Recovered %s: commit %s", segment.segment, done.n)
 
 
@@ -112,4 +112,4 @@ def _write(
 ) -> int:
     worker = secrets.token_hex(4)  # two in one second must not have one segment's name
     found = Found(segment_name(clock(), worker, 0), worker, spool.folder, lines)
-    return commits.commit(found, store, ledger, disk, clock).counts.get("known", 0)
+    return committing.commit(found, store, ledger, disk, clock).counts.get("known", 0)

@@ -8,7 +8,7 @@ from contextlib import ExitStack, closing, suppress
 from functools import partial
 from itertools import islice
 
-from crawler import archive, commits, runs, snapshots
+from crawler import archive, commits, committing, runs, snapshots
 from crawler.arguments import Arguments, Wanted
 from crawler.clock import Clock, utc_now
 from crawler.commits import Commit, File
@@ -196,7 +196,7 @@ class Worker:
 
     def commit(self, segment: str) -> Commit:
         """Commit a sealed segment; its copy in the spool goes."""
-        done = commits.commit(
+        done = committing.commit(
             sealed(self.spool, segment, self._disk), self._store, self._ledger, self._disk, self._clock
         )
         self.commits.append(done.n)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
-from functools import partial
 from typing import Any, Self
 
 import scrapy
@@ -20,16 +19,14 @@ from crawler.extensions.discovery import Discovery
 from crawler.extensions.listing import Listing, Unlistable
 from crawler.extensions.requisites import Requisites
 from crawler.housing import Housing
-from crawler.items import LIVE, Absent, Article, ArticleId, Exchange, Lease, Outcome, Page, Take
+from crawler.items import LIVE, Absent, Article, Exchange, Lease, Outcome, Page, Take
 from crawler.layouts import read, reading
-from crawler.manners.services import COMMONCRAWL, WAYBACK, base
 from crawler.middlewares.retry import ATTEMPTS
 from crawler.secrets import hide_secrets
 from crawler.site import article_id, is_shell, links, url_of
-from crawler.sources.commoncrawl import commoncrawl
-from crawler.sources.live import RENDER, Answer, Brought, capture_of, live, page_of
+from crawler.sources.live import RENDER, Answer, Brought, capture_of, page_of
 from crawler.sources.reasons import Waits, absence_of
-from crawler.sources.wayback import wayback
+from crawler.turns import WAITS, Flow, Turns
 from crawler.validators import Validators
 from crawler.warc import warc_date
 
@@ -37,10 +34,6 @@ DEADLY = 3  #: workers that died with an id
 SLOT = "the browser"  #: no host is called so
 SEAT = {"download_slot": SLOT, "autothrottle_dont_adjust_delay": True}
 """A page for the browser waits for a context, not for its host: all that the browser asks for does that."""
-AUTO = (LIVE, WAYBACK, COMMONCRAWL)  #: the sources in their turn
-WAITS = "robots_waits"  #: of an id whose site's robots.txt can't be had
-
-Flow = Generator[scrapy.Request, Answer, Brought | Take]
 
 
 class Anapress(scrapy.Spider):
@@ -49,11 +42,9 @@ class Anapress(scrapy.Spider):
     name = "anapress"
     allowed_domains = ("anapress.net",)  # so that `scrapy parse URL` finds us
 
-    def __init__(self, arguments: Arguments, *, hops: int, tags: int, **kwargs: Any) -> None:
+    def __init__(self, arguments: Arguments, turns: Turns, *, tags: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._arguments, self._hops, self._tags = arguments, hops, tags
-        self._turns = AUTO if arguments.source == "auto" else (arguments.source,)
-        self._firsts: dict[ArticleId, Take] = {}  # of ids that are looked for further on
+        self._arguments, self._turns, self._tags = arguments, turns, tags
 
     @classmethod
     def from_crawler(
@@ -64,11 +55,7 @@ class Anapress(scrapy.Spider):
             arguments = Arguments.of(kwargs)
         for name, value in arguments.browser:
             settings.set(name, value, priority="cmdline")  # they are frozen only after this
-        spider = cls(
-            arguments,
-            hops=settings.getint("REDIRECT_MAX_TIMES"),
-            tags=settings.getint("PAGE_TAGS"),
-        )
+        spider = cls(arguments, Turns.of(crawler, arguments), tags=settings.getint("PAGE_TAGS"))
         spider._set_crawler(crawler)
         return spider
 
@@ -103,7 +90,7 @@ class Anapress(scrapy.Spider):
                 if lease.deaths >= DEADLY:
                     yield _deadly(lease)
                     continue
-                yield self._begun(await self._flow(lease, self._turns[0]), lease, lease.attempts)
+                yield self._begun(await self._turns.first(lease), lease, lease.attempts)
         except Unlistable as error:
             archivist.course.end(str(error))
         await requisites.done()
@@ -113,22 +100,6 @@ class Anapress(scrapy.Spider):
         if (id := article_id(response.url)) is not None:
             result = read(page_of(id, response, source="live"), response.status)
             yield result if isinstance(result, Article) else {"id": str(id), "reason": result.reason}
-
-    async def _flow(self, lease: Lease, source: str) -> Flow:
-        """How the lease's page is fetched from there."""
-        wanted = self._arguments
-        if source == LIVE:
-            return self._live(lease, render=wanted.render is Render.BROWSER)
-        among = None if wanted.ids is None else extension(self.crawler, Archivist).due
-        fresh = wanted.refresh is not None
-        listing = extension(self.crawler, Listing)
-        captures = await listing.captures(source, lease.id, among=among, fresh=fresh)
-        reader, settings = partial(read, tags=self._tags), self.crawler.settings
-        if source == WAYBACK:
-            machine = base(settings, "WAYBACK_URL")
-            return wayback(lease, captures, wanted.captures, base=machine, read=reader, hops=self._hops)
-        files = base(settings, "COMMONCRAWL_DATA_URL")
-        return commoncrawl(lease, captures, wanted.captures, base=files, read=reader)
 
     def _begun(self, flow: Flow, lease: Lease, attempts: int) -> scrapy.Request | Take:
         """The flow's first request, or its take where it needs none."""
@@ -159,25 +130,11 @@ class Anapress(scrapy.Spider):
 
     async def _next(self, step: Any, lease: Lease) -> Any:
         """The step, or where it is a take without an article, what the next source makes of the id."""
-        archivist = extension(self.crawler, Archivist)
-        while isinstance(step, Take) and isinstance(step.result, Absent):
-            first = self._firsts.setdefault(lease.id, step)
-            turn = self._turns.index(step.source) + 1
-            if turn == len(self._turns):
-                step = first  # nobody has it: what the site says counts
-                break
-            try:
-                step = self._begun(await self._flow(lease, self._turns[turn]), lease, lease.attempts)
-            except Unlistable as error:  # what others the site gives goes on
-                self._firsts.pop(lease.id, None)
-                if not archivist.course.over:
-                    archivist.leave(lease, str(error))
-                return None
-        if isinstance(step, Take):
-            self._firsts.pop(lease.id, None)
-            if isinstance(step.result, Absent) and step.result.reason == WAITS:
-                archivist.leave(lease, "its robots.txt can't be had, and no archive has it")
-                return None
+        while isinstance(step, Take):
+            after = await self._turns.after(step)
+            if after is None or isinstance(after, Take):
+                return after
+            step = self._begun(after, lease, lease.attempts)
         return step
 
     def unanswered(self, failure: Failure) -> Iterator[Any]:
@@ -200,13 +157,8 @@ class Anapress(scrapy.Spider):
         except StopIteration as end:
             take = self._take(lease, end.value, last)
             if self._wants_browser(take, last):
-                return self._begun(self._live(lease, render=True), lease, last.meta.get(ATTEMPTS, 0))
+                return self._begun(self._turns.live(lease, render=True), lease, last.meta.get(ATTEMPTS, 0))
             return take
-
-    def _live(self, lease: Lease, *, render: bool) -> Flow:
-        """The site itself; nothing that a browser renders is the same as before."""
-        held = None if render else Validators(lease.etag, lease.last_modified)
-        return live(lease.id, held=held, hops=self._hops, render=render)
 
     def _wants_browser(self, take: Take, last: Response | scrapy.Request) -> bool:
         auto = self._arguments.render is Render.AUTO and take.source == LIVE and not last.meta.get(RENDER)
@@ -214,7 +166,7 @@ class Anapress(scrapy.Spider):
 
     def _asked(self, request: scrapy.Request, flow: Flow, lease: Lease, attempts: int) -> scrapy.Request:
         """The flow's next request; all hops of an id share its attempts."""
-        alone = len(self._turns) == 1
+        alone = self._turns.alone
         request.callback = self.answered if alone else self.in_turn
         request.errback = self.unanswered if alone else self.in_turn_unanswered
         request.cb_kwargs.update(flow=flow, lease=lease)

@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from uuid import UUID
 
-from crawler import archive, commits, layouts, warc
+from crawler import archive, commits, committing, layouts, warc
 from crawler.disk import Disk
 from crawler.drafts import Draft
 from crawler.items import ArticleId, Exchange, Page, RecordRef, Stored
@@ -67,7 +67,7 @@ class Keeper:
         segment.seal()
         self.segment = None
         made = sealed(self.spool, segment.name, Disk())
-        commits.commit(made, self.store, self.ledger, Disk(), lambda: datetime(2026, 12, 1, tzinfo=UTC))
+        committing.commit(made, self.store, self.ledger, Disk(), lambda: datetime(2026, 12, 1, tzinfo=UTC))
         newest = commits.read(self.store, self.ledger.n())
         assert newest is not None
         return newest

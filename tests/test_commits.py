@@ -28,7 +28,7 @@ from uuid import UUID
 
 import pytest
 
-from crawler import commits, warc
+from crawler import commits, committing, warc
 from crawler.disk import Disk
 from crawler.drafts import NOT_MODIFIED
 from crawler.errors import StoreError
@@ -313,7 +313,7 @@ class Worker:
     def _commit(self) -> None:
         if self._sealed and self._spool:
             segment = sealed(self._spool, self._sealed[0], self._disk)
-            commits.commit(segment, self._store, self._ledger, self._disk, self._world.clock)
+            committing.commit(segment, self._store, self._ledger, self._disk, self._world.clock)
             self._disk.reached("clean")
             self._spool.drop(segment.segment)
             self._writer.take(Committed(self._sealed.pop(0)))

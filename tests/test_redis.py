@@ -169,7 +169,7 @@ def test_what_a_killed_maker_left_half_done_the_next_one_makes_whole(own, log, m
 
 
 def test_who_can_not_fill_a_ledger_makes_none(own, monkeypatch) -> None:
-    monkeypatch.setattr("crawler.ledger.redis.MAKE_SECONDS", 0.1)
+    monkeypatch.setattr("crawler.ledger.shared.MAKE_SECONDS", 0.1)
     with pytest.raises(LedgerError, match="nobody makes one"):
         open_ledger(own.url)
     assert own.client().dbsize() == 0

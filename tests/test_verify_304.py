@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from crawler import archive, commits
+from crawler import archive, committing
 from crawler.audit import audit
 from crawler.disk import Disk
 from crawler.items import ArticleId, Exchange, Page, Stored
@@ -76,7 +76,7 @@ def segment(spool: Spool, ledger: SqliteLedger, disk: Disk, orders, store: Local
         writer.take(order)
     writer.seal()
     (name,) = spool.segments()
-    commits.commit(sealed(spool, name, disk), store, ledger, disk, lambda: takes.BEGAN)
+    committing.commit(sealed(spool, name, disk), store, ledger, disk, lambda: takes.BEGAN)
     spool.drop(name)
 
 

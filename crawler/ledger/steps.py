@@ -1,4 +1,4 @@
-"""A commit as the steps that a script of the Redis ledger takes (crawler.ledger.scripts.APPLY)."""
+"""A commit as the steps that a script of the Redis ledger takes (crawler.ledger.scripts.applying)."""
 
 from __future__ import annotations
 

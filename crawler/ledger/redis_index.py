@@ -1,0 +1,128 @@
+"""What the log says of ids, texts and payloads, asked of a server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+from crawler.items import ArticleId, Outcome, Stored
+from crawler.ledger import Known, Standing
+from crawler.ledger.ahead import Ahead
+from crawler.ledger.entry import UNHEARD, Entry, hash_of
+from crawler.ledger.payload import unpack, unpack_text
+from crawler.ledger.shared import MANY, Shared, anew
+from crawler.ledger.steps import bucket_of, captured_key, own_key, text
+from crawler.lines import Original
+from crawler.validators import Validators
+
+SHA256 = 32  #: bytes
+
+
+class RedisIndex(Shared):
+    """The part of a ledger that is read; promises: crawler.ledger.Ledger."""
+
+    def segment(self, name: str) -> int | None:
+        (n,) = self._fields([("segments", "", name)])
+        return None if n is None else int(n)
+
+    def standing(self, id: ArticleId) -> Standing:
+        return self._entries([id])[0].standing
+
+    def logged(self, id: ArticleId) -> bool:
+        return self._entries([id])[0].logged
+
+    def unlogged(self, ids: Iterable[ArticleId]) -> Iterator[ArticleId]:
+        given = iter(ids)
+        while chunk := list(islice(given, MANY)):
+            entries = self._entries(chunk)
+            yield from (id for id, entry in zip(chunk, entries, strict=True) if not entry.logged)
+
+    def version(self, id: ArticleId, content_hash: str) -> int | None:
+        entry = self._entries([id])[0]
+        if entry.content_hash == content_hash and entry.version is not None:
+            return entry.version
+        (earlier,) = self._fields_of_ids("v:", [(id, text(b"%d" % id + hash_of(content_hash)))])
+        return None if earlier is None else int(earlier)
+
+    def original(self, content_hash: str) -> Original | None:
+        return self._originals([content_hash])[0]
+
+    def stored(self, sha256: bytes, length: int) -> Stored | None:
+        (page,) = self._payloads([sha256])
+        return page if page is not None and page.length == length else None
+
+    def captured(self, url: str, date: str | None = None) -> Stored | None:
+        key = captured_key(url, date)
+        (found,) = self._fields([("c:", bucket_of(key), text(key))])
+        if found is None:
+            return None
+        sha256, page = found[:SHA256], unpack(found[SHA256:])
+        (segment,) = self._fields([("commits", "", str(page.n))])
+        stored = page.stored(sha256, segment.decode()) if segment is not None else None
+        return stored if stored is not None and stored.url == url else None
+
+    def validated(self, id: ArticleId, held: Validators) -> Stored | None:
+        (entry,) = self._entries([id])
+        return self._confirmed([(id, entry)])[0] if held == entry.held else None
+
+    def among(self, ids: Iterable[ArticleId], texts: Iterable[str]) -> Known:
+        ids, texts = list(dict.fromkeys(ids)), list(dict.fromkeys(texts))
+        standings = {id: entry.standing for id, entry in zip(ids, self._entries(ids), strict=True)}
+        return Ahead(self, standings, dict(zip(texts, self._originals(texts), strict=True)))
+
+    def settled(self, outcome: Outcome, reason: str | None = None) -> Iterator[tuple[ArticleId, int]]:
+        yield from sorted(
+            (id, entry.takes)
+            for id, entry in self._all()
+            if not entry.todo and entry.outcome is outcome and entry.reason.startswith(reason or "")
+        )
+
+    def ids(self, *, left: bool) -> Iterator[ArticleId]:
+        yield from sorted(id for id, entry in self._all() if entry.todo == left)
+
+    def _entries(self, ids: Sequence[ArticleId]) -> list[Entry]:
+        found = self._fields_of_ids("i:", [(id, str(id)) for id in ids])
+        return [UNHEARD if each is None else Entry.parse(each) for each in found]
+
+    def _originals(self, texts: Sequence[str]) -> list[Original | None]:
+        keys = list(map(hash_of, texts))
+        return [
+            unpack_text(each) for each in self._fields([("t:", bucket_of(key), text(key)) for key in keys])
+        ]
+
+    def _payloads(self, keys: Sequence[bytes]) -> list[Stored | None]:
+        found = self._fields([("p:", bucket_of(key), text(key)) for key in keys])
+        pages = [None if each is None else unpack(each) for each in found]
+        segments = self._fields([("commits", "", str(page.n if page else 0)) for page in pages])
+        return [
+            page.stored(key, segment.decode()) if page is not None and segment is not None else None
+            for key, page, segment in zip(keys, pages, segments, strict=True)
+        ]
+
+    def _confirmed(self, entries: Sequence[tuple[ArticleId, Entry]]) -> list[Stored | None]:
+        """The record that each entry's validators speak of."""
+        wanted = {id: text(own_key(id, entry.digest)) for id, entry in entries if entry.held and entry.digest}
+        keys = dict(zip(wanted, self._fields_of_ids("u:", list(wanted.items())), strict=True))
+        there = {id: key for id, key in keys.items() if key is not None}
+        pages = dict(zip(there, self._payloads(list(there.values())), strict=True))
+        return [pages.get(id) for id, _ in entries]
+
+    @anew
+    def _fields_of_ids(self, kind: str, wanted: Sequence[tuple[ArticleId, object]]) -> list[Any]:
+        """Fields that lie where their ids do."""
+        return self._values([(kind, self._bucket(id), field) for id, field in wanted])
+
+    @anew
+    def _fields(self, wanted: Sequence[tuple[str, object, object]]) -> list[Any]:
+        return self._values(wanted)
+
+    @anew
+    def _all(self) -> list[tuple[ArticleId, Entry]]:
+        buckets = [f"i:{int(each)}" for each in self._server.members("buckets")]
+        return [
+            (ArticleId(int(id)), Entry.parse(value))
+            for start in range(0, len(buckets), MANY)
+            for ids in self._server.hashes(buckets[start : start + MANY])
+            for id, value in ids.items()
+        ]

@@ -1,0 +1,119 @@
+"""What the Redis ledger does on the server, each script one atomic step.
+
+anapress:meta      epoch, whole, archive, n, left, unlogged, o:<outcome>
+anapress:i:<b>     id → its entry (crawler.ledger.entry), in small hashes, for these take few bytes an id
+anapress:t:<b>     content hash → the id and version that brought it first
+anapress:v:<b>     id and content hash → version, of texts that an id showed before its present one
+anapress:p:<b>     SHA-256 → the record that holds the payload whole
+anapress:u:<b>     id and digest → SHA-256, of pages that were given validators
+anapress:c:<b>     URL, and URL with date → the newest record of an archive service's that it has there
+anapress:r:<b>     the URLs of requisites that the archive has, as keys
+anapress:buckets   the numbers b of i: that are in use
+anapress:due       b → how many ids of it can be leased
+anapress:old       b → no article of it that nobody holds was captured before (unix ms)
+anapress:workers   worker → when it was heard of, by the server's clock
+anapress:held      id → worker; anapress:h:<worker> id → b; anapress:batches worker → its last lease
+anapress:deaths    id → workers that died with it; anapress:flying ids of those that are on their way
+anapress:segments  segment → n; anapress:commits n → segment
+"""
+
+from __future__ import annotations
+
+PREFIX = "anapress:"
+
+# ARGV: the epoch that the caller knows, the time (empty: the server's), then the script's own.
+_BEGIN = """
+local P = 'anapress:'
+local META, DUE, OLD, HELD = P .. 'meta', P .. 'due', P .. 'old', P .. 'held'
+local call = redis.call
+if call('HGET', META, 'epoch') ~= ARGV[1] then return redis.error_reply('EPOCH another ledger') end
+
+local function now()
+    if ARGV[2] ~= '' then return tonumber(ARGV[2]) end
+    local time = call('TIME')
+    return time[1] + time[2] / 1e6
+end
+
+local function has(flags, bit) return flags % (2 * bit) >= bit end
+
+local HEAD = '>BBBI4I4I8I4I4B'
+local function parsed(value)
+    local flags = value:byte(1)
+    if not has(flags, 4) then
+        return {flags = flags, attempts = value:byte(2), outcome = 0, takes = 0, settled = 0, captured = 0,
+            version = 0, versions = 0, hash = '', found = value:sub(3)}
+    end
+    local e, length, at = {}, nil, nil
+    e.flags, e.attempts, e.outcome, e.takes, e.settled, e.captured, e.version, e.versions, length, at =
+        struct.unpack(HEAD, value)
+    e.hash = value:sub(at, at + length - 1)
+    e.tail = value:sub(at + length)
+    e.found = e.tail:match('^%Z*')
+    return e
+end
+
+local function due(b, change)
+    if tonumber(call('ZINCRBY', DUE, change, b)) <= 0 then call('ZREM', DUE, b) end
+end
+
+-- the id's lease has ended without a take
+local function free(worker, id, b)
+    call('HDEL', HELD, id)
+    call('HDEL', P .. 'h:' .. worker, id)
+    local value = call('HGET', P .. 'i:' .. b, id)
+    if not value then return end
+    local e = parsed(value)
+    if has(e.flags, 1) then due(b, 1)
+    elseif e.captured > 0 then call('ZADD', OLD, 'LT', e.captured, b) end
+end
+
+-- a first death may be anything's fault; from then on it counts only if the id was on its way
+local function died(id)
+    if call('HEXISTS', P .. 'deaths', id) == 0 or call('SREM', P .. 'flying', id) == 1 then
+        call('HINCRBY', P .. 'deaths', id, 1)
+    end
+end
+
+local function let_go(worker, dead)
+    local held = call('HGETALL', P .. 'h:' .. worker)
+    for i = 1, #held, 2 do
+        free(worker, held[i], held[i + 1])
+        if dead then died(held[i]) end
+    end
+    call('DEL', P .. 'h:' .. worker)
+    call('ZREM', P .. 'workers', worker)
+    call('HDEL', P .. 'batches', worker)
+end
+
+-- both ends: a worker that was seen later than now is as dead
+local function living(seen, seconds) return math.abs(now() - tonumber(seen)) <= tonumber(seconds) end
+"""
+
+# kind, bucket, field, as often as wanted: n, and their values as of then
+READ = """
+local wanted, values = cmsgpack.unpack(ARGV[3]), {tonumber(call('HGET', META, 'n') or '0')}
+for i = 1, #wanted, 3 do
+    values[#values + 1] = call('HGET', P .. wanted[i] .. wanted[i + 1], wanted[i + 2])
+end
+return values
+"""
+
+# found; bucket and id as often as wanted: how many were new
+ADD = """
+local value, given, new = string.char(1, 0) .. ARGV[3], cmsgpack.unpack(ARGV[4]), 0
+for i = 1, #given, 2 do
+    if call('HSETNX', P .. 'i:' .. given[i], given[i + 1], value) == 1 then
+        new = new + 1
+        due(given[i], 1)
+        call('SADD', P .. 'buckets', given[i])
+    end
+end
+call('HINCRBY', META, 'left', new)
+call('HINCRBY', META, 'unlogged', new)
+return new
+"""
+
+
+def whole(body: str) -> str:
+    """The script as the server gets it."""
+    return _BEGIN + body

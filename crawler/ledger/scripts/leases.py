@@ -1,0 +1,153 @@
+"""What is done to leases: each script one atomic step."""
+
+# worker, token, how many, lease seconds, captured before (ms, -1: no refresh), as of; `among` (bucket and id,
+# as often as wanted) or ''; the first of the buckets by age that are looked through
+LEASE = """
+local worker, token, count, seconds = ARGV[3], ARGV[4], tonumber(ARGV[5]), ARGV[6]
+local before, as_of, among, from = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9], tonumber(ARGV[10])
+local AGES = 500  -- buckets by age in one call: nobody else is served meanwhile
+local given, n = {}, tonumber(call('HGET', META, 'n') or '0')
+
+local function give(id, value)
+    given[#given + 1] = id
+    given[#given + 1] = value
+    given[#given + 1] = tonumber(call('HGET', P .. 'deaths', id) or '0')
+end
+
+local last = call('HGET', P .. 'batches', worker)
+if last then
+    local batch = cmsgpack.unpack(last)
+    if batch[1] == token then  -- our answer was lost on its way
+        for i = 2, #batch, 2 do
+            if call('HGET', HELD, batch[i]) == worker then
+                give(batch[i], call('HGET', P .. 'i:' .. batch[i + 1], batch[i]))
+            end
+        end
+        return {n, -1, given}
+    end
+end
+
+local workers = call('ZRANGE', P .. 'workers', 0, -1, 'WITHSCORES')
+for i = 1, #workers, 2 do
+    if workers[i] ~= worker and not living(workers[i + 1], seconds) then let_go(workers[i], true) end
+end
+call('ZADD', P .. 'workers', now(), worker)
+
+local batch = {token}
+local function hold(id, b, value)
+    call('HSET', HELD, id, worker)
+    call('HSET', P .. 'h:' .. worker, id, b)
+    batch[#batch + 1] = id
+    batch[#batch + 1] = b
+    count = count - 1
+    give(id, value)
+end
+
+local function aged(e) return not has(e.flags, 1) and e.captured > 0 and e.captured < before end
+
+local function lease_of(b)
+    local ids, had = call('HGETALL', P .. 'i:' .. b), 0
+    for i = 1, #ids, 2 do
+        if count <= 0 then break end
+        if has(ids[i + 1]:byte(1), 1) and call('HEXISTS', HELD, ids[i]) == 0 then
+            hold(ids[i], b, ids[i + 1])
+            had = had + 1
+        end
+    end
+    if had > 0 then due(b, -had) else call('ZREM', DUE, b) end
+end
+
+local function lease_aged(b)
+    local ids, oldest = call('HGETALL', P .. 'i:' .. b), nil
+    for i = 1, #ids, 2 do
+        local e = parsed(ids[i + 1])
+        if e.captured > 0 and not has(e.flags, 1) and call('HEXISTS', HELD, ids[i]) == 0 then
+            if count > 0 and aged(e) and e.settled <= as_of then hold(ids[i], b, ids[i + 1])
+            elseif not oldest or e.captured < oldest then oldest = e.captured end
+        end
+    end
+    if oldest then call('ZADD', OLD, oldest, b) else call('ZREM', OLD, b) end
+end
+
+local more = -1
+if among ~= '' then
+    local wanted = cmsgpack.unpack(among)
+    for i = 1, #wanted, 2 do
+        if count <= 0 then break end
+        local b, id = wanted[i], wanted[i + 1]
+        local value = call('HGET', P .. 'i:' .. b, id)
+        if value and call('HEXISTS', HELD, id) == 0 then
+            local e = parsed(value)
+            if has(e.flags, 1) then
+                due(b, -1)
+                hold(id, b, value)
+            elseif aged(e) and e.settled <= as_of then hold(id, b, value) end
+        end
+    end
+else
+    while count > 0 do
+        local b = call('ZRANGE', DUE, 0, 0)[1]
+        if not b then break end
+        lease_of(b)
+    end
+    if count > 0 and before >= 0 then
+        local buckets = call('ZRANGEBYSCORE', OLD, '-inf', '(' .. before, 'LIMIT', from, AGES)
+        for _, b in ipairs(buckets) do
+            if count <= 0 then break end
+            lease_aged(b)
+        end
+        if count > 0 and #buckets == AGES then more = from + AGES end
+    end
+end
+call('HSET', P .. 'batches', worker, cmsgpack.pack(batch))
+return {n, more, given}
+"""
+
+# id, bucket, take, attempts
+TRIED = """
+local key = P .. 'i:' .. ARGV[4]
+local value = call('HGET', key, ARGV[3])
+if value and parsed(value).takes == tonumber(ARGV[5]) - 1 then
+    call('HSET', key, ARGV[3], value:sub(1, 1) .. string.char(tonumber(ARGV[6])) .. value:sub(3))
+end
+"""
+
+# worker
+RENEW = "call('ZADD', P .. 'workers', now(), ARGV[3])"
+
+# worker, ids or '' for all, '1' if it is dead
+RELEASE = """
+if ARGV[4] == '' then return let_go(ARGV[3], ARGV[5] == '1') end
+for _, id in ipairs(cmsgpack.unpack(ARGV[4])) do
+    local b = call('HGET', P .. 'h:' .. ARGV[3], id)
+    if b then free(ARGV[3], id, b) end
+end
+"""
+
+# id, '1' if it is on its way
+FLIES = "call(ARGV[4] == '1' and 'SADD' or 'SREM', P .. 'flying', ARGV[3])"
+
+# lease seconds, a worker or '' for all: how many leases they hold
+LEASED = """
+local count, workers = 0, call('ZRANGE', P .. 'workers', 0, -1, 'WITHSCORES')
+for i = 1, #workers, 2 do
+    if (ARGV[4] == '' or ARGV[4] == workers[i]) and living(workers[i + 1], ARGV[3]) then
+        count = count + call('HLEN', P .. 'h:' .. workers[i])
+    end
+end
+return {count, call('HGETALL', META)}
+"""
+
+# buckets, captured before: how many articles that nobody holds are older
+AGED = """
+local count = 0
+for _, b in ipairs(cmsgpack.unpack(ARGV[3])) do
+    local ids = call('HGETALL', P .. 'i:' .. b)
+    for i = 1, #ids, 2 do
+        local e = parsed(ids[i + 1])
+        if not has(e.flags, 1) and e.captured > 0 and e.captured < tonumber(ARGV[4])
+            and call('HEXISTS', HELD, ids[i]) == 0 then count = count + 1 end
+    end
+end
+return count
+"""
