@@ -17,6 +17,8 @@ from tests.crawling import CHECKOUT, Ran, run
 
 DOCKERFILE = CHECKOUT / "deploy" / "Dockerfile"
 REPLAY = DOCKERFILE.with_name("Dockerfile.replay")  #: on top of the other
+BROWSER = DOCKERFILE.with_name("Dockerfile.browser")  #: so is this
+_DEBIAN = re.compile(r"apt-get install -y --no-install-recommends ([a-z0-9 -]+?) &&")
 SECONDS = 800  # most of it pip's, where its cache is cold
 
 
@@ -25,27 +27,32 @@ class Image:
     """A folder that was built as the image's is, and how the image is started."""
 
     folder: Path
+    made_of: tuple[Path, ...] = (DOCKERFILE,)  #: each on top of the one before
 
     def run(self, *arguments: str, **environment: object) -> Ran:
         """The entry command, with arguments in the place of CMD; of our environment it gets nothing."""
-        entry = json.loads(said("ENTRYPOINT"))
-        return self.command(*entry, *(arguments or json.loads(said("CMD"))), **environment)
+        entry, usual = (json.loads(self._said(word)[-1]) for word in ("ENTRYPOINT", "CMD"))
+        return self.command(*entry, *(arguments or usual), **environment)
 
     def command(self, *words: str, **environment: object) -> Ran:
         """Anything else that the image holds, with what the Dockerfile and the caller set."""
         names = {name: str(value) for name, value in environment.items()}
-        clean = {"PATH": os.defpath, **dict(each.split("=", 1) for each in said("ENV").split()), **names}
+        clean = {"PATH": os.defpath, **dict(each.split("=", 1) for each in self._said("ENV")), **names}
         return run(
             "env", "-i", *(f"{name}={value}" for name, value in clean.items()), *words, cwd=self.folder
         )
 
     def healthy(self) -> bool:
-        return self.command(*json.loads(said("HEALTHCHECK").partition("CMD ")[2])).code == 0
+        return self.command(*json.loads(self._said("HEALTHCHECK")[-1].partition("CMD ")[2])).code == 0
 
     def files(self) -> dict[Path, int]:
         """All that lies there, the spool's apart, and when it was last written."""
         paths = (path.relative_to(self.folder) for path in self.folder.rglob("*"))
         return {path: (self.folder / path).lstat().st_mtime_ns for path in paths if path.parts[0] != "spool"}
+
+    def _said(self, word: str) -> list[str]:
+        """What the instructions of that name say."""
+        return [rest for each in self.made_of for name, rest in steps(each) if name == word]
 
 
 def build(folder: Path, dockerfile: Path = DOCKERFILE) -> Image:
@@ -68,10 +75,10 @@ def steps(dockerfile: Path = DOCKERFILE) -> Iterator[tuple[str, str]]:
             yield word, rest.strip()
 
 
-def said(word: str) -> str:
-    """What the one instruction of that name says."""
-    (rest,) = [rest for each, rest in steps() if each == word]
-    return rest
+def packages(dockerfile: Path) -> list[str]:
+    """What it has of Debian."""
+    (wanted,) = [found[1] for word, rest in steps(dockerfile) if (found := _DEBIAN.search(rest))]
+    return wanted.split()
 
 
 def ignored(path: PurePath, dockerfile: Path = DOCKERFILE) -> bool:

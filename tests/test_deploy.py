@@ -14,7 +14,7 @@ from scrapy.settings import default_settings
 
 from crawler import settings
 from tests.crawling import CHECKOUT, Ran, run
-from tests.image import DOCKERFILE, REPLAY
+from tests.image import BROWSER, DOCKERFILE, REPLAY
 
 DEPLOY = CHECKOUT / "deploy"
 AWS, COMPOSE, KUBERNETES = DEPLOY / "aws.yaml", DEPLOY / "compose.yaml", DEPLOY / "kubernetes"
@@ -35,7 +35,7 @@ CloudFormation.add_multi_constructor("!", lambda _loader, _tag, node: node.value
 # Each system's own judge
 
 
-@pytest.mark.parametrize("path", [DOCKERFILE, REPLAY], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [DOCKERFILE, REPLAY, BROWSER], ids=lambda path: path.name)
 def test_hadolint_has_nothing_to_say(path: Path) -> None:
     assert hadolint(path) == Ran(code=0, out="", said="")
 
@@ -69,6 +69,18 @@ def test_compose_takes_the_file_of_the_fleet_beside_its_own() -> None:
     assert services["worker"]["environment"]["ANAPRESS_LEDGER_URL"] == "redis://valkey:6379/0"
     assert "volumes" not in services["worker"]
     assert "--maxmemory-policy=noeviction" in services["valkey"]["command"]
+
+
+def test_compose_takes_the_file_of_the_browser_beside_its_own() -> None:
+    ran = compose(COMPOSE, DEPLOY / "compose.browser.yaml")
+    assert ran.code == 0, ran.said
+    crawler = yaml.safe_load(ran.out)["services"]["crawler"]
+    assert (crawler["image"], crawler["read_only"], crawler["cap_drop"]) == (
+        "anapress-browser",
+        True,
+        ["ALL"],
+    )
+    assert set(crawler["security_opt"]) == {"no-new-privileges:true", "seccomp=unconfined"}
 
 
 @pytest.mark.parametrize("manifest", [*MANIFESTS, *OF_FLEET], ids=lambda path: path.stem)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path, PurePath
@@ -11,7 +12,7 @@ import pytest
 import yaml
 
 from tests.crawling import CHECKOUT, QUICK, Archive
-from tests.image import REPLAY, Image, build, ignored
+from tests.image import BROWSER, DOCKERFILE, REPLAY, Image, build, ignored, packages
 from tests.replaying import replaying
 from tests.s3 import Endpoint
 from tests.site import Site, id_of, running_site
@@ -107,6 +108,21 @@ def test_health_is_a_sign_of_life_that_is_younger_than_a_minute(image: Image) ->
     alive.unlink()
     assert ages == {0: True, 50: True, 70: False, 3600: False}
     assert not image.healthy()
+
+
+def test_the_browser_image_shows_pages_to_chromium(image: Image, site: Site, tmp_path: Path) -> None:
+    """Its packages are those that the tests have (tools/debian.sh): nothing is installed here."""
+    archive, render = Archive(tmp_path / "archive"), Image(image.folder, (DOCKERFILE, BROWSER))
+    given = {**environment_of(archive, site), "ANAPRESS_BROWSER_SECONDS": 30}
+    ran = render.run("crawl", "anapress", "-arender=browser", f"-aids={id_of(0)}", "-adiscover=none", **given)
+    assert ran.code == 0, ran.said
+    assert any(record.type == "resource" for record in archive.records())
+
+
+def test_the_browser_image_has_of_debian_what_the_tests_have() -> None:
+    ours = (CHECKOUT / "tools" / "debian.sh").read_text()
+    (listed,) = re.findall(r"for package in (.*); do", ours)
+    assert set(packages(BROWSER)) <= set(listed.split())
 
 
 def test_the_replay_image_serves_an_archive(image: Image, archive: Archive) -> None:

@@ -5,7 +5,7 @@ set -eu
 say() { printf 'setup: %s\n' "$*"; }
 
 missing=
-for package in chromium fonts-noto-core nginx-light redis-server wget; do
+for package in chromium fonts-noto-core nginx-light redis-server tini wget; do
 	dpkg -s "$package" >/dev/null 2>&1 || missing="$missing $package"
 done
 command -v npm >/dev/null || missing="$missing npm"
