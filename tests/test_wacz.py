@@ -389,7 +389,7 @@ def test_an_excluded_id_that_is_asked_for_is_not_given(made: Keeper, tmp_path: P
     wacz = packed(exclude(made, 2), tmp_path, ids=ids(1, 2))
     assert TWO not in wacz.urls
     assert ONE in wacz.urls
-    with pytest.raises(WrongUse, match="nothing of that"):
+    with pytest.raises(WrongUse, match="All of that is excluded"):
         packed(exclude(made, 2), tmp_path, ids=ids(2))
 
 
