@@ -1,7 +1,8 @@
 """Pages in Chromium, archived by us, and not by scrapy-playwright: python -m bench.browser [--pages 40]
 
 The same pages of the replica in each round, one program after the other, two contexts at once, a page being
-done when it says that it has loaded; medians over the rounds.
+done when it says that it has loaded; medians over the rounds. Memory is that of all processes, the browser's
+with them. `--pages 1000 --rounds 1` (half an hour) also tells what ours takes after 100, 500 and 1,000.
 """
 
 from __future__ import annotations
@@ -10,15 +11,20 @@ import argparse
 import json
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from statistics import median
 
 from bench.process import CHECKOUT, Took, run
 from crawler.browser.chromium import Chromium
-from tests.site import id_of, running_site
+from tests.crawling import Archive
+from tests.site import ARTICLES, id_of, running_site
 
 CONTEXTS = 2
+MARKS = (100, 500, 1000)  #: pages, after which the memory is told
+WINDOW = 20  #: pages before a mark, whose highest memory counts: it goes up and down with each
 SCRAPY = str(Path(sys.executable).with_name("scrapy"))
 
 
@@ -27,7 +33,11 @@ def main() -> None:
     parser.add_argument("--pages", type=int, default=40)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name, running_site(Path(name), log=False) as site:
+    articles = max(options.pages, ARTICLES)
+    with (
+        tempfile.TemporaryDirectory() as name,
+        running_site(Path(name), articles=articles, log=False) as site,
+    ):
         ids = [id_of(n) for n in range(options.pages)]
         rounds = [(bare(ids, site.port), ours(ids, site.connect_to)) for _ in range(options.rounds)]
     for program, took in zip(("scrapy-playwright", "anapress"), zip(*rounds, strict=True), strict=True):
@@ -68,7 +78,14 @@ def ours(ids: Sequence[int], connect_to: str) -> Took:
             "LOG_LEVEL": "WARNING",
         }
         given = ["-a", f"ids={','.join(map(str, ids))}", "-a", "render=browser", "-a", "discover=none"]
-        return run([SCRAPY, "crawl", "anapress", *given, *_told(settings)], CHECKOUT)
+        samples: list[tuple[float, int]] = []
+        took = run(
+            [SCRAPY, "crawl", "anapress", *given, *_told(settings)],
+            CHECKOUT,
+            lambda memory: samples.append((time.time(), memory)),
+        )
+        say_marks(samples, Archive(Path(folder) / "archive"))
+        return took
 
 
 def say(program: str, took: Sequence[Took], pages: int) -> None:
@@ -76,6 +93,15 @@ def say(program: str, took: Sequence[Took], pages: int) -> None:
     memory = median(one.memory for one in took) / 1e6
     each = f"{seconds / pages * 1000:6.0f} ms a page, {cpu / pages * 1000:6.0f} ms of CPU"
     sys.stdout.write(f"{program:18} {each}, {memory:6.0f} MB\n")
+
+
+def say_marks(samples: Sequence[tuple[float, int]], archive: Archive) -> None:
+    """The memory after so many pages, by when each was captured."""
+    dates = sorted(take["captured_at"] for takes in archive.takes().values() for take in takes)
+    times = [datetime.fromisoformat(date).timestamp() for date in dates]
+    for mark in (mark for mark in MARKS if mark <= len(times)):
+        seen = (memory for at, memory in samples if times[mark - WINDOW] <= at <= times[mark - 1])
+        sys.stdout.write(f"anapress, {mark:5} pages: {max(seen) / 1e6:6.0f} MB\n")
 
 
 def _told(settings: dict[str, object]) -> list[str]:

@@ -7,8 +7,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.request import urlopen
@@ -27,8 +27,8 @@ class Took:
     memory: int  #: bytes, the highest sum over its processes; what they share counts in each
 
 
-def run(command: Sequence[str], cwd: Path) -> Took:
-    """Run it; RuntimeError with what it said if it failed."""
+def run(command: Sequence[str], cwd: Path, weighed: Callable[[int], object] = int) -> Took:
+    """Run it; RuntimeError with what it said if it failed. `weighed` is told its memory, again and again."""
     began = time.perf_counter()
     process = subprocess.Popen(  # noqa: S603
         command,
@@ -37,7 +37,7 @@ def run(command: Sequence[str], cwd: Path) -> Took:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
-    with _watched(process.pid) as peak:
+    with _watched(process.pid, weighed) as peak:
         assert process.stdout is not None
         said = process.stdout.read().decode()
         _, status, usage = os.wait4(process.pid, 0)
@@ -77,12 +77,13 @@ def serving(module: str, *arguments: str) -> Iterator[int]:
 
 
 @contextmanager
-def _watched(pid: int) -> Iterator[list[int]]:
+def _watched(pid: int, weighed: Callable[[int], object]) -> Iterator[list[int]]:
     peak, over = [0], threading.Event()
 
     def watch() -> None:
         while not over.wait(EVERY):
-            peak[0] = max(peak[0], sum(map(_resident, _family(pid))))
+            weighed(now := sum(map(_resident, family(pid))))
+            peak[0] = max(peak[0], now)
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -93,14 +94,13 @@ def _watched(pid: int) -> Iterator[list[int]]:
         watcher.join()
 
 
-def _family(pid: int) -> Iterator[int]:
+def family(pid: int) -> Iterator[int]:
+    """The process and all below it; a browser starts some of its own from a thread that is not its first."""
     yield pid
-    try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except OSError:  # it has ended
-        return
-    for child in children:
-        yield from _family(int(child))
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):  # it has ended
+            for child in children.read_text().split():
+                yield from family(int(child))
 
 
 def _resident(pid: int) -> int:

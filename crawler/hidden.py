@@ -2,27 +2,30 @@
 
 A record is hidden if its URL names an excluded id, or a picture that stands in the article of such an id and
 in none that is shown; if an outcome of such an id rests on it, or that of another id which shows such an
-id's text; and so is whatever belongs to a hidden record: its request, and revisits of it.
+id's text; and so is whatever belongs to a hidden record: its request, revisits of it, and where a browser
+made it of a page, that page and what else was made of it.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import closing
 from typing import Self
 
 from msgspec import MsgspecError, Struct
 from msgspec.json import Decoder
 
 from crawler import commits, exclusions
+from crawler.browser.page import LOOKS
 from crawler.cdxj import urlkey
 from crawler.commits import Commit
 from crawler.errors import Damaged
-from crawler.items import ArticleId
+from crawler.items import DOM, ArticleId, RecordRef
 from crawler.lines import OutcomeLine
 from crawler.site import named_in
 from crawler.stores import Store
-from crawler.warc import Record, target_uri
+from crawler.warc import Record, read_member, target_uri
 
 _RECORD = re.compile(rb'"id":"([^"]+)"')
 # Common Crawl: an answer with a range of one names no id, and its record stands copied beside it.
@@ -35,7 +38,7 @@ class Hidden:
 
     def __init__(self, ids: Collection[ArticleId], pictures: Iterable[str] = ()) -> None:
         self.ids = frozenset(ids)
-        self._keys = frozenset(urlkey(target_uri(url)) for url in pictures)
+        self._keys = {urlkey(target_uri(url)) for url in pictures}
         self._records: set[str] = set()
 
     @classmethod
@@ -47,7 +50,8 @@ class Hidden:
         if hidden:
             for commit in log:
                 for line in commits.outcomes(store, commit):
-                    hidden.outcome(line)
+                    if hidden.outcome(line) and line.record and line.article_id not in ids:
+                        hidden.made(_read(store, line.record))  # what names an excluded id is hidden anyway
         return hidden
 
     def __bool__(self) -> bool:
@@ -67,6 +71,14 @@ class Hidden:
             return True
         return line.record is not None and line.record.record_id in self._records
 
+    def made(self, record: Record) -> None:
+        """A hidden record: if a browser made it of a page, that is hidden, and what else was made of it."""
+        headers = record.headers
+        url, page = headers.get("WARC-Target-URI", ""), headers.get("WARC-Concurrent-To")
+        if page and url.startswith(DOM):
+            self._records.add(page)
+            self._keys |= {urlkey(look.uri + url.removeprefix(DOM)) for look in LOOKS.values()}
+
     def line(self, line: bytes) -> bool:
         """Whether an index line is that of a hidden record."""
         if not self.ids:
@@ -74,8 +86,8 @@ class Hidden:
         found = _RECORD.search(line)
         id = found[1].decode() if found else ""
         text = line.decode(errors="replace")
-        of_picture = text.partition(" ")[0] in self._keys
-        if id in self._records or of_picture or _FILES in text or not self.ids.isdisjoint(named_in(text)):
+        by_key = text.partition(" ")[0] in self._keys
+        if id in self._records or by_key or _FILES in text or not self.ids.isdisjoint(named_in(text)):
             if id:  # an index of others names no record
                 self._records.add(id)
             return True
@@ -89,6 +101,13 @@ class Hidden:
             return False
         self._records.add(record.id)
         return True
+
+
+def _read(store: Store, ref: RecordRef) -> Record:
+    if (stream := store.read(ref.warc)) is None:
+        raise Damaged(f"{ref.warc} is missing. `scrapy verify` tells more.")
+    with closing(stream):
+        return read_member(stream, ref.offset)
 
 
 class _Image(Struct):

@@ -70,6 +70,11 @@ class Needs:
         return len(self._found) + len(self._waiting) + len(self._flying)
 
     @property
+    def remaining(self) -> Sequence[Need]:
+        """Those that this run leaves to the next, as it stands."""
+        return (*self._dropped, *self._flying.values(), *self._waiting, *self._found)
+
+    @property
     def full(self) -> bool:
         """Whether so many wait that nothing should be begun that needs more."""
         return len(self._found) + len(self._waiting) >= MOST

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, Protocol
 
 from crawler.errors import ArchiveError, WrongUse
 
@@ -34,8 +35,9 @@ def file_sink(target: Path) -> Iterator[Sink]:
     try:
         yield sink
         sink.finish()
-    finally:
+    except BaseException:
         sink.drop()
+        raise
 
 
 @contextmanager
@@ -62,7 +64,11 @@ class _File:
     def __init__(self, target: Path) -> None:
         self._target, self._part = target, target.with_name(f".part-{target.name}")
         with self._named():
-            self._file = self._part.open("wb", buffering=1 << 20)
+            self._file = self._part.open("ab", buffering=1 << 20)
+            if not _ours(self._file, self._part):
+                self._file.close()
+                raise WrongUse(f"{target} is being written by another command.")
+            self._file.truncate(0)  # what a killed one left
 
     def write(self, data: bytes, /) -> int:
         with self._named():
@@ -73,12 +79,13 @@ class _File:
             self._file.flush()
             os.fsync(self._file.fileno())
             self._part.rename(self._target)
+            self._file.close()
 
     def drop(self) -> None:
         """Nothing stays under the passing name."""
+        self._part.unlink(missing_ok=True)  # before the lock goes: afterwards it may be another's
         with suppress(OSError):  # a full disk once more
             self._file.close()
-        self._part.unlink(missing_ok=True)
 
     @contextmanager
     def _named(self) -> Iterator[None]:
@@ -87,3 +94,12 @@ class _File:
         except OSError as error:
             kind = ArchiveError if error.errno in FULL else WrongUse
             raise kind(f"{self._target} can't be written: {error.strerror}") from error
+
+
+def _ours(file: IO[bytes], part: Path) -> bool:
+    """Whether nobody else writes to the file, and it has not got its own name meanwhile."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return os.path.samestat(os.fstat(file.fileno()), part.stat())
+    except (BlockingIOError, FileNotFoundError):
+        return False

@@ -16,7 +16,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -97,6 +97,13 @@ class Spool:
             return False
         os.close(lock)
         return True
+
+    @staticmethod
+    def living(root: Path, worker: str) -> bool:
+        """Whether that worker, or its writer, has its spool here and lives."""
+        with suppress(FileNotFoundError):  # it had none, or has just gone
+            return _held(root / worker)
+        return False
 
     @staticmethod
     def lodgings(root: Path) -> list[Lodging]:

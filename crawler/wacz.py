@@ -58,7 +58,7 @@ class Contents:
         self._offsets = None if wish.all else choose(store, log, wish, self.hidden)
         self._warcs = [(each, file) for each in log if self._has(each) and (file := each.file("warc"))]
         if not self._warcs:
-            raise WrongUse(f"{store.url} holds nothing of that: no WACZ was made.")
+            raise WrongUse(f"{self._nothing()}: no WACZ was made.")
 
     @property
     def most(self) -> int:
@@ -79,6 +79,14 @@ class Contents:
     def pages(self, folder: Path) -> Iterator[bytes]:
         """The lines of the page list; once the excerpts are taken, for then all that is hidden is known."""
         return page_list(self._store, self._log, folder, self._listed)
+
+    def _nothing(self) -> str:
+        """Why there is no capture to take."""
+        if self._wish.all:
+            return f"{self._store.url} has no captures yet"
+        if self._wish.ids and self._wish.ids <= self.hidden.ids:
+            return "All of that is excluded"
+        return f"{self._store.url} holds nothing of that"
 
     def _has(self, commit: Commit) -> bool:
         return self._offsets is None or commit.segment in self._offsets

@@ -17,6 +17,7 @@ from crawler.housing import Housing
 from crawler.items import ArticleId, Lease, Stored
 from crawler.ledger import Ledger
 from crawler.lock import Holder, Lock
+from crawler.needlist import Needlist
 from crawler.needs import Need
 from crawler.recovery import add, recover
 from crawler.runs import Run, Tally
@@ -37,7 +38,6 @@ class Worker:
 
     Leasing (lease, tried, found, claim, held, renew, release) has a connection to the ledger of its own, so
     that it may be done in another thread than the rest.
-    it may be done in another thread than the rest.
     """
 
     def __init__(self, housing: Housing, clock: Clock = utc_now) -> None:
@@ -59,7 +59,8 @@ class Worker:
         self.settled = 0  #: asked-for ids that were settled already, and are not to be taken again
         self.due = 0  #: ids that this run has or had to take, as far as it is known yet
         self.left = 0
-        self.dropped: Sequence[Need] = ()  #: requisites that the run before did not come to
+        self.dropped: Sequence[Need] = ()  #: requisites that runs before did not come to
+        self._inherited: list[Needlist] = []  # of those that were killed
         self.known = 0  #: ids that the archive knows in the end
         self.missed = 0  #: asked-for ids that are still left: somebody else holds them, or we ended early
 
@@ -99,8 +100,10 @@ class Worker:
             self.settled = self._ledger.done(self._wanted.ids, captured_before=before)
             self.due = len(self._wanted.ids) - self.settled
         self._as_of = self._ledger.n()
+        self._archive = home.id
+        self._needlist = Needlist.of(housing.spool, self.spool.worker)
         if arguments.requisites:
-            self.dropped = self._dropped()
+            self._inherit()
         self.walks = self._is_to_walk(arguments)
         self.lists = self._is_to_list(arguments)
         if self.walks and (last := runs.last_search(self._store)):
@@ -176,6 +179,12 @@ class Worker:
         with closing(stream):
             return stored, read_member(stream, stored.record.offset)
 
+    def remember(self, needs: Sequence[Need]) -> None:
+        """Keep which requisites are wanted still, those of the dead among them: a kill must not lose them."""
+        self._needlist.keep(needs, self._archive)
+        while self._inherited:
+            self._inherited.pop().remove()
+
     def renew(self) -> None:
         """Say that we live."""
         self._desk.renew(self.spool.worker)
@@ -208,14 +217,20 @@ class Worker:
             self._snap(1)
 
     def report(self, run: Run) -> None:
-        """Leave a run's summary in the archive."""
+        """Leave a run's summary in the archive; it has what is wanted still."""
         runs.keep(run, self._store)
+        self.remember(())
 
     def move_out(self, *, away: bool) -> None:
         """Let go of everything; a spool with nothing in it goes, a store that is away is left alone."""
         with self._open:
             if self.lock is not None and not away:
                 self.lock.release()
+
+    def _inherit(self) -> None:
+        killed = list(Needlist.abandoned(self._housing.spool, self._archive))
+        self._inherited = [needlist for needlist, _ in killed]
+        self.dropped = [*self._dropped(), *(need for _, needs in killed for need in needs)]
 
     def _dropped(self) -> Sequence[Need]:
         last = runs.needing(self._store)

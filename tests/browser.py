@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import time
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,20 @@ SECONDS = 120  #: a busy machine takes its time
 OWN = re.compile(
     r"\.google(apis)?\.com[:/ ]"
 )  #: Chromium's own errands, which no flag stops; they are refused as well
+SEEN = {"width": 1280, "height": 720}  #: of the crawl's own browser
+DIFFERENCE = """async urls => {
+  const [one, other] = await Promise.all(urls.map(async url => {
+    const image = new Image(); image.src = url; await image.decode()
+    const canvas = new OffscreenCanvas(image.width, image.height), context = canvas.getContext('2d')
+    context.drawImage(image, 0, 0)
+    return context.getImageData(0, 0, image.width, image.height)
+  }))
+  if (one.width != other.width || one.height != other.height) return 1
+  let different = 0
+  for (let at = 0; at < one.data.length; at += 4)
+    if ([0, 1, 2].some(channel => Math.abs(one.data[at + channel] - other.data[at + channel]) > 32)) different++
+  return different / (one.width * one.height)
+}"""
 PICTURES = "() => [...document.images].map(i => [i.src, i.complete && i.naturalWidth > 0])"
 
 
@@ -93,3 +108,27 @@ def keep(page: Page, name: str) -> Path:
     path = ARTEFACTS / f"{name}.png"
     page.screenshot(path=path)
     return path
+
+
+def seen(frame: Frame, name: str) -> bytes:
+    """A screenshot of what a frame shows at its top, as large as the crawl's browser takes it; it is kept."""
+    frame.evaluate("scrollTo(0, document.documentElement.scrollHeight)")  # some pictures wait to be seen
+    settle(frame)
+    frame.evaluate("scrollTo(0, 0)")
+    page, element = frame.page, frame.frame_element()
+    for _ in range(2):
+        room, has = page.viewport_size, element.bounding_box()
+        assert room
+        assert has
+        page.set_viewport_size({side: round(room[side] + SEEN[side] - has[side]) for side in SEEN})
+    ARTEFACTS.mkdir(exist_ok=True)
+    return element.screenshot(path=ARTEFACTS / f"{name}.png", animations="disabled")
+
+
+def difference(browser: Browser, one: bytes, other: bytes) -> float:
+    """The share of two pictures' points in which anybody sees a difference; 1 if they differ in size."""
+    context = browser.new_context()
+    urls = [f"data:image/png;base64,{b64encode(picture).decode()}" for picture in (one, other)]
+    share = context.new_page().evaluate(DIFFERENCE, urls)
+    context.close()
+    return float(share)

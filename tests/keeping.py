@@ -11,9 +11,10 @@ from pathlib import Path
 from uuid import UUID
 
 from crawler import archive, commits, committing, layouts, warc
+from crawler.browser.page import DOM_LOOK, LOOKS, Look
 from crawler.disk import Disk
 from crawler.drafts import Draft
-from crawler.items import ArticleId, Exchange, Page, RecordRef, Stored
+from crawler.items import ArticleId, Exchange, Page, RecordRef, Resource, Stored
 from crawler.ledger import Ledger, open_ledger
 from crawler.segment import Segment, sealed
 from crawler.spool import Spool
@@ -61,6 +62,24 @@ class Keeper:
         take = takes.take(id, self.taken[id], layouts.read(page, 200), exchange)
         self._open().draft(Draft.of(take, ref, whole))
 
+    def show(self, id: int, body: str, dom: str) -> None:
+        """A page that a browser made of what was fetched for an id, and its text beside it."""
+        url, kind = f"http://anapress.net/a/{id}", "text/html; charset=utf-8"
+        exchange = _exchange(url, body.encode(), kind, "2026-11-23", "200 OK", next(self.ids))
+        self._write(exchange)
+        ref = self._made(exchange, DOM_LOOK, dom.encode())
+        self._made(exchange, LOOKS["text"], b"its text")
+        page = Page(
+            id=ArticleId(id),
+            url=url,
+            captured_at=warc.warc_date(exchange.began),
+            body=dom.encode(),
+            content_type=kind,
+        )
+        self.taken[id] = self.taken.get(id, 0) + 1
+        take = takes.take(id, self.taken[id], layouts.read(page, 200), exchange)
+        self._open().draft(Draft.of(take, ref, ref))
+
     def commit(self) -> commits.Commit:
         """What was fetched since the last commit, committed."""
         segment = self._open()
@@ -83,6 +102,18 @@ class Keeper:
             self.payloads.setdefault(digest, whole)
         known = self.payloads.get(digest)
         return ref, known.record if known else ref
+
+    def _made(self, of: Exchange, look: Look, block: bytes) -> RecordRef:
+        return self._open().keep(
+            Resource(
+                id=next(self.ids),
+                uri=look.uri + of.url,
+                began=of.began,
+                content_type=look.content_type,
+                block=block,
+                page=of.id,
+            )
+        )
 
     def _open(self) -> Segment:
         if self.segment is None:

@@ -7,13 +7,14 @@ import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from random import Random
-from typing import Any
-from uuid import uuid4
+from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
 
 import pytest
 import trustme
@@ -28,19 +29,33 @@ ODD = {
 }
 CALM = ("all", "secure", "shell", "inward", "forbidden", "download", "popup", "away", "cut_image")
 TAKEN = PLAIN | ODD | {name: LIVELY[name] for name in CALM}
+T = TypeVar("T")
 TRIALS = int(os.environ.get("BROWSER_TRIALS", "1"))
-MARK = "ANAPRESS_TEST_RUN"  #: in the environment of all processes of one run
+MARK = "ANAPRESS_TEST_RUN"  #: in the environment of a run's processes
 
 
 def processes(mark: str) -> dict[int, str]:
-    """What still runs of a crawl, by its environment; a zombie has none."""
+    """What runs of a crawl, by its environment, or by the folder of its browser's profile: Chromium's
+    renderers write over their environment. A zombie has neither.
+    """
     found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            if f"{MARK}={mark}".encode() in (folder / "environ").read_bytes():
-                found[int(folder.name)] = (folder / "cmdline").read_bytes().decode(errors="replace")
+            command = (folder / "cmdline").read_bytes()
+            if f"{MARK}={mark}".encode() in (folder / "environ").read_bytes() or mark.encode() in command:
+                found[int(folder.name)] = command.decode(errors="replace")
         except OSError:
             continue
+    return found
+
+
+def grouped(leaders: list[int]) -> list[int]:
+    """All processes of these browsers, zombies too: Playwright gives each browser a group of its own."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(ProcessLookupError):
+            if os.getpgid(int(folder.name)) in leaders:
+                found.append(int(folder.name))
     return found
 
 
@@ -54,12 +69,21 @@ def drivers(mark: str) -> list[int]:
     return [pid for pid, line in processes(mark).items() if "run-driver" in line]
 
 
-def gone(mark: str, seconds: float = 20) -> dict[int, str]:
-    """What still runs after so long at most."""
+def gone(left: Callable[[], T], seconds: float = 20) -> T:
+    """What is left after so long at most."""
     deadline = time.monotonic() + seconds
-    while (left := processes(mark)) and time.monotonic() < deadline:
+    while (still := left()) and time.monotonic() < deadline:
         time.sleep(0.1)
-    return left
+    return still
+
+
+@contextmanager
+def marked() -> Iterator[tuple[str, dict[str, str]]]:
+    """A mark, and the environment that puts it on all processes of a run."""
+    with TemporaryDirectory(
+        prefix="run", ignore_cleanup_errors=True
+    ) as folder:  # a short path: Chromium makes a socket there
+        yield (mark := Path(folder).name), {MARK: mark, "TMPDIR": folder}
 
 
 @dataclass(frozen=True)
@@ -108,11 +132,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, Path]
 def rendered(
     folder: Path, site: Site, authority: Path, ids: Any, *arguments: str, **settings: object
 ) -> Rendered:
-    mark, house = uuid4().hex, House(folder, site)
+    house = House(folder, site)
     before = len(site.exchanges())
-    environment = {MARK: mark, "SSL_CERT_FILE": str(authority)}
     given = {"BROWSER_SECONDS": 30, "RETRY_TIMES": 1, **settings}
-    ran = house.crawl(ids, "-adiscover=none", *arguments, environment=environment, **given)
+    with marked() as (mark, environment):
+        environment["SSL_CERT_FILE"] = str(authority)
+        ran = house.crawl(ids, "-adiscover=none", *arguments, environment=environment, **given)
     return Rendered(house, ran, mark, site.exchanges()[before:])
 
 
@@ -224,7 +249,7 @@ def test_robots_txt_binds_the_browser_too(crawled: Rendered) -> None:
 
 
 def test_nothing_of_the_browser_is_left_when_the_crawl_ends(crawled: Rendered) -> None:
-    assert not gone(crawled.mark)
+    assert not gone(lambda: processes(crawled.mark))
 
 
 def test_plain_and_browser_give_the_same_articles(
@@ -315,7 +340,7 @@ def test_a_page_that_breaks_the_browser_costs_its_own_attempts_only(
     assert told.pop("hog") in ("browser_failed", "browser_timeout")
     assert told == {"busy": "browser_timeout", "alerts": "browser_timeout", "body_cut": "dataloss"}
     assert {ran.takes[id]["outcome"] for id in (id_of(1), id_of(2))} == {"article"}
-    assert not gone(ran.mark)
+    assert not gone(lambda: processes(ran.mark))
 
 
 @pytest.mark.crash
@@ -324,7 +349,7 @@ def test_a_page_that_breaks_the_browser_costs_its_own_attempts_only(
 def test_a_kill_at_any_moment_loses_nothing(
     site: tuple[Site, Path], tmp_path: Path, victim: str, seed: int
 ) -> None:
-    house, mark = House(tmp_path, site[0]), uuid4().hex
+    house = House(tmp_path, site[0])
     ids = [id_of(n) for n in range(10, 16)]
     settings = house.settings(BROWSER_SECONDS=5 if victim == "driver" else 30)
     command = [
@@ -335,20 +360,27 @@ def test_a_kill_at_any_moment_loses_nothing(
         "-arender=browser",
         "-adiscover=none",
     ]
-    with subprocess.Popen(
-        [*command, *settings], env={**os.environ, MARK: mark}, stderr=subprocess.DEVNULL
-    ) as crawl:
+    with (
+        marked() as (mark, environment),
+        subprocess.Popen(
+            [*command, *settings], env=os.environ | environment, stderr=subprocess.DEVNULL
+        ) as crawl,
+    ):
         _let_begin(mark)
         time.sleep(Random(f"{victim} {seed}").uniform(0, 2))  # a moment of the run, whichever it is
-        pids = {"browser": browsers(mark), "driver": drivers(mark)}.get(victim, [crawl.pid])
+        first = browsers(mark)
+        pids = {"browser": first, "driver": drivers(mark)}.get(victim, [crawl.pid])
         for pid in pids:
             os.kill(pid, signal.SIGTERM if victim == "crawl, asked" else signal.SIGKILL)
+        if victim == "browser":  # whoever lives on takes it away
+            assert not gone(lambda: grouped(first))
         crawl.wait(120)
     assert (
         crawl.returncode
         in {"browser": [0], "driver": [0], "crawl": [-signal.SIGKILL], "crawl, asked": [0, 3]}[victim]
     )
-    assert not gone(mark)
+    assert not gone(lambda: processes(mark))
+    assert not gone(lambda: grouped(first))
     house.crawl(None, "-arender=browser", "-adiscover=none", BROWSER_SECONDS=30, BROWSER_PAGES=2)
     archive: Archive = house.archive
     assert {id: [take["outcome"] for take in takes] for id, takes in archive.takes().items()} == {

@@ -279,7 +279,7 @@ def test_an_undone_exclusion_is_exported_again_and_both_lines_stay(house: House)
     before = corpus(house)
     house.scrapy("ids", "exclude", str(STATIC), "--why", "asked for it", "--who", "A")
     ran = house.scrapy("ids", "exclude", str(STATIC), "--why", "a mistake", "--who", "B", "--undo")
-    assert ran.out == "1 ids are let into exports; 0 are unknown here\n"
+    assert ran.out == "1 ids are let into exports, replay and WACZ; 0 are unknown here\n"
     assert corpus(house) == before
     assert [(line["excluded"], line["who"], line["why"]) for line in lines(house)] == [
         (True, "A", "asked for it"),
@@ -290,7 +290,7 @@ def test_an_undone_exclusion_is_exported_again_and_both_lines_stay(house: House)
 def test_ids_are_excluded_as_they_are_added_known_or_not(house: House) -> None:
     url = f"http://anapress.net/a/{STATIC}"
     ran = house.scrapy("ids", "exclude", "-", "5", "--why", "w", stdin=f"{url}\n6 # why\n".encode())
-    assert ran.out == "3 ids are left out of exports; 2 are unknown here\n"
+    assert ran.out == "3 ids are left out of exports, replay and WACZ; 2 are unknown here\n"
     assert [line["id"] for line in lines(house)] == ["5", "6", str(STATIC)]
 
 
@@ -319,7 +319,7 @@ def test_who_excludes_is_the_contact_unless_somebody_is_named(house: House) -> N
 def test_status_counts_who_is_left_out(house: House) -> None:
     assert "left out" not in house.scrapy("ids", "status").out
     house.scrapy("ids", "exclude", f"5,{STATIC}", "--why", "w")
-    assert house.scrapy("ids", "status").out.splitlines()[-1] == "2 are left out of exports"
+    assert house.scrapy("ids", "status").out.splitlines()[-1] == "2 are left out of exports, replay and WACZ"
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,13 @@ def test_what_the_site_itself_did_not_have_is_no_fault_of_the_archive() -> None:
     assert found.resources == {"good": 3, "bad": 1}
 
 
+def test_what_is_left_out_is_not_missed() -> None:
+    requests = {"/there": 200, "/excluded": None, "/never": None}
+    view = View(pictures={"/there": True, "/excluded": False}, requests=requests)
+    found = judged(ITEM, view, lambda url: url == "/excluded")
+    assert (found.pictures, found.requests, found.unanswered) == (1, 0.5, ("/never",))
+
+
 def test_a_page_that_was_not_seen_has_no_text() -> None:
     view = View(text="عنوان\nفقرة", pictures={}, requests={}, trouble="not seen in 45 seconds")
     assert judged(ITEM, view).text == 0

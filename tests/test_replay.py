@@ -9,6 +9,7 @@ import socket
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ import pytest
 from surt import surt
 from warcio.archiveiterator import ArchiveIterator
 
+from crawler.replay import ranges
 from tests.crawling import House, Record, scrapy
 from tests.replaying import Replay, children, parent, replaying
 from tests.s3 import Endpoint
@@ -268,6 +270,17 @@ def test_wget_s_warc_replays_beside_ours(growing: House, site: Site, tmp_path: P
         assert replay.page(other).status == 200
 
 
+def test_a_record_that_lies_in_anothers_file_is_no_news(capsys: pytest.CaptureFixture[str]) -> None:
+    """pywb asks us first."""
+    with ranges.serving(lambda _: None) as warcs:
+        place = urlsplit(warcs)
+        connection = HTTPConnection(place.netloc)
+        connection.request("GET", f"{place.path}also-0-wget.warc.gz", headers={"Range": "bytes=0-9"})
+        assert connection.getresponse().status == 404
+        connection.close()
+    assert capsys.readouterr().err == ""
+
+
 def by_others(id: int) -> bytes:
     """A record as older programs write them: WARC/1.0, not compressed, without a digest."""
     block = b"HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\nby others"
@@ -345,8 +358,11 @@ def test_a_taken_port_is_told_in_a_sentence(growing: House) -> None:
     [
         (["--port", "http"], "http"),
         (["--port", "99999"], "65535"),
-        (["--bind", "203.0.113.7"], "203.0.113.7"),
-        (["--bind", "no.such.host.invalid"], "no.such.host.invalid"),
+        (
+            ["--bind", "203.0.113.7"],
+            "203.0.113.7 port 8080 can't be listened at (Cannot assign requested address): give another --bind",
+        ),
+        (["--bind", "no.such.host.invalid"], "give another --bind"),
         (["--also", "none.warc.gz"], "none.warc.gz"),
         (["--also", "README.md"], "README.md"),
         (["news"], "no arguments"),

@@ -3,18 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
-import shutil
-import socket
-import subprocess
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
 
 import boto3
 import pytest
@@ -22,14 +13,13 @@ from botocore.config import Config
 from playwright.sync_api import Page
 
 from crawler.fingerprint import normalised
-from tests.browser import Window, keep, pictures, settle, window
-from tests.crawling import CHECKOUT, House
+from tests.browser import SECONDS, Window, keep, pictures, window
+from tests.crawling import House
+from tests.replayweb import HERE, Server, article, nginx, points_to, set_up
 from tests.s3 import Endpoint
 from tests.site import SEED_ID, Site, id_of, running_site
 
-HERE = CHECKOUT / "deploy" / "replay"
 OTHERS = [id_of(n) for n in range(10)]
-SECONDS = 120  # a browser on a busy machine
 
 
 @pytest.fixture(scope="module")
@@ -56,73 +46,13 @@ def wacz(house: House, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that a server of the page has, as the README makes it."""
-    folder = tmp_path_factory.mktemp("page")
-    subprocess.run(["sh", HERE / "get.sh", folder], check=True, timeout=SECONDS)
-    shutil.copytree(HERE, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("ui.js", "sw.js"))
-    return folder
+    return set_up(tmp_path_factory.mktemp("page"))
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Window]:
     with window() as opened:
         yield opened
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """nginx with our configuration, and what it was asked for."""
-
-    url: str
-    log: Path
-
-    def asked(self) -> list[str]:
-        return self.log.read_text().splitlines()
-
-
-@contextmanager
-def nginx(root: Path, home: Path) -> Iterator[Server]:
-    """Debian's nginx with deploy/replay/nginx.conf, its port and its root apart."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    text = (HERE / "nginx.conf").read_text()
-    for there, ours in {
-        "listen 8080": f"listen 127.0.0.1:{port}",
-        "root /srv/replay": f"root {root}",
-    }.items():
-        assert there in text
-        text = text.replace(there, ours)
-    (home / "replay.conf").write_text(text)
-    (home / "nginx.conf").write_text(
-        f"""daemon off; pid {home}/pid; error_log {home}/error.log; worker_processes 1; user root;
-        events {{}}
-        http {{
-            include /etc/nginx/mime.types;
-            log_format ranges '$request_method $uri $status $http_range';
-            access_log {home}/access.log ranges; gzip on; gzip_types *;
-            client_body_temp_path {home}/body; proxy_temp_path {home}/proxy; fastcgi_temp_path {home}/fastcgi;
-            uwsgi_temp_path {home}/uwsgi; scgi_temp_path {home}/scgi;
-            include {home}/replay.conf;
-        }}"""
-    )
-    with subprocess.Popen(["nginx", "-e", home / "error.log", "-c", home / "nginx.conf"]) as process:
-        try:
-            _await(port, process)
-            yield Server(f"http://127.0.0.1:{port}/", home / "access.log")
-        finally:
-            process.terminate()
-
-
-def _await(port: int, process: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + SECONDS
-    while time.monotonic() < end:
-        assert process.poll() is None, "nginx did not start"
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
 
 
 @pytest.fixture(scope="module")
@@ -138,29 +68,10 @@ def files(wacz: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serv
         yield server
 
 
-def points_to(folder: Path, archive: str) -> None:
-    """Have the page show this archive, as whoever sets it up does."""
-    text = (HERE / "index.html").read_text()
-    (folder / "index.html").write_text(re.sub(r'(name="archive" content=)"[^"]*"', rf'\1"{archive}"', text))
-
-
 @pytest.fixture(scope="module")
 def tab(chromium: Window) -> Page:
     """One for all: ReplayWeb.page begins anew in every other window."""
     return chromium.page(1300, 1000)
-
-
-def article(tab: Page, pages: Server, id: int) -> Any:
-    """The frame in which ReplayWeb.page shows an article, once it does."""
-    tab.goto(f"{pages.url}index.html?url={quote(f'http://anapress.net/a/{id}')}")
-    end = time.monotonic() + SECONDS
-    while time.monotonic() < end:
-        tab.wait_for_timeout(200)
-        for frame in tab.frames:
-            if f"/http://anapress.net/a/{id}" in frame.url and "/w/" in frame.url:
-                settle(frame)
-                return frame
-    raise AssertionError([frame.url for frame in tab.frames])
 
 
 # What the servers say

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -213,6 +214,28 @@ def test_what_a_run_dropped_the_next_one_takes_though_no_id_is_left(house: House
     assert ran.code == 0, ran.said
     assert set(asked(house, since)) == {"/robots.txt"} | dropped
     assert requisites(house)["missing"] == {}
+
+
+def test_what_a_killed_run_wanted_the_next_one_takes(house: House) -> None:
+    slow = {"DOWNLOAD_DELAY": 2, "CONCURRENT_REQUESTS_PER_DOMAIN": 1, "AUTOTHROTTLE_ENABLED": 0}
+    words = ("crawl", "anapress", f"-aids={id_of(0)}", ON, ALONE, *house.settings(**slow))
+    with subprocess.Popen([SCRAPY, *words], cwd=CHECKOUT, stderr=subprocess.DEVNULL) as crawl:
+        wanted = _wanted(house)
+        crawl.kill()
+    assert f"{HOME}/css/site.css" in wanted
+    assert house.crawl(None, "-arequisites=0").code == 0  # recovers the takes, wants none, and forgets none
+    assert house.crawl(None, ON).code == 0
+    held = {record.headers.get("WARC-Target-URI") for record in house.archive.records()}
+    assert wanted <= held
+    assert not list((house.folder / "spool").glob("*.needs"))
+
+
+def _wanted(house: House) -> set[str]:
+    """What the run that goes on has on its list, once it has an article's."""
+    while True:
+        for file in (house.folder / "spool").glob("*.needs"):
+            return {need["url"] for need in json.loads(file.read_bytes())["needs"]}
+        time.sleep(0.1)
 
 
 def test_a_host_of_requisites_that_is_away_ends_no_run(house: House) -> None:

@@ -7,6 +7,7 @@ import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -176,6 +177,19 @@ def test_a_full_disk_is_a_store_error(tmp_path, file) -> None:
     store = open_store(str(tmp_path / "archive"), Full())
     with pytest.raises(StoreError, match="No space left"):
         store.create("commits/1.json", b"first")
+
+
+def test_what_does_not_fit_takes_no_room(tmp_path, file) -> None:
+    class Short(TwoDisks):
+        def sync(self, file: BinaryIO) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    store = open_store(str(tmp_path / "archive"), Short())
+    with pytest.raises(StoreError, match="No space left"):
+        store.put(file, "merged/1.cdxj")
+    with pytest.raises(StoreError, match="No space left"):
+        store.create("commits/1.json", b"first")
+    assert not list(store.list())
 
 
 def test_a_folder_in_place_of_an_object_is_a_store_error(tmp_path) -> None:

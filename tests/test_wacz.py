@@ -16,11 +16,12 @@ from typing import Any
 import pytest
 from warcio.archiveiterator import ArchiveIterator
 
-from crawler import merge, package
+from crawler import cdxj, commits, merge, package
 from crawler.choice import Wish
 from crawler.disk import Disk
 from crawler.errors import Damaged, WrongUse
 from crawler.exclusions import KEY, Exclusion
+from crawler.hidden import Hidden
 from crawler.items import ArticleId
 from crawler.site import FONT_SIZE
 from crawler.stores import open_store
@@ -361,6 +362,27 @@ def test_a_revisit_of_what_is_hidden_is_hidden(tmp_path: Path) -> None:
         wacz = packed(exclude(keeper, 1), tmp_path)
     assert wacz.urls == {THREE}
     assert [page["url"] for page in wacz.pages] == [THREE]
+
+
+def test_a_page_of_which_a_browser_made_an_excluded_text_is_hidden_with_all_that_was_made_of_it(
+    tmp_path: Path,
+) -> None:
+    """Its outcome rests on the DOM; of the answer that brought it there is none."""
+    with keeping(tmp_path) as keeper:
+        keeper.take(1, FIRST)
+        keeper.show(3, f"<!doctype html>{FIRST}", FIRST)
+        keeper.take(2, SECOND)
+        keeper.show(4, CHANGED, CHANGED)
+        keeper.commit()
+        exclude(keeper, 1)
+        wacz = packed(keeper, tmp_path)
+        hidden = Hidden.of(keeper.store, keeper.log())
+        (commit,) = keeper.log()
+        lines = [line for line in commits.lines(keeper.store, commit, "index") if not hidden.line(line)]
+    shown = {TWO, FOUR, f"urn:dom:{FOUR}", f"urn:text:{FOUR}"}
+    assert wacz.urls == shown
+    assert {cdxj.parse(line).url for line in lines} == shown
+    assert {page["url"] for page in wacz.pages} == {TWO, FOUR}
 
 
 def test_an_excluded_id_that_is_asked_for_is_not_given(made: Keeper, tmp_path: Path) -> None:

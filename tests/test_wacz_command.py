@@ -258,6 +258,19 @@ def test_a_mistake_with_the_index_is_a_sentence(house: House, arguments: list[st
     assert says in ran.last
 
 
+def test_what_is_excluded_is_told_as_such(house: House) -> None:
+    assert house.scrapy("ids", "exclude", str(STATIC), "--why", "test").code == 0
+    ran = house.scrapy("wacz", f"{house.folder}/a.wacz", "--ids", str(STATIC))
+    assert (ran.code, ran.last) == (2, "All of that is excluded: no WACZ was made. (exit 2)")
+
+
+def test_an_archive_without_captures_is_told(house: House, tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    assert house.scrapy("ids", "add", "-", stdin=b"7", ARCHIVE_URL=empty).code == 0
+    ran = house.scrapy("wacz", f"{house.folder}/a.wacz", ARCHIVE_URL=empty)
+    assert (ran.code, "has no captures yet" in ran.last) == (2, True), ran.said
+
+
 @pytest.mark.parametrize("command", [["index"], ["wacz", "x.wacz"]])
 def test_where_there_is_no_archive_that_is_told(house: House, command: list[str]) -> None:
     ran = house.scrapy(*command, ARCHIVE_URL=house.folder / "none")
@@ -272,7 +285,7 @@ def test_a_full_disk_is_a_failure_and_leaves_no_half_file(house: House, command:
     ran = run("bash", "-c", f"ulimit -f 8 && exec {shlex.join(words)}")
     assert told(ran) == (6, 1, False), ran.said
     assert names(house.folder) == before
-    assert not list(house.archive.folder.glob("merged/[!.]*"))
+    assert not list(house.archive.folder.glob("merged/*"))
 
 
 def test_a_full_disk_behind_stdout_is_told(house: House) -> None:

@@ -32,7 +32,7 @@ class Chromium:
         if path is None:
             wanted = f"CHROMIUM is {given!r}, and no program." if given else "There is no Chromium."
             raise WrongUse(
-                f"{wanted} render=browser needs one: apt-get install chromium, or set CHROMIUM to its path."
+                f"{wanted} A browser is needed: apt-get install chromium, or set CHROMIUM to its path."
             )
         # its sandbox refuses root, as it should
         return cls(path=path, sandbox=sandbox not in ("0", "False") if sandbox else os.geteuid() != 0)

@@ -112,7 +112,7 @@ def _status(housing: Housing) -> None:
     if counts.leased:
         _say(f"  of those left, {counts.leased} are leased")
     if out:
-        _say(f"{len(out)} are left out of exports")
+        _say(f"{len(out)} are left out of exports, replay and WACZ")
 
 
 def _requeue(housing: Housing, outcome: str | None, reason: str | None) -> None:
@@ -162,7 +162,8 @@ def _exclude(housing: Housing, arguments: list[str], why: str | None, who: str |
         exclusions.append(lines, at.store, at.spool.folder, at.disk)
         unknown = sum(1 for _ in at.ledger.unlogged(ids))
         elsewhere = [(id, original) for id in ids if (original := _original(at.ledger, id))]
-    _say(f"{len(ids)} ids are {'let into' if undo else 'left out of'} exports; {unknown} are unknown here")
+    deed = "let into" if undo else "left out of"
+    _say(f"{len(ids)} ids are {deed} exports, replay and WACZ; {unknown} are unknown here")
     for id, original in () if undo else elsewhere:
         _say(f"  {id} shows the text of {original}: it stays in exports as long as {original} does")
 

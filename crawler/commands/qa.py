@@ -23,7 +23,7 @@ from crawler.qa import report
 from crawler.qa.report import Report
 from crawler.qa.view import Judgement, judged
 from crawler.qa.viewer import viewing
-from crawler.replay.serving import serving
+from crawler.replay.serving import Replay, serving
 from crawler.stores import Store
 
 SAMPLE, MOST, THRESHOLD = 20, 10_000, 0.9
@@ -59,7 +59,7 @@ class Command(ArchiveCommand):
         start = utc_now()
         items = _drawn(store, count, seed)
         with serving(store, "127.0.0.1", 0, (), _say) as replay:
-            articles = asyncio.run(_seen(chromium, replay.url, items))
+            articles = asyncio.run(_seen(chromium, replay, items))
         made = Report(
             worker=secrets.token_hex(4),
             start=start,
@@ -99,12 +99,12 @@ def _drawn(store: Store, count: int, seed: int) -> list[dict[str, Any]]:
     return [json.loads(line) for line in drawn]
 
 
-async def _seen(chromium: Chromium, replay: str, items: Iterable[dict[str, Any]]) -> Sequence[Judgement]:
+async def _seen(chromium: Chromium, replay: Replay, items: Iterable[dict[str, Any]]) -> Sequence[Judgement]:
     found = []
-    async with viewing(chromium, replay) as viewer:
+    async with viewing(chromium, replay.url) as viewer:
         for item in items:
             moment = "".join(filter(str.isdigit, item["captured_at"]))[:14]
-            found.append(judged(item, await viewer.look(item["url"], moment)))
+            found.append(judged(item, await viewer.look(item["url"], moment), replay.holdings.hides))
     return found
 
 

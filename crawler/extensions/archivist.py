@@ -44,6 +44,7 @@ from crawler.writer.frames import (
 from crawler.writer.link import Link, start_writer
 
 RENEW_SECONDS = 60
+NEEDS_SECONDS = 2  #: as many of requisites a kill loses
 AWAIT_SECONDS = 2  #: between two looks whether other workers gave anything back
 
 
@@ -125,7 +126,7 @@ class Archivist:
 
     @property
     def dropped(self) -> Sequence[Need]:
-        """Requisites that the run before did not come to."""
+        """Requisites that runs before did not come to."""
         return self._worker.dropped
 
     @property
@@ -144,6 +145,7 @@ class Archivist:
         self.course.under_way = True
         gc.freeze()  # what a start made stays: no collection need look at it
         self._chores.every(RENEW_SECONDS, partial(self._leasing.take, self._worker.renew))
+        self._chores.every(NEEDS_SECONDS, self._remember)
         if (lock := self._worker.lock) is not None:
             self._chores.every(lock.renew_seconds, partial(self._renewing.take, lock.renew))
 
@@ -290,6 +292,9 @@ class Archivist:
         sealed = asyncio.ensure_future(self._sealed.wait())
         await asyncio.wait((sealed, self._link.ended), return_when=asyncio.FIRST_COMPLETED)
         sealed.cancel()
+
+    async def _remember(self) -> None:
+        await self._leasing.take(partial(self._worker.remember, self.needs.remaining))
 
     async def _settled(self, take: Take) -> None:
         with suppress(ArchiveError):  # it ends the crawl; the id is left

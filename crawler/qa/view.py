@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any
@@ -39,19 +39,21 @@ class Judgement:
     trouble: str | None
 
 
-def judged(item: dict[str, Any], view: View) -> Judgement:
-    """What the view shows of an item line."""
-    unanswered = sorted(url for url, status in view.requests.items() if status is None)
-    had = [shown for url, shown in view.pictures.items() if (view.requests.get(url) or 200) < 400]
-    bad = len(unanswered)
+def judged(item: dict[str, Any], view: View, left_out: Callable[[str], bool] = lambda _: False) -> Judgement:
+    """What the view shows of an item line; what is left out on purpose is no miss."""
+    requests = {url: status for url, status in view.requests.items() if not left_out(url)}
+    unanswered = sorted(url for url, status in requests.items() if status is None)
+    pictures = [(url, shown) for url, shown in view.pictures.items() if not left_out(url)]
+    had = [shown for url, shown in pictures if (requests.get(url) or 200) < 400]
+    good, bad = len(requests) - len(unanswered), len(unanswered)
     return Judgement(
         id=item["id"],
         url=item["url"],
         captured_at=item["captured_at"],
         text=0.0 if view.trouble else alike([item["title"], *item["paragraphs"]], view.text),
         pictures=_share(sum(had), len(had)),
-        requests=_share(len(view.requests) - bad, len(view.requests)),
-        resources={"good": len(view.requests) - bad, "bad": bad},
+        requests=_share(good, len(requests)),
+        resources={"good": good, "bad": bad},
         unanswered=tuple(unanswered[:LISTED]),
         outside=view.outside[:LISTED],
         trouble=view.trouble,

@@ -51,6 +51,10 @@ class Holdings:
             self._warcs |= {file.path for commit in new if (file := commit.file("warc"))}
             self._hidden = hidden  # the last step: what failed before it is done anew
 
+    def hides(self, url: str) -> bool:
+        """Whether an exclusion leaves out what lies there."""
+        return self._hidden is not None and self._hidden.url(url)
+
     def _current(self, new: Sequence[Commit], out: frozenset[ArticleId]) -> Hidden:
         """What was hidden, if that can't have changed: an excluded article may show new pictures."""
         if self._hidden is not None and self._hidden.ids == out and not (new and out):

@@ -73,5 +73,5 @@ class _Range(BaseHTTPRequestHandler):
         if start != end:
             raise StoreError(f"it ends {end - start} bytes before the index says")
 
-    def log_request(self, *_: object) -> None:
-        """Not told: a page is many."""
+    def log_message(self, *_: object) -> None:
+        """Not told: a page is many, and pywb asks here for the WARCs of others too."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import socket
 import subprocess
@@ -52,10 +53,9 @@ def _listening(bind: str, port: int) -> socket.socket:
         family = socket.AF_INET6 if ":" in bind else socket.AF_INET
         return socket.create_server((bind, port), family=family)
     except OSError as error:
-        why = error.strerror or error
-        raise WrongUse(
-            f"{bind} port {port} can't be listened at ({why}): give another --port, or 0."
-        ) from error
+        other = "--port, or 0" if error.errno in (errno.EADDRINUSE, errno.EACCES) else "--bind"
+        why = (error.strerror or str(error)).partition(" (while")[0]  # Python says the address once more
+        raise WrongUse(f"{bind} port {port} can't be listened at ({why}): give another {other}.") from error
 
 
 def _configure(folder: Path, warcs: str) -> None:

@@ -7,6 +7,7 @@ import secrets
 import shutil
 import stat
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -31,23 +32,15 @@ class LocalStore:
 
     def put(self, file: Path, key: str) -> None:
         target = self.root / key
-        try:
-            make_folder(self._disk, target.parent)
-            part = self._part(target)
-            self._disk.remove(part)
+        with self._part(target) as part:
             self._copy(file, part)
             self._disk.rename(part, target)
             self._disk.remove(part)  # rename does nothing between two names of one file: a put made again
             self._disk.sync_folder(target.parent)
-        except OSError as error:
-            raise StoreError(f"{target} was not stored: {error}") from error
 
     def create(self, key: str, data: bytes) -> bool:
         target = self.root / key
-        try:
-            make_folder(self._disk, target.parent)
-            part = self._part(target)
-            self._disk.remove(part)
+        with self._part(target) as part:
             with self._disk.open(part) as file:
                 self._disk.write(file, data)
                 self._disk.sync(file)
@@ -58,8 +51,6 @@ class LocalStore:
             finally:
                 self._disk.remove(part)
             self._disk.sync_folder(target.parent)
-        except OSError as error:
-            raise StoreError(f"{target} was not stored: {error}") from error
         return True
 
     def keep(self, key: str) -> None:
@@ -89,8 +80,18 @@ class LocalStore:
     def preflight(self) -> None:
         """Nothing to ask a folder: its first write tells."""
 
-    def _part(self, target: Path) -> Path:
-        return target.with_name(f"{PART}{self._own}-{target.name}")
+    @contextmanager
+    def _part(self, target: Path) -> Iterator[Path]:
+        """The file's passing name; StoreError if the block fails, and a full disk has its room back."""
+        part = target.with_name(f"{PART}{self._own}-{target.name}")
+        try:
+            make_folder(self._disk, target.parent)
+            self._disk.remove(part)
+            yield part
+        except OSError as error:
+            with suppress(OSError):
+                self._disk.remove(part)
+            raise StoreError(f"{target} was not stored: {error}") from error
 
     def _copy(self, file: Path, part: Path) -> None:
         """A second name where the file system allows it: a sealed file never changes, so none is copied."""

@@ -1,0 +1,65 @@
+"""The requisites that a run has not come to yet, beside its spool: what a kill leaves to the next run.
+
+<SPOOL_DIR>/<worker>.needs  the archive's UUID, and the needs as a run's file has them
+
+It outlives the spool, whose takes a run without requisites may recover. No promise rests on it, so nothing
+is synced.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+from uuid import UUID
+
+from crawler.lines import canonical
+from crawler.needs import DROPPED, Need
+from crawler.spool import Spool
+
+KIND = ".needs"
+
+
+@dataclass(frozen=True, slots=True)
+class Needlist:
+    """One worker's list."""
+
+    file: Path
+
+    @classmethod
+    def of(cls, root: Path, worker: str) -> Self:
+        return cls(root / f"{worker}{KIND}")
+
+    @classmethod
+    def abandoned(cls, root: Path, archive: UUID) -> Iterator[tuple[Self, Sequence[Need]]]:
+        """Those of workers that are dead, with what they say; not another archive's."""
+        for file in sorted(root.glob(f"*{KIND}")):
+            if not Spool.living(root, file.stem) and (needs := _read(file, archive)) is not None:
+                yield cls(file), needs
+
+    def keep(self, needs: Sequence[Need], archive: UUID) -> None:
+        """Afterwards these are on the list, and no others."""
+        if needs:
+            raw = {"archive": str(archive), "needs": [need.told() for need in needs[:DROPPED]]}
+            part = self.file.with_suffix(".part")
+            part.write_text(canonical(raw))
+            part.rename(self.file)
+        else:
+            self.remove()
+
+    def remove(self) -> None:
+        """There is nothing on it any more, or it stands elsewhere."""
+        self.file.unlink(missing_ok=True)
+
+
+def _read(file: Path, archive: UUID) -> Sequence[Need] | None:
+    """What the list says, nothing if it is broken; None if it is another archive's."""
+    with suppress(OSError, ValueError, TypeError, LookupError):  # a power cut left half of it
+        raw = json.loads(file.read_bytes())
+        if raw["archive"] != str(archive):
+            return None
+        return [Need.read(each) for each in raw["needs"]]
+    return ()
