@@ -160,7 +160,7 @@ class Page:
     captured_at: str  #: the WARC-Date of its capture
     body: bytes  #: content coding removed
     content_type: str  #: the header's value, or empty
-    source: str = "live"
+    source: str = LIVE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,7 +227,7 @@ class Take:
     captured_at: str | None
     status: int | None
     attempts: int
-    source: str = "live"
+    source: str = LIVE
     found: tuple[ArticleId, ...] = field(default=())  #: ids of article links on the page
     etag: str | None = None
     last_modified: str | None = None

@@ -98,7 +98,7 @@ class Anapress(scrapy.Spider):
     def parse(self, response: Response, **_: Any) -> Iterator[Article | dict[str, str]]:
         """A page as the layouts read it, for `scrapy parse` and `scrapy fetch`: nothing is archived."""
         if (id := article_id(response.url)) is not None:
-            result = read(page_of(id, response, source="live"), response.status)
+            result = read(page_of(id, response, source=LIVE), response.status)
             yield result if isinstance(result, Article) else {"id": str(id), "reason": result.reason}
 
     def _begun(self, flow: Flow, lease: Lease, attempts: int) -> scrapy.Request | Take:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from scrapy import Request
 from scrapy.http import Response
 
-from crawler.items import Absent, ArticleId, Exchange, Outcome, Page, Resource
+from crawler.items import LIVE, Absent, ArticleId, Exchange, Outcome, Page, Resource
 from crawler.site import redirect_target, url_of
 from crawler.validators import Validators
 from crawler.warc import warc_date
@@ -53,7 +53,7 @@ def live(
         if isinstance(led := redirect_target(answer.url, base=url, asked=id), Absent):  # by its script
             return _inward(answer.url) or led
         if answer.status not in REDIRECTS:
-            return unreadable(answer) or (page_of(id, answer, source="live"), answer.status)
+            return unreadable(answer) or (page_of(id, answer, source=LIVE), answer.status)
         location = (answer.headers.get("Location") or b"").decode("latin-1")
         target = redirect_target(location, base=answer.url, asked=id)
         if isinstance(target, Absent):
