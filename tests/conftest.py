@@ -1,5 +1,6 @@
 """What holds for all tests."""
 
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -9,6 +10,11 @@ import pytest
 if TYPE_CHECKING:
     from tests.redisserver import RedisServer
     from tests.s3 import Endpoint
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # as in a job in the background: the commands would ignore it, too, and tests press Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
