@@ -18,6 +18,7 @@ from crawler.extensions.archivist import Archivist
 from crawler.extensions.discovery import Discovery
 from crawler.extensions.listing import Listing, Unlistable
 from crawler.extensions.requisites import Requisites
+from crawler.extensions.shelf import Shelf
 from crawler.housing import Housing
 from crawler.items import LIVE, Absent, Article, Exchange, Lease, Outcome, Page, Take
 from crawler.layouts import read, reading
@@ -78,8 +79,10 @@ class Anapress(scrapy.Spider):
     async def start(self) -> AsyncIterator[Any]:
         """One request a lease, as the archivist has room."""
         archivist, requisites = extension(self.crawler, Archivist), extension(self.crawler, Requisites)
-        requisites.begin(self._arguments)
-        await archivist.start(self._arguments)
+        if (arguments := await extension(self.crawler, Shelf).listed(self._arguments)) is None:
+            return
+        requisites.begin(arguments)
+        await archivist.start(arguments)
         requisites.resume()
         if archivist.walks:
             await extension(self.crawler, Discovery).search(add=self._arguments.add)
