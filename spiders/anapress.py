@@ -88,7 +88,8 @@ class Anapress(scrapy.Spider):
             await extension(self.crawler, Discovery).search(add=self._arguments.add)
         try:
             if archivist.lists:
-                await extension(self.crawler, Listing).discover(fresh=self._arguments.refresh is not None)
+                fresh = arguments.refresh is not None
+                await extension(self.crawler, Listing).discover(fresh=fresh, add=arguments.add)
             async for lease in archivist.leases():
                 if lease.deaths >= DEADLY:
                     yield _deadly(lease)
