@@ -36,8 +36,8 @@ ABOUT = {
     "forever=1": "don't end when nothing is left: wait for ids that are added from outside",
     "source=live": "(default) pages from the site itself; wayback: from the Wayback Machine; commoncrawl; "
     "auto: from the site, and what it does not give from the archives in turn; warc: from files",
-    "warcs=FILES": "with source=warc: WARC, ARC and WACZ files (.gz and .zst too), folders, globs; local or "
-    "s3://…; a comma list. Their articles are taken, or only -a ids=…",
+    "warcs=FILES": "with source=warc: WARC, ARC and WACZ files (.gz and .zst too), folders, globs; local, "
+    "s3://… or https://…; a comma list. Their articles are taken, or only -a ids=…",
     "captures=best": "(default) of an archive's captures of an id: the newest that shows the article; first, "
     "last, or all: a take a capture",
     "render=plain": "how: (default) plain HTTP; browser: in Chromium, with all that a page asks for; auto: "

@@ -21,9 +21,10 @@ from hypothesis import strategies as st
 from crawler.errors import Damaged
 from crawler.foreign.records import Bad, Found, read, scan
 from tests.crawling import CHECKOUT, SCRAPY, House, Ran, run
-from tests.services import held_pages
+from tests.services import held_pages, running
 from tests.services.files import HABITS, packed, plain, record, warcinfo
 from tests.services.held import Held
+from tests.services.listening import Answer, Asked
 from tests.site import Site, id_of, running_site, truth
 
 ARTICLES = 40
@@ -270,6 +271,65 @@ def test_our_own_archive_is_a_source_too(house: House) -> None:
     assert derived(house.archive.items()) == derived(live.archive.items())
 
 
+# From the web
+
+
+class Shop:
+    """Gives one file, by ranges unless it has none."""
+
+    def __init__(self, data: bytes, *, ranges: bool = True, status: str = "404 Not Found") -> None:
+        self.data, self.ranges, self.status = data, ranges, status
+
+    def answer(self, asked: Asked) -> Answer:
+        if asked.path == "/moved.warc.gz":
+            return Answer("302 Found", (("Location", "/x.warc.gz"),))
+        if asked.path != "/x.warc.gz":
+            return Answer(self.status, (), b"no")
+        if not self.ranges:
+            return Answer("200 OK", (), self.data)
+        start, end = map(int, asked.headers["range"].removeprefix("bytes=").split("-"))
+        piece = self.data[start : end + 1]
+        span = f"bytes {start}-{start + len(piece) - 1}/{len(self.data)}"
+        return Answer("206 Partial Content", (("Content-Range", span), ("ETag", '"1"')), piece)
+
+
+def from_web(house: House, shop: Shop, path: str) -> Ran:
+    with running(shop) as run:
+        port = run.url.rpartition(":")[2]
+        to = {"CONNECT_TO": f"files.example:80:127.0.0.1:{port}"}
+        arguments = ("-asource=warc", f"-awarcs=http://files.example{path}", "-adiscover=none")
+        return house.crawl(None, *arguments, **to)
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+def test_a_file_of_the_web_is_fetched_and_read(house: House, ranges: bool) -> None:
+    (one,) = pages(IDS[:1])
+    filling = Held(url="http://elsewhere.example/", at=one.at, body=Random(0).randbytes(9 << 20))
+    page = record(one, plain(one), version="WARC/1.1")
+    data = packed(*([record(filling, plain(filling))] if ranges else []), page)
+    ran = from_web(house, Shop(data, ranges=ranges), "/moved.warc.gz?key=secret")
+    assert ran.code == 0, ran.said
+    assert house.archive.items().keys() == {IDS[0]}
+    (beside,) = [each for each in house.archive.records() if "WARC-Source-URI" in each.headers][:1]
+    assert beside.headers["WARC-Source-URI"] == "http://files.example/moved.warc.gz"
+    assert not [
+        path for path in (house.folder / "spool").rglob("*") if path.is_file() and path.stat().st_size > 1000
+    ]
+    assert sound(house)
+
+
+def test_a_file_of_the_web_that_can_not_be_had_is_told_and_the_run_exits_3(house: House) -> None:
+    ran = from_web(house, Shop(b""), "/nothing.warc.gz")
+    assert (ran.code, "nothing.warc.gz can't be fetched: status 404" in ran.said) == (3, True), ran.said
+    assert not house.archive.folder.exists()
+
+
+def test_a_file_inside_of_a_private_network_is_not_fetched(house: House) -> None:
+    with running(Shop(b"")) as run:
+        ran = house.crawl(None, "-asource=warc", f"-awarcs={run.url}/x.warc.gz")
+    assert (ran.code, run.asked) == (3, []), ran.said
+
+
 # Wrong use
 
 
@@ -280,7 +340,7 @@ def test_our_own_archive_is_a_source_too(house: House) -> None:
         (["-awarcs=x.warc"], "give it with -a source=warc"),
         (["-asource=warc", "-awarcs=nowhere.warc"], "nowhere.warc names no file that can be read"),
         (["-asource=warc", "-awarcs=nowhere*.warc"], "names no file"),
-        (["-asource=warc", "-awarcs=https://example.org/x.warc.gz"], "fetch it first"),
+        (["-asource=warc", "-awarcs=ftp://example.org/x.warc.gz"], "no place that we can read from"),
         (["-asource=warc", "-awarcs=README.md"], "no page of an article is in there"),
         (["-asource=warc", "-awarcs=README.md", "-acopy=0"], "-a copy=… is not built"),
         (["-asource=warc", "-awarcs=README.md", "-aforever=1"], "leave it out"),

@@ -23,9 +23,10 @@ from crawler.clock import utc_now
 from crawler.errors import CrawlerError, Damaged, WrongUse
 from crawler.extensions import extension
 from crawler.extensions.archivist import Archivist
+from crawler.extensions.fetching import fetch
 from crawler.extensions.listing import Unlistable
 from crawler.extensions.thread import Thread
-from crawler.foreign.files import Volume, volumes
+from crawler.foreign.files import Volume, is_web, names, volumes
 from crawler.foreign.finds import Finds, places
 from crawler.foreign.pages import kept, moment, resolved
 from crawler.foreign.records import Bad, Found, Spot, read, scan
@@ -51,6 +52,7 @@ class Shelf:
         self._volumes: Sequence[Volume] = ()
         self._finds: tuple[Finds, Captures] | None = None
         self._files: OrderedDict[int, tuple[BinaryIO, ExitStack]] = OrderedDict()
+        self._fetched: dict[str, BinaryIO] = {}  # by their URLs: what of the web is here now
         self._bad = 0
 
     @classmethod
@@ -67,7 +69,9 @@ class Shelf:
         self._thread = Thread("reading", archivist.course.fail)
         given = arguments.warcs
         try:
-            self._volumes = await self._thread.ask(lambda: volumes(given, archivist.housing))
+            for name in filter(is_web, names(given)):
+                self._fetched[name] = await fetch(self._crawler, name)
+            self._volumes = await self._thread.ask(lambda: volumes(given, archivist.housing, self._fetched))
             if arguments.ids is not None:
                 return arguments
             table = await self._looked_through()
@@ -106,7 +110,7 @@ class Shelf:
 
     async def close(self) -> None:
         """Let go of the files."""
-        if self._volumes:
+        if self._volumes or self._fetched:
             with suppress(Exception):
                 await self._thread.ask(self._shut)
             self._thread.end()
@@ -185,5 +189,5 @@ class Shelf:
     def _shut(self) -> None:
         for _, stack in self._files.values():
             stack.close()
-        for each in self._finds or ():
+        for each in (*(self._finds or ()), *self._fetched.values()):
             each.close()

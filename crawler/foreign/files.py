@@ -1,25 +1,27 @@
-"""The files that `-a warcs=…` names: local ones and those in S3, in folders, by globs, and inside of WACZ."""
+"""The files that `-a warcs=…` names: local, in S3 or fetched; in folders, by globs, and inside of WACZ."""
 
 from __future__ import annotations
 
 import glob
 import io
+import os
 import re
 import struct
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
+from urllib.parse import urlsplit
 
 from crawler.errors import WrongUse
 from crawler.stores import Store
 from crawler.stores.ranged import Ranged
 
 FILES = 100_000  #: of one list, and of one WACZ
-FORM = "Give files, folders or globs of WARC, ARC or WACZ files: a comma list, local or s3://…"
+FORM = "Give files, folders or globs of WARC, ARC or WACZ files: a comma list, local, s3://… or https://…"
 _NAME = re.compile(r".+\.(?:w?arc(?:\.gz|\.zst)?|wacz)", re.IGNORECASE)
 _INNER = re.compile(r"archive/.+\.w?arc(?:\.gz|\.zst)?", re.IGNORECASE)
 _MAGIC = re.compile(r"[*?\[]")
@@ -50,12 +52,21 @@ class Volume:
             yield file if self.inside is None else _part(file, self.inside)
 
 
-def volumes(given: str, opener: Opener) -> list[Volume]:
+def names(given: str) -> list[str]:
+    """What the list names: a path with a comma in it is one."""
+    return [given] if Path(given).exists() else [part.strip() for part in given.split(",") if part.strip()]
+
+
+def is_web(name: str) -> bool:
+    """Whether it is to be fetched first."""
+    return name.startswith(("https://", "http://"))
+
+
+def volumes(given: str, opener: Opener, fetched: Mapping[str, BinaryIO]) -> list[Volume]:
     """The files in their order, each once; WrongUse where a name stands for none."""
-    names = [given] if Path(given).exists() else [part.strip() for part in given.split(",") if part.strip()]
     found: dict[str, Volume] = {}
-    for name in names:
-        if not (files := list(_files(name, opener))):
+    for name in names(given):
+        if not (files := [_web(name, fetched[name])] if name in fetched else list(_files(name, opener))):
             raise WrongUse(f"-a warcs: {name} names no file that can be read. {FORM}")
         for volume in files:
             found.update((each.name, each) for each in _unpacked(volume))
@@ -70,9 +81,16 @@ def _files(name: str, opener: Opener) -> Iterator[Volume]:
     if name.startswith("s3://"):
         yield from _objects(name, opener)
     elif "://" in name:
-        raise WrongUse(f"-a warcs: {name} can't be read from there: fetch it first. {FORM}")
+        raise WrongUse(f"-a warcs: {name} is no place that we can read from. {FORM}")
     else:
         yield from _local(name)
+
+
+def _web(url: str, file: BinaryIO) -> Volume:
+    """Its name is without what may be a secret."""
+    parts = urlsplit(url)
+    name = f"{parts.scheme}://{parts.hostname}{parts.path}"
+    return Volume(name, name, lambda: cast("BinaryIO", io.BufferedReader(_Unnamed(file), 1 << 16)))
 
 
 def _local(name: str) -> Iterator[Volume]:
@@ -151,3 +169,14 @@ class _Part(Ranged):
         if not (data := self._file.read(wanted)):
             raise OSError("the WACZ file ends inside of it")
         return data
+
+
+class _Unnamed(Ranged):
+    """An open file without a name, read by whoever asks at a place of his own."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__(os.fstat(file.fileno()).st_size)
+        self._file = file
+
+    def _read(self, wanted: int) -> bytes:
+        return os.pread(self._file.fileno(), wanted, self._at)
