@@ -43,9 +43,9 @@ async def _fill(file: BinaryIO, crawler: Crawler, url: str, most: int) -> None:
         size = _size(url, answer, at)
         found = (size, answer.headers.get("ETag"), answer.headers.get("Last-Modified"))
         if mark not in (None, found):
-            raise Unlistable(f"{url} can't be fetched: it changed meanwhile")
+            raise Unlistable(f"{_shown(url)} can't be fetched: it changed meanwhile")
         if size > most:
-            raise Unlistable(f"{url} has {size} bytes, SPOOL_BYTES allows {most}")
+            raise Unlistable(f"{_shown(url)} has {size} bytes, SPOOL_BYTES allows {most}")
         file.write(answer.body)
         at, mark = at + len(answer.body), found
     file.flush()
@@ -58,7 +58,7 @@ async def _piece(crawler: Crawler, url: str, at: int) -> tuple[Response, str]:
         if answer.status not in REDIRECTS:
             return answer, url
         url = urljoin(url, (answer.headers.get("Location") or b"").decode("latin-1"))
-    raise Unlistable(f"{url} can't be fetched: it leads in circles")
+    raise Unlistable(f"{_shown(url)} can't be fetched: it leads in circles")
 
 
 async def _ask(crawler: Crawler, url: str, at: int) -> Response:
@@ -76,7 +76,7 @@ async def _ask(crawler: Crawler, url: str, at: int) -> Response:
     except Exception as error:
         if (absent := absence_of(error)) is None:
             raise
-        raise Unlistable(f"{url} can't be fetched ({absent.reason})") from error
+        raise Unlistable(f"{_shown(url)} can't be fetched ({absent.reason})") from error
     finally:
         for exchange in request.meta.get("exchanges", ()):  # nobody keeps it: the archive is not open yet
             if isinstance(exchange.body, Path):
@@ -91,4 +91,9 @@ def _size(url: str, answer: Response, at: int) -> int:
     if answer.status == 200 and at == 0 and not answer.flags:
         return len(answer.body)  # a server without ranges gives all of it, where that is no more than a page
     why = "it is too long for a server without ranges" if answer.status == 200 else f"status {answer.status}"
-    raise Unlistable(f"{url} can't be fetched: {why}")
+    raise Unlistable(f"{_shown(url)} can't be fetched: {why}")
+
+
+def _shown(url: str) -> str:
+    """The URL without its query, which may be a signature."""
+    return url.partition("?")[0]
