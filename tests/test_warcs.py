@@ -21,6 +21,8 @@ from hypothesis import strategies as st
 from crawler.errors import Damaged
 from crawler.foreign.records import Bad, Found, read, scan
 from tests.crawling import CHECKOUT, SCRAPY, House, Ran, run
+from tests.s3 import Endpoint
+from tests.s3.access import settings_of
 from tests.services import held_pages, running
 from tests.services.files import HABITS, packed, plain, record, warcinfo
 from tests.services.held import Held
@@ -269,6 +271,18 @@ def test_our_own_archive_is_a_source_too(house: House) -> None:
     assert live.crawl(IDS[:4], "-adiscover=none").code == 0
     assert warcs(house, live.archive.folder).code == 0
     assert derived(house.archive.items()) == derived(live.archive.items())
+
+
+@pytest.mark.parametrize("name", ["x.warc.gz", "*.warc.gz", ""])
+def test_files_in_s3_are_read(house: House, s3: Endpoint, name: str) -> None:
+    (one,) = pages(IDS[:1])
+    bucket, client = s3.bucket(), s3.client()
+    client.put_object(Bucket=bucket, Key="theirs/x.warc.gz", Body=packed(warcinfo(), record(one, plain(one))))
+    client.close()
+    arguments = ("-asource=warc", f"-awarcs=s3://{bucket}/theirs/{name}", "-adiscover=none")
+    ran = house.crawl(None, *arguments, **AWAY, **settings_of(s3))
+    assert ran.code == 0, ran.said
+    assert house.archive.items().keys() == {IDS[0]}
 
 
 # From the web
