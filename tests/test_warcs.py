@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.errors import Damaged
+from crawler.foreign.finds import Finds
 from crawler.foreign.records import Bad, Found, read, scan
 from tests.crawling import CHECKOUT, SCRAPY, House, Ran, run
 from tests.s3 import Endpoint
@@ -89,16 +90,17 @@ def test_whoever_wrote_the_file_the_article_is_the_same(house: House) -> None:
 
 def test_a_record_that_plain_readers_can_have_is_copied_and_says_where_from(house: House) -> None:
     (one,) = pages(IDS[:1])
-    member = packed(record(one, plain(one), version="WARC/1.1"))
-    (house.folder / "x.warc.gz").write_bytes(packed(warcinfo()) + member)
+    first, member = packed(warcinfo()), packed(record(one, plain(one), version="WARC/1.1"))
+    (house.folder / "x.warc.gz").write_bytes(first + member)
     assert warcs(house, house.folder / "x.warc.gz").code == 0
     place = house.archive.items()[IDS[0]]["record"]
     data = (house.archive.folder / place["warc"]).read_bytes()
     assert data[place["offset"] : place["offset"] + place["length"]] == member
     (beside,) = [each for each in house.archive.records() if each.type == "metadata"]
-    assert beside.block.startswith(
-        f"copied: the next record, member for member\r\nsource: file:x.warc.gz\r\nrange: bytes={len(packed(warcinfo()))}-".encode()
+    said = (
+        f"copied: the next record, member for member\r\nsource: file:x.warc.gz\r\nrange: bytes={len(first)}-"
     )
+    assert beside.block.startswith(said.encode())
 
 
 def test_a_second_run_takes_nothing_twice(house: House) -> None:
@@ -205,6 +207,15 @@ def test_a_record_that_is_none_is_passed_over(odd: Any) -> None:
     found = [step for step in scan(io.BytesIO(data)) if isinstance(step, Found)]
     assert found[-1].url == two.url
     assert len(list(scan(io.BytesIO(data)))) == 2
+
+
+@pytest.mark.parametrize("date", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "", "yesterday"])
+def test_a_record_of_no_possible_date_is_told(date: str) -> None:
+    (one,) = pages(IDS[:1])
+    made = record(one, plain(one)).replace(f"{one.moment:%Y-%m-%dT%H:%M:%SZ}".encode(), date.encode())
+    (found,) = scan(io.BytesIO(made))
+    with pytest.raises(Damaged, match="date"):
+        Finds().note(0, found)
 
 
 def test_a_page_beyond_our_limit_is_told() -> None:

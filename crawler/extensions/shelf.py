@@ -92,21 +92,23 @@ class Shelf:
         return await self._thread.ask(lambda: table.of(id))
 
     async def bring(self, capture: Capture) -> Brought | Absent:
-        """The capture's record, in our archive from now on; or why there is none."""
+        """The capture's record, in our archive from now on, or why there is none; Unlistable as above."""
         archivist = extension(self._crawler, Archivist)
+        name = self._volumes[places(capture)[0][0]].name
         try:
             found, made = await self._thread.ask(lambda: self._made(capture))
-            for date in (found.headers["warc-date"], warc_date(moment(found))):
-                if (held := await archivist.held(target_uri(found.url), date)) is not None:
-                    return Brought(place=held[0].record, record=held[1])
-            if made is None:
-                return UNRESOLVED
-            brought = brought_of(made)
-            await archivist.keep(made)
         except Damaged as error:
-            logger.warning("%s: %s", self._volumes[places(capture)[0][0]].name, error)
+            logger.warning("%s: %s", name, error)
             return BAD_RECORD
-        return brought
+        except UNREADABLE as error:
+            raise Unlistable(f"{name} can't be read: {error}") from error
+        for date in (found.headers["warc-date"], warc_date(moment(found))):
+            if (held := await archivist.held(target_uri(found.url), date)) is not None:
+                return Brought(place=held[0].record, record=held[1])
+        if made is None:
+            return UNRESOLVED
+        await archivist.keep(made)
+        return brought_of(made)
 
     async def close(self) -> None:
         """Let go of the files."""

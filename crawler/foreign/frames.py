@@ -24,9 +24,10 @@ class Decoder(Protocol):
     """Takes the packing off one frame."""
 
     feed: int  #: bytes that it is given at once, so that what they give is bound
+    endless: bool  #: the file's end is its end
 
     def decode(self, data: bytes) -> tuple[bytes, bytes]:
-        """What these bytes give, at most a few MB, and which of them it has not taken yet."""
+        """What these bytes give, some MB at most, and which of them it has not taken yet; or Damaged."""
 
     @property
     def over(self) -> bool:
@@ -46,14 +47,11 @@ class Frame:
         while not self._decoder.over:
             self._ahead = self._ahead or self._file.read(PIECE)
             if not self._ahead:
+                if self._decoder.endless:
+                    break
                 raise Damaged("the file ends inside of it")
             given, later = self._ahead[: self._decoder.feed], self._ahead[self._decoder.feed :]
-            try:
-                plain, rest = self._decoder.decode(given)
-            except Exception as error:
-                if isinstance(error, _GzipError) or type(error).__name__ == "ZstdError":
-                    raise Damaged(f"it can't be unpacked: {error}") from error
-                raise
+            plain, rest = self._decoder.decode(given)
             self.end += len(given) - len(rest)
             self._ahead = rest + later
             if plain:
@@ -62,13 +60,16 @@ class Frame:
 
 
 class _Gzip:
-    feed = PIECE
+    feed, endless = PIECE, False
 
     def __init__(self) -> None:
         self._inflate = zlib_ng.decompressobj(_GZIP_BITS)
 
     def decode(self, data: bytes) -> tuple[bytes, bytes]:
-        plain = self._inflate.decompress(data, PIECE)
+        try:
+            plain = self._inflate.decompress(data, PIECE)
+        except _GzipError as error:
+            raise Damaged(f"it can't be unpacked: {error}") from error
         return plain, self._inflate.unused_data if self.over else self._inflate.unconsumed_tail
 
     @property
@@ -77,7 +78,7 @@ class _Gzip:
 
 
 class _Zstd:
-    feed = 256  # a block of 128 KiB may take four bytes
+    feed, endless = 256, False  # a block of 128 KiB may take four bytes
 
     def __init__(self, dictionary: bytes) -> None:
         import zstandard
@@ -87,7 +88,12 @@ class _Zstd:
         self._frame = unpacker.decompressobj()
 
     def decode(self, data: bytes) -> tuple[bytes, bytes]:
-        plain = self._frame.decompress(data)
+        import zstandard
+
+        try:
+            plain = self._frame.decompress(data)
+        except zstandard.ZstdError as error:
+            raise Damaged(f"it can't be unpacked: {error}") from error
         return plain, self._frame.unused_data if self.over else b""
 
     @property
@@ -96,20 +102,10 @@ class _Zstd:
 
 
 class _Plain:
-    feed = PIECE
-    over = False
+    feed, endless, over = PIECE, True, False
 
     def decode(self, data: bytes) -> tuple[bytes, bytes]:
         return data, b""
-
-
-class _Whole(Frame):
-    """All of a file that is not packed, from a place on."""
-
-    def read(self) -> bytes:
-        data = self._file.read(PIECE)
-        self.end += len(data)
-        return data
 
 
 class Packing:
@@ -128,8 +124,6 @@ class Packing:
 
     def frame(self, offset: int) -> Frame:
         """The frame that begins there."""
-        if self._decoder is None:
-            return _Whole(self._file, offset, _Plain())
         return Frame(self._file, offset, self._decoder())
 
     def ends(self, offset: int) -> bool:
@@ -149,7 +143,7 @@ class Packing:
                 return None
             at += len(piece) - len(sign) + 1  # so that none is cut
 
-    def _kind(self, start: bytes) -> tuple[bytes, Callable[[], Decoder] | None]:
+    def _kind(self, start: bytes) -> tuple[bytes, Callable[[], Decoder]]:
         if start.startswith(GZIP):
             return GZIP, _Gzip
         if start.startswith(ZSTD):
@@ -157,7 +151,7 @@ class Packing:
         if start.startswith(DICTIONARY):
             dictionary = self._dictionary(int.from_bytes(start[4:8], "little"))
             return ZSTD, lambda: _Zstd(dictionary)
-        return b"", None
+        return b"", _Plain
 
     def _dictionary(self, length: int) -> bytes:
         import zstandard

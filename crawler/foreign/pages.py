@@ -27,6 +27,8 @@ from crawler.wire.coding import decode
 from crawler.wire.failure import BadMessage
 from crawler.wire.head import Head, parse_head
 
+FIRST, LAST = 1990, 3000  #: years in which a page may have been captured
+
 _HEAD_END = re.compile(rb"\n\r?\n")
 _STATUS = re.compile(rb"[A-Za-z]{2,8}/?[0-9.]{0,5}[ \t]+([1-9][0-9]{2})\b[ \t]*([^\r\n]*)")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z")
@@ -61,10 +63,13 @@ def parts(found: Found) -> tuple[bytes, bytes]:
 
 def moment(found: Found) -> datetime:
     """When it was captured; Damaged if it does not say so."""
+    said = found.headers.get("warc-date", "").strip()
     try:
-        at = datetime.fromisoformat(found.headers.get("warc-date", "").strip())
+        at = datetime.fromisoformat(said)
     except ValueError as error:
         raise Damaged(f"its date can't be read: {error}") from error
+    if not FIRST <= at.year < LAST:  # the clock of somebody's machine, or of nobody's
+        raise Damaged(f"its date is {said[:40]}")
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
