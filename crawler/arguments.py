@@ -17,10 +17,11 @@ from crawler.idlist import Opened
 from crawler.items import LIVE, ArticleId
 from crawler.manners.services import COMMONCRAWL, WAYBACK
 from crawler.sources.archived import Which
+from crawler.sources.warcfiles import WARC
 from crawler.spelling import nearest
 
 BUILT = {
-    "source": ("live", "wayback", "commoncrawl", "auto"),
+    "source": ("live", "wayback", "commoncrawl", "warc", "auto"),
     "discover": ("none", "links", "site", "cdx"),
 }
 """Arguments of which some values are built."""
@@ -34,7 +35,9 @@ ABOUT = {
     "refresh=7d": "take articles again that were captured longer ago (s, m, h, d, w; 0: all)",
     "forever=1": "don't end when nothing is left: wait for ids that are added from outside",
     "source=live": "(default) pages from the site itself; wayback: from the Wayback Machine; commoncrawl; "
-    "auto: from the site, and what it does not give from the archives in turn",
+    "auto: from the site, and what it does not give from the archives in turn; warc: from files",
+    "warcs=FILES": "with source=warc: WARC, ARC and WACZ files (.gz and .zst too), folders, globs; local, "
+    "s3://… or https://…; a comma list. Their articles are taken, or only -a ids=…",
     "captures=best": "(default) of an archive's captures of an id: the newest that shows the article; first, "
     "last, or all: a take a capture",
     "render=plain": "how: (default) plain HTTP; browser: in Chromium, with all that a page asks for; auto: "
@@ -72,6 +75,7 @@ class Wanted:
     """What one crawl is to take: all that is left, or only these ids; with a refresh, older articles too."""
 
     ids: Sequence[ArticleId] | None = None  #: distinct
+    found: str = "list"  #: how they were found
     captured_before: datetime | None = None
     forever: bool = False
 
@@ -85,6 +89,8 @@ class Arguments:
     refresh: timedelta | None = None
     forever: bool = False  #: it waits for ids that are added from outside
     source: str = LIVE
+    warcs: str | None = None  #: the files of source=warc
+    listed: Sequence[ArticleId] | None = None  #: the ids that they have, where no others were asked for
     captures: Which = Which.BEST
     render: Render = Render.PLAIN
     browser: tuple[tuple[str, str], ...] = ()  #: settings of it that are given as arguments
@@ -114,13 +120,15 @@ class Arguments:
         for name, value in given.items():
             if name.startswith("_"):
                 continue  # a scheduler's own: scrapyd tells each job its name with `-a _job=…`
+            if name == "copy":
+                raise WrongUse("-a copy=… is not built: what is taken from files is copied. Leave it out.")
             if name not in NAMES:
                 raise WrongUse(_unknown(name))
             if name in BUILT and value not in BUILT[name]:
                 built = ", ".join(BUILT[name])
                 raise WrongUse(f"-a {name}={value} is not built yet; this release does {built}.")
         source = given.get("source", LIVE)
-        if source in (WAYBACK, COMMONCRAWL) and given.get("render", "plain") != "plain":
+        if source in (WAYBACK, COMMONCRAWL, WARC) and given.get("render", "plain") != "plain":
             raise WrongUse(
                 f"-a render={given['render']}: a page of an archive is taken as it was, not rendered."
             )
@@ -130,6 +138,7 @@ class Arguments:
             refresh=_age(given.get("refresh")),
             forever=_is_forever(given),
             source=source,
+            warcs=_warcs(given, source),
             captures=_which(given.get("captures"), source),
             requisites=_requisites(given),
             requisites_hosts=_hosts(given.get("requisites_hosts", "")),
@@ -141,6 +150,9 @@ class Arguments:
         """What to take, the ids read (of a list in S3: `opened`); WrongUse if they can't be."""
         if not self.take:
             return Wanted(ids=())
+        if self.listed is not None:
+            before = self._captured_before(now)
+            return Wanted(ids=idlist.distinct(self.listed), found=self.source, captured_before=before)
         stdin = getattr(sys.stdin, "buffer", None)
         given = None if self.ids is None else idlist.read(self.ids, stdin=stdin, opened=opened)
         ids = None if given is None else idlist.distinct(given)
@@ -150,6 +162,19 @@ class Arguments:
         if self.refresh is None:
             return None
         return now - self.refresh if self.refresh else EVER
+
+
+def _warcs(given: Mapping[str, str], source: str) -> str | None:
+    warcs = given.get("warcs")
+    if source != WARC and warcs is not None:
+        raise WrongUse("-a warcs=… names files to take pages from: give it with -a source=warc.")
+    if source == WARC and not (warcs or "").strip():
+        raise WrongUse("-a source=warc takes pages from files: say which with -a warcs=…")
+    if source == WARC and given.get("forever") == "1":
+        raise WrongUse("-a forever=1 waits for ids, but files have no new ones: leave it out.")
+    if source == WARC and given.get("discover") in ("site", "cdx"):
+        raise WrongUse("-a source=warc takes the ids that the files have: leave -a discover=… out.")
+    return warcs
 
 
 def _is_forever(given: Mapping[str, str]) -> bool:

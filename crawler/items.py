@@ -47,7 +47,7 @@ class Origin:
 
     url: str  #: what was asked
     at: datetime  #: when; aware, UTC
-    exchange: UUID  #: the exchange that brought it
+    exchange: UUID | None = None  #: the exchange that brought it; none of what a file gave
     span: str | None = None  #: the range that was asked for
 
 
@@ -132,7 +132,7 @@ class Capture:
     status: int | None  #: None: unknown, as of a revisit
     mime: str
     digest: str  #: of the payload, base32 of SHA-1; as the service says
-    place: str = ""  #: of a service that gives ranges: where its record lies
+    place: str = ""  #: in files, a service's or somebody's: where its record lies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,11 +1,11 @@
-"""A search for ids alone: a crawl that walks the site and takes no article."""
+"""A search for ids alone: a crawl that walks the site, or the archives' lists, and takes no article."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from scrapy.crawler import AsyncCrawlerProcess
+from scrapy.crawler import AsyncCrawlerProcess, Crawler
 from scrapy.settings import SETTINGS_PRIORITIES, Settings
 
 from crawler import given, numbers
@@ -14,10 +14,12 @@ from crawler.ending import Ending
 from crawler.extensions import extension
 from crawler.extensions.archivist import Archivist
 from crawler.extensions.discovery import Discovery
+from crawler.extensions.listing import Listing
 from crawler.sources.walk import Add
 from crawler.wording import number
 
 SPIDER = "anapress"
+SITE, LISTS = "site", "cdx"  #: where ids are looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +38,8 @@ class Searched:
                 yield f"{finding.id}\t{each.found}\t{finding.page}"
 
 
-def search(settings: Settings, *, add: bool) -> Searched:
-    """Walk the site to its end, through the door that every page comes through; WrongUse before that."""
+def search(settings: Settings, *, where: str, add: bool) -> Searched:
+    """Search `where` to its end, through the door that every page comes through; WrongUse before that."""
     numbers.check(settings)
     given.require(settings)
     settings.set("LOG_ENABLED", value=True, priority="project")
@@ -45,13 +47,24 @@ def search(settings: Settings, *, add: bool) -> Searched:
         settings.set("LOG_LEVEL", "WARNING", priority="project")
     process = AsyncCrawlerProcess(settings)
     crawler = process.create_crawler(SPIDER)
-    process.crawl(crawler, arguments=Arguments(discover="site", requisites=False, take=False, add=add))
+    process.crawl(crawler, arguments=Arguments(discover=where, requisites=False, take=False, add=add))
     process.start()
-    discovery, parting = extension(crawler, Discovery), extension(crawler, Archivist).parting
+    parting = extension(crawler, Archivist).parting
     ending = parting.ending or Ending.unfinished(stopped=True)
-    walked = discovery.walked
-    found = f"{number(walked.ids.total(), 'new id')} on {number(walked.pages, 'page')}"
-    found += ", added" if add else ", not added"
-    return Searched(
-        ending.code, f"{found}. {ending.sentence}" if walked.pages else ending.sentence, discovery.told
-    )
+    found, told = _found_on_site(crawler) if where == SITE else _found_in_lists(crawler)
+    added = ", added" if add else ", not added"
+    sentence = f"{found}{added}. {ending.sentence}" if found else ending.sentence
+    return Searched(ending.code, sentence, () if add else told)
+
+
+def _found_on_site(crawler: Crawler) -> tuple[str, Sequence[Add]]:
+    """In words, none where nothing was seen; and what is to be told."""
+    discovery = extension(crawler, Discovery)
+    ids, pages = discovery.walked.ids.total(), discovery.walked.pages
+    return f"{number(ids, 'new id')} on {number(pages, 'page')}" if pages else "", discovery.told
+
+
+def _found_in_lists(crawler: Crawler) -> tuple[str, Sequence[Add]]:
+    told = extension(crawler, Listing).told
+    ids = number(sum(len(each.findings) for each in told), "new id")
+    return f"{ids} in the lists of {number(len(told), 'archive')}" if told else "", told

@@ -123,6 +123,7 @@ DOWNLOADER_MIDDLEWARES = {
     # in place of Scrapy's: that one reads a 503's body as rules, and allows all where nothing came
     "crawler.middlewares.robots.RobotsTxt": 100,
     "crawler.middlewares.held.Held": 90,  # before anybody is asked
+    "crawler.middlewares.files.Files": 91,
     "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
     # in place of Scrapy's: that one asks again at once, knows no Retry-After, and forgets at a restart
     "crawler.middlewares.retry.Retry": 550,
@@ -147,6 +148,7 @@ EXTENSIONS = {
     "crawler.extensions.requisites.Requisites": 6,
     "crawler.extensions.discovery.Discovery": 7,
     "crawler.extensions.listing.Listing": 8,
+    "crawler.extensions.shelf.Shelf": 8,
     "crawler.extensions.browser.Browser": 8,
     "crawler.extensions.watch.Watch": 10,
     "crawler.extensions.progress.Progress": 20,

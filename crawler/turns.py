@@ -13,12 +13,14 @@ from crawler.arguments import Arguments, Render
 from crawler.extensions import extension
 from crawler.extensions.archivist import Archivist
 from crawler.extensions.listing import Listing, Unlistable
+from crawler.extensions.shelf import Shelf
 from crawler.items import LIVE, Absent, ArticleId, Lease, Take
 from crawler.layouts import read
 from crawler.manners.services import COMMONCRAWL, WAYBACK, base
 from crawler.sources.archived import Read
 from crawler.sources.commoncrawl import commoncrawl
 from crawler.sources.live import Answer, Brought, live
+from crawler.sources.warcfiles import WARC, warcfiles
 from crawler.sources.wayback import wayback
 from crawler.validators import Validators
 
@@ -95,6 +97,9 @@ class Turns:
         wanted = self._arguments
         if source == LIVE:
             return self.live(lease, render=wanted.render is Render.BROWSER)
+        if source == WARC:
+            captures = await extension(self._crawler, Shelf).captures(lease.id)
+            return warcfiles(lease, captures, wanted.captures, read=self._read)
         among = None if wanted.ids is None else extension(self._crawler, Archivist).due
         fresh = wanted.refresh is not None
         listing = extension(self._crawler, Listing)

@@ -94,7 +94,8 @@ class Worker:
         if self._wanted.ids is None:
             self._count_due(arguments)
         else:
-            add(self._wanted.ids, "list", self.spool, self._store, self._ledger, disk, self._clock)
+            found = self._wanted.found
+            add(self._wanted.ids, found, self.spool, self._store, self._ledger, disk, self._clock)
             self._asked = iter(self._wanted.ids)
             before = self._wanted.captured_before
             self.settled = self._ledger.done(self._wanted.ids, captured_before=before)

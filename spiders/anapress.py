@@ -18,6 +18,7 @@ from crawler.extensions.archivist import Archivist
 from crawler.extensions.discovery import Discovery
 from crawler.extensions.listing import Listing, Unlistable
 from crawler.extensions.requisites import Requisites
+from crawler.extensions.shelf import Shelf
 from crawler.housing import Housing
 from crawler.items import LIVE, Absent, Article, Exchange, Lease, Outcome, Page, Take
 from crawler.layouts import read, reading
@@ -78,14 +79,17 @@ class Anapress(scrapy.Spider):
     async def start(self) -> AsyncIterator[Any]:
         """One request a lease, as the archivist has room."""
         archivist, requisites = extension(self.crawler, Archivist), extension(self.crawler, Requisites)
-        requisites.begin(self._arguments)
-        await archivist.start(self._arguments)
+        if (arguments := await extension(self.crawler, Shelf).listed(self._arguments)) is None:
+            return
+        requisites.begin(arguments)
+        await archivist.start(arguments)
         requisites.resume()
         if archivist.walks:
             await extension(self.crawler, Discovery).search(add=self._arguments.add)
         try:
             if archivist.lists:
-                await extension(self.crawler, Listing).discover(fresh=self._arguments.refresh is not None)
+                fresh = arguments.refresh is not None
+                await extension(self.crawler, Listing).discover(fresh=fresh, add=arguments.add)
             async for lease in archivist.leases():
                 if lease.deaths >= DEADLY:
                     yield _deadly(lease)

@@ -92,7 +92,7 @@ def test_what_is_not_built_yet_takes_its_plain_value(given) -> None:
 @pytest.mark.parametrize(
     "given",
     [
-        {"source": "warc"},
+        {"source": "x"},
         {"discover": "x"},
     ],
 )

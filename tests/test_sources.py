@@ -570,6 +570,25 @@ def test_all_that_both_services_list_is_found_and_looked_up_once(house: House) -
     assert house.scrapy("verify").code == 0
 
 
+def test_ids_discover_tells_what_the_lists_have_and_adds_it_if_told_to(house: House) -> None:
+    played, crawled = list(held_pages(IDS[:3], articles=ARTICLES)), held_pages(IDS[2:5], articles=ARTICLES)
+    with machine(played) as run, crawls(Crawl("CC-MAIN-2016-05", tuple(crawled))) as common:
+        urls = {**AS_FAST, "WAYBACK_URL": run.url, "COMMONCRAWL_INDEX_URL": common.url}
+        told = house.scrapy("ids", "discover", "cdx", **urls)
+        assert (told.code, "not added" in told.last) == (0, True), told.said
+        assert house.scrapy("ids", "status").out.startswith("known 0 ")
+        added = house.scrapy("ids", "discover", "cdx", "--add", **urls)
+    lines = [line.split("\t") for line in told.out.splitlines()]
+    assert {(int(id), found, where.split()[0]) for id, found, where in lines} == {
+        *((id, "cdx", "wayback") for id in IDS[:3]),
+        *((id, "cdx", "commoncrawl") for id in IDS[3:5]),
+    }
+    assert (added.code, added.out) == (0, ""), added.said
+    assert added.last.startswith("5 new ids in the lists of 2 archives, added. ")
+    assert house.scrapy("ids", "status").out.startswith("known 5 ")
+    assert house.scrapy("verify").code == 0
+
+
 # Kills
 
 

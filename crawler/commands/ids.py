@@ -25,7 +25,7 @@ from crawler.ledger import Ledger, forget, is_shared, open_ledger
 from crawler.spool import Spool
 from crawler.stores import Store
 
-TAKING_IDS = ("add", "exclude")
+TAKING = ("add", "exclude", "discover")  #: verbs with arguments
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,8 @@ class Desk:
 class Command(ArchiveCommand):
     def syntax(self) -> str:
         return (
-            "add IDS … | discover [--add] | status | requeue --outcome OUTCOME [--reason REASON] | rebuild"
-            " | exclude IDS … --why TEXT [--who NAME] [--undo]"
+            "add IDS … | discover [site|cdx] [--add] | status | requeue --outcome OUTCOME [--reason REASON]"
+            " | rebuild | exclude IDS … --why TEXT [--who NAME] [--undo]"
         )
 
     def short_desc(self) -> str:
@@ -64,7 +64,7 @@ class Command(ArchiveCommand):
     def act(self, housing: Housing, args: list[str], opts: argparse.Namespace) -> None:
         verbs: dict[str, Callable[[], None]] = {
             "add": lambda: _add(housing, args[1:]),
-            "discover": lambda: self._discover(add=opts.add),
+            "discover": lambda: self._discover(args[1:], add=opts.add),
             "status": lambda: _status(housing),
             "requeue": lambda: _requeue(housing, opts.outcome, opts.reason),
             "rebuild": lambda: _rebuild(housing),
@@ -72,15 +72,17 @@ class Command(ArchiveCommand):
         }
         if not args or args[0] not in verbs:
             raise WrongUse(f"scrapy ids takes one of: {', '.join(verbs)}.")
-        if len(args) > 1 and args[0] not in TAKING_IDS:
+        if len(args) > 1 and args[0] not in TAKING:
             raise WrongUse(f"scrapy ids {args[0]} takes no arguments, but got {' '.join(args[1:])!r}.")
         verbs[args[0]]()
 
-    def _discover(self, *, add: bool) -> None:
-        from crawler.search import search  # it brings all of a crawl with it
+    def _discover(self, where: list[str], *, add: bool) -> None:
+        from crawler.search import LISTS, SITE, search  # it brings all of a crawl with it
 
         assert self.settings is not None
-        found = search(self.settings, add=add)
+        if where not in ([], [SITE], [LISTS]):
+            raise WrongUse(f"scrapy ids discover looks in one place, {SITE} (default) or {LISTS}.")
+        found = search(self.settings, where=where[0] if where else SITE, add=add)
         for line in found.lines:
             _say(line)
         sys.stderr.write(f"{found.sentence} (exit {found.code})\n")

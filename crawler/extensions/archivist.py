@@ -182,8 +182,8 @@ class Archivist:
         self.account.receive(exchange)
         await self._send(exchange, *brought)
 
-    async def keep(self, made: Resource) -> None:
-        """Hand over what a browser made of a page; ArchiveError if it can't be kept."""
+    async def keep(self, made: Resource | Copy | Exchange) -> None:
+        """Hand over what a browser made of a page, or a file gave; ArchiveError if it can't be kept."""
         await self._send(made)
 
     async def settle(self, take: Take) -> None:

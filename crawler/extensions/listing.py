@@ -22,6 +22,8 @@ from crawler.sources import commoncrawl, wayback
 from crawler.sources.archived import REPEATS, Walk
 from crawler.sources.live import Answer
 from crawler.sources.reasons import absence_of
+from crawler.sources.section import Finding
+from crawler.sources.walk import Add
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class Listing:
         self._walked: dict[tuple[str, ArticleId | None], bool] = {}  # whether to the end
         self._failed: dict[str, Unlistable] = {}  # a service that gave no list is not asked for another
         self._lock = asyncio.Lock()
+        self.told: list[Add] = []  #: new ids, a list of each service
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -84,11 +87,16 @@ class Listing:
                 self._walked[service, id] = await self._walk(walk, service, table, whole=id is not None)
         return table
 
-    async def discover(self, *, fresh: bool) -> None:
-        """Make all ids known that the services list."""
+    async def discover(self, *, fresh: bool, add: bool) -> None:
+        """Look for ids in the services' lists; with `add` they become known, else they are `told`."""
+        archivist = extension(self._crawler, Archivist)
         for service in KINDS:
             table = await self.walk(service, fresh=fresh)
-            await extension(self._crawler, Archivist).discovered(list(table.ids()), FOUND)
+            before = {finding.id for each in self.told for finding in each.findings}
+            new = [id for id in await archivist.unknown(list(table.ids())) if id not in before]
+            self.told.append(Add(FOUND, [Finding(id, _newest(service, table.of(id))) for id in new]))
+            if add:
+                await archivist.discovered(new, FOUND)
 
     def close(self) -> None:
         for table in self._tables.values():
@@ -122,3 +130,8 @@ class Listing:
             if (absent := absence_of(error)) is None:
                 raise
             return Absent(outcome=absent.outcome, reason=absent.reason)
+
+
+def _newest(service: str, captures: Sequence[Capture]) -> str:
+    """Where an id was found: the newest of its captures that are listed."""
+    return f"{service} {captures[-1].at} {captures[-1].url}"

@@ -100,8 +100,13 @@ def brought_by(request: Request, exchange: Exchange) -> tuple[Exchange, *tuple[E
     exchange = replace(exchange, whole=True)
     whole = exchange.head and exchange.end is End.COMPLETE
     made = ask.brings(exchange) if ask.brings and whole else None
-    request.meta[BROUGHT] = None if made is None else Brought(place=made.id, record=_record(made))
+    request.meta[BROUGHT] = None if made is None else brought_of(made)
     return (exchange,) if made is None else (exchange, made)
+
+
+def brought_of(made: Exchange | Copy) -> Brought:
+    """What is about to be kept, as it will be read."""
+    return Brought(place=made.id, record=_record(made))
 
 
 def is_own_word(response: Response) -> bool:

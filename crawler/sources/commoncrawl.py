@@ -4,36 +4,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from json import loads
 from urllib.parse import urlencode
 from uuid import uuid5
 
+from scrapy import Request
 from scrapy.http import Response
 
 from crawler.errors import Damaged
-from crawler.items import Absent, ArticleId, Capture, Copy, Exchange, Lease, Origin, Outcome, Take
+from crawler.items import Absent, ArticleId, Capture, Copy, Exchange, Lease, Origin, Outcome
 from crawler.manners.services import COMMONCRAWL, COMMONCRAWL_INDEX
-from crawler.site import article_id, url_of
+from crawler.site import article_id
 from crawler.sources.archived import (
-    BROUGHT,
-    NOT_ARCHIVED,
     Ask,
     Flow,
     Read,
     Unlisted,
     Walk,
     Which,
-    chosen,
     listed,
     moment,
-    onward,
     request,
-    settled,
-    taken,
-    untaken,
 )
+from crawler.sources.copies import copies
 from crawler.warc import http_head, parsed
 from crawler.wire.failure import BadMessage
 from crawler.wire.head import parse_head
@@ -44,8 +38,6 @@ PAGES = 1000  #: of one index
 CRAWLS = 1000
 RECORD_BYTES = 16 << 20
 SPARE = 64 << 10  #: bytes beyond a range after which an answer is cut: without 206 it is the whole file
-
-UNCAPTURED = Absent(outcome=Outcome.FAILED, reason="redirect_uncaptured")
 
 _NUMBER = re.compile(r"[0-9]{1,15}")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
@@ -73,11 +65,10 @@ def walk(base: str, id: ArticleId | None = None, *, fresh: bool = False) -> Walk
 
 def commoncrawl(lease: Lease, captures: Sequence[Capture], which: Which, *, base: str, read: Read) -> Flow:
     """The article as its captures show it, each a record copied member for member."""
-    takes: list[Take] = []
-    for capture in chosen(captures, which):
+
+    def asked(capture: Capture) -> Request:
         offset, length, file = capture.place.split(" ", 2)
         start, end = int(offset), int(offset) + int(length) - 1
-        url, span = f"{base}/{file}", f"{start}-{end}"
         at = moment(capture.at)
         assert at is not None
         ask = Ask(
@@ -85,19 +76,9 @@ def commoncrawl(lease: Lease, captures: Sequence[Capture], which: Which, *, base
             brings=partial(copied, start=start, end=end),
             capture=(capture.url, f"{at:%Y-%m-%dT%H:%M:%SZ}"),
         )
-        answer = yield request(url, ask, span=span, most=int(length) + SPARE)
-        if isinstance(answer, Absent):
-            take = untaken(lease, answer, COMMONCRAWL, url)
-        elif (brought := answer.meta.get(BROUGHT)) is None:
-            take = untaken(lease, _own_word(answer, int(length)), COMMONCRAWL, url, answer)
-        else:
-            take = taken(lease, brought, COMMONCRAWL, read, capture)
-            if target := onward(take, brought):
-                take = replace(take, result=UNCAPTURED if isinstance(target, str) else target)
-        takes.append(take)
-        if which is Which.BEST and not isinstance(take.result, Absent):
-            break
-    return settled(takes, which, untaken(lease, NOT_ARCHIVED, COMMONCRAWL, url_of(lease.id)))
+        return request(f"{base}/{file}", ask, span=f"{start}-{end}", most=int(length) + SPARE)
+
+    return copies(lease, captures, which, source=COMMONCRAWL, read=read, asked=asked, unbrought=_own_word)
 
 
 def copied(exchange: Exchange, *, start: int, end: int) -> Copy | None:
@@ -118,8 +99,9 @@ def copied(exchange: Exchange, *, start: int, end: int) -> Copy | None:
     return Copy(id=uuid5(exchange.id, "copied"), member=body, origin=origin)
 
 
-def _own_word(answer: Response, length: int) -> Absent:
+def _own_word(capture: Capture, answer: Response) -> Absent:
     """Why a range brought no record."""
+    length = int(capture.place.split(" ", 2)[1])
     if answer.status == 200:
         reason = "not_206"  # the whole file, or a page of somebody's
     elif answer.status == 206:

@@ -89,7 +89,7 @@ def announcement(copy: Copy, record_id: str, *, warcinfo_id: UUID, new_id: Calla
         "copied": "the next record, member for member",
         "source": target_uri(origin.url),
         "range": origin.span,
-        "exchange": _urn(origin.exchange),
+        "exchange": _urn(origin.exchange) if origin.exchange else None,
         "sha256": sha256(copy.member).hexdigest(),
     }
     block = "".join(f"{name}: {value}\r\n" for name, value in fields.items() if value).encode()
@@ -234,7 +234,7 @@ def _common(exchange: Exchange, warcinfo_id: UUID) -> Fields:
         # fields of warcit's, and one of ours that says what it is
         (SOURCE, target_uri(origin.url) if origin else None),
         ("WARC-Creation-Date", warc_date(origin.at) if origin else None),
-        ("WARC-Restored-From", _urn(origin.exchange) if origin else None),
+        ("WARC-Restored-From", _urn(origin.exchange) if origin and origin.exchange else None),
     )
 
 
