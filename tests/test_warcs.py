@@ -31,7 +31,8 @@ from tests.services.listening import Answer, Asked
 from tests.site import Site, id_of, running_site, truth
 
 ARTICLES = 40
-SHOWN = [id for id in map(id_of, range(ARTICLES)) if not (truth(id) or {})["nonce"]]
+TRUTHS = {id: truth(id) or {} for id in map(id_of, range(ARTICLES))}
+SHOWN = [id for id, told in TRUTHS.items() if not told["nonce"] and told["duplicate_of"] is None]
 IDS = SHOWN[: len(HABITS)]
 AWAY = {"CONNECT_TO": "anapress.net:80:127.0.0.1:1,anapress.net:443:127.0.0.1:1"}
 

@@ -14,7 +14,7 @@ DICTIONARY = b"\x5d\x2a\x4d\x18"  #: a skippable frame that the others are packe
 DICTIONARY_BYTES = 16 << 20
 WINDOW_BYTES = 128 << 20  #: zstd's own limit without --long
 PIECE = 1 << 16
-SEARCHED = 1 << 20  #: bytes at once in which the next frame is looked for
+SEARCHED = 1 << 16  #: bytes at once in which the next frame is looked for
 
 _GZIP_BITS = 31  # zlib's wbits for a gzip member; its CRC and length are compared
 _GzipError = cast("type[Exception]", zlib_ng.error)  # its stub says that it is an instance
@@ -45,15 +45,14 @@ class Frame:
     def read(self) -> bytes:
         """Some more, nothing at the end; Damaged where the frame is not whole."""
         while not self._decoder.over:
-            self._ahead = self._ahead or self._file.read(PIECE)
+            self._ahead = self._ahead or self._file.read(self._decoder.feed)
             if not self._ahead:
                 if self._decoder.endless:
                     break
                 raise Damaged("the file ends inside of it")
-            given, later = self._ahead[: self._decoder.feed], self._ahead[self._decoder.feed :]
-            plain, rest = self._decoder.decode(given)
-            self.end += len(given) - len(rest)
-            self._ahead = rest + later
+            plain, rest = self._decoder.decode(self._ahead)
+            self.end += len(self._ahead) - len(rest)
+            self._ahead = rest
             if plain:
                 return plain
         return b""

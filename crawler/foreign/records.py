@@ -69,8 +69,8 @@ def scan(file: BinaryIO) -> Iterator[Found | Bad | None]:
                 yield found
             offset = text.frame.end
         except BROKEN as error:
-            if not lost:
-                yield Bad(offset if packing.magic else offset + text.began, _said(error))
+            at = offset if packing.magic else offset + text.began
+            yield None if lost else Bad(at, _said(error))
             lost = True
             offset = _behind(packing, offset, text.began)
 
