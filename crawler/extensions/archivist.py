@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-from scrapy import signals
+from scrapy import Request, signals
 from scrapy.crawler import Crawler
 from scrapy.http import Response
 from twisted.python.failure import Failure
@@ -198,6 +198,11 @@ class Archivist:
     async def held(self, url: str, date: str | None = None) -> tuple[Stored, Record] | None:
         """The newest committed record of this URL, with this WARC-Date if that is said."""
         return await self._leasing.ask(partial(self._worker.held, url, date)) if self.open else None
+
+    async def asks(self, request: Request) -> None:
+        """The request has its turn now: should we die of what comes, that counts against its id."""
+        if (lease := request.cb_kwargs.get("lease")) is not None:
+            await self._leases.asks(lease)
 
     async def tried(self, lease: Lease) -> None:
         """Remember how many attempts at a lease failed, before there is another."""
