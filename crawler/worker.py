@@ -136,13 +136,16 @@ class Worker:
                 return batch
         return ()
 
+    @property
+    def waits(self) -> bool:
+        """Whether this run waits for what others may bring, once it has nothing to lease."""
+        return self._housing.shared or self._wanted.forever
+
     def await_others(self) -> bool:
         """With nothing to lease: take over from dead workers, and say whether there may be something later.
 
         What other workers hold may come back, and their pages may have links.
         """
-        if not self._housing.shared and not self._wanted.forever:
-            return False
         self._recover()
         if (ids := self._wanted.ids) is None:
             return self._wanted.forever or self._ledger.leased() > 0

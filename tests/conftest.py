@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from tests.browser import Window
+    from tests.crawling import House
     from tests.redisserver import RedisServer
     from tests.s3 import Endpoint
 
@@ -33,6 +35,28 @@ def servers() -> Iterator[dict[str, "RedisServer"]]:
 
     with ExitStack() as up:
         yield {kind: up.enter_context(running(kind)) for kind in KINDS}
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator["Window"]:
+    """A browser for one file's tests: its driver holds the thread's loop."""
+    from tests.browser import window
+
+    with window() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def taken_twice(tmp_path_factory: pytest.TempPathFactory) -> Iterator["House"]:
+    """What readers look at: the newest captures of pictures and static pages are revisits, 304s or none."""
+    from tests.crawling import House
+    from tests.replaying import take_twice
+    from tests.site import running_site
+
+    with running_site(tmp_path_factory.mktemp("site"), articles=40) as site:
+        house = House(tmp_path_factory.mktemp("house"), site)
+        take_twice(house)
+        yield house
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

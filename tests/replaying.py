@@ -14,8 +14,11 @@ from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
-from tests.crawling import CHECKOUT
+from tests.crawling import CHECKOUT, House
+from tests.site import SEED_ID, id_of
+from tests.site.dressed import DRESSED_ID
 
+LOOKED_AT = [SEED_ID, *map(id_of, range(10))]  #: articles of all markups, with and without a static page
 SECONDS = 60  # also the first replay on a machine, which installs pywb, takes less
 
 
@@ -97,6 +100,12 @@ def replaying(settings: Sequence[str], *arguments: str, checkout: Path = CHECKOU
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGINT)
+
+
+def take_twice(house: House) -> None:
+    """The articles that are looked at, with all that their pages need, and again."""
+    assert house.crawl([*LOOKED_AT, DRESSED_ID], "-adiscover=none", "-arequisites=1").code == 0
+    assert house.crawl(LOOKED_AT, "-adiscover=none", "-arequisites=1", "-arefresh=0").code == 0
 
 
 def children(process: int) -> list[int]:

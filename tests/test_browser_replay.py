@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Frame
 
 from crawler.fingerprint import normalised
-from tests.browser import ARTEFACTS, Window, difference, pictures, seen, window
+from tests.browser import ARTEFACTS, Window, difference, pictures, seen
 from tests.crawling import House
 from tests.replaying import Replay, replaying
 from tests.replayweb import Server, article, nginx, points_to, set_up
@@ -42,12 +42,6 @@ def views(house: House) -> dict[str, bytes]:
     for name, view in found.items():
         (ARTEFACTS / f"seen-{name}-live.png").write_bytes(view)
     return found
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Window]:
-    with window() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import pytest
 from crawler.items import ArticleId
 from crawler.ledger import open_ledger
 from tests.crawling import CHECKOUT, SCRAPY, House
+from tests.script import SILENT, scripted
 from tests.site import Site, id_of, running_site
 
 ARTICLES = 60
@@ -73,6 +74,17 @@ def added(house: House, **settings: object) -> None:
     assert house.scrapy("ids", "add", ",".join(map(str, IDS)), **settings).code == 0
 
 
+def died(times: int, ids: Sequence[ArticleId], house: House, **settings: object) -> None:
+    """So many workers died while these ids were on their way."""
+    url = str(settings.get("LEDGER_URL") or f"sqlite://{house.archive.folder}/ledger.db")
+    with closing(open_ledger(url, None, lambda _: 0)) as ledger:
+        for n in range(times):
+            ledger.lease(f"dead-{n}", len(ids), among=ids)
+            for id in ids:
+                ledger.flies(id, away=True)
+            ledger.release(f"dead-{n}", dead=True)
+
+
 def fetched(site: Site) -> Counter[int]:
     return Counter(id for each in site.exchanges() if (id := each.article_id) is not None)
 
@@ -122,16 +134,22 @@ def test_a_standing_worker_waits_for_ids_and_ends_by_a_signal(house, site, share
 def test_an_id_that_three_workers_died_of_fails_and_is_not_fetched(house, site, shared) -> None:
     added(house, **shared)
     deadly = ArticleId(IDS[7])
-    with closing(
-        open_ledger(
-            str(shared.get("LEDGER_URL") or f"sqlite://{house.archive.folder}/ledger.db"), None, lambda _: 0
-        )
-    ) as ledger:
-        for n in range(3):
-            ledger.lease(f"dead-{n}", 1, among=[deadly])
-            ledger.flies(deadly, away=True)
-            ledger.release(f"dead-{n}", dead=True)
+    died(3, [deadly], house, **shared)
     assert [code for code, _ in ended(worker(house, **shared))] == [4]
     (take,) = house.archive.takes()[deadly]
     assert (take["outcome"], take["reason"]) == ("failed", "workers_died:3")
     assert fetched(site)[deadly] == 0
+
+
+def test_a_death_counts_against_the_id_that_was_asked_for_and_not_those_behind_it(tmp_path) -> None:
+    with scripted({"/a/1": SILENT}) as site:
+        house = House(tmp_path, site)
+        assert house.scrapy("ids", "add", "1,2,3").code == 0
+        died(2, [ArticleId(id) for id in (1, 2, 3)], house)
+        dies = worker(house, "-arequisites=0", CONCURRENT_REQUESTS_PER_DOMAIN=1)
+        until(lambda: "/a/1" in site.places)
+        dies.kill()
+        dies.communicate()  # its writer has ended, too
+        assert [code for code, _ in ended(worker(house, "-arequisites=0"))] == [4]
+    reasons = {id: take["reason"] for id, (take,) in house.archive.takes().items()}
+    assert reasons == {1: "workers_died:3", 2: "http_404", 3: "http_404"}

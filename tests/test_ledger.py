@@ -310,6 +310,18 @@ def test_a_worker_that_gives_its_leases_back_has_not_died_of_them(ledger) -> Non
     assert deaths_of(ledger) == {1: 0}
 
 
+def test_what_was_given_back_on_its_way_is_so_no_more(ledger) -> None:
+    ledger.add([ArticleId(1)], "list")
+    ledger.lease("dead", 1)
+    ledger.release("dead", dead=True)
+    ledger.lease("w", 1)
+    ledger.flies(ArticleId(1), away=True)
+    ledger.release("w")
+    ledger.lease("dead", 1)
+    ledger.release("dead", dead=True)
+    assert deaths_of(ledger) == {1: 1}
+
+
 def test_a_take_ends_the_count_of_deaths(ledger) -> None:
     ledger.add([ArticleId(1)], "list")
     ledger.lease("dead", 1)

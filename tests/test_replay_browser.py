@@ -8,40 +8,17 @@ from typing import Any
 import pytest
 
 from crawler.fingerprint import normalised
-from tests.browser import Window, keep, pictures, settle, window
+from tests.browser import Window, keep, pictures, settle
 from tests.crawling import House
-from tests.replaying import Replay, replaying
-from tests.site import SEED_ID, Site, id_of, running_site
+from tests.replaying import LOOKED_AT, Replay, replaying
+from tests.site import SEED_ID, id_of
 from tests.site.dressed import DRESSED_ID
 
-OTHERS = [id_of(n) for n in (0, 1, 2, 3, 4, 5, 6, 7, 8, 9)]  # of all markups, with and without a static page
-
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with running_site(tmp_path_factory.mktemp("site"), articles=40) as site:
-        yield site
-
-
-@pytest.fixture(scope="module")
-def house(site: Site, tmp_path_factory: pytest.TempPathFactory) -> House:
-    """Taken twice, so that the newest captures of pictures and static pages are revisits or none at all."""
-    house = House(tmp_path_factory.mktemp("house"), site)
-    assert house.crawl([SEED_ID, *OTHERS, DRESSED_ID], "-adiscover=none", "-arequisites=1").code == 0
-    assert house.crawl([SEED_ID, *OTHERS], "-adiscover=none", "-arequisites=1", "-arefresh=0").code == 0
-    return house
-
-
-@pytest.fixture(scope="module")
-def replay(house: House) -> Iterator[Replay]:
-    with replaying(house.settings()) as replay:
+def replay(taken_twice: House) -> Iterator[Replay]:
+    with replaying(taken_twice.settings()) as replay:
         yield replay
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Window]:
-    with window() as opened:
-        yield opened
 
 
 def shown(replay: Replay, chromium: Window, id: int, name: str, *, height: int = 900) -> Any:
@@ -55,9 +32,9 @@ def shown(replay: Replay, chromium: Window, id: int, name: str, *, height: int =
     return frame
 
 
-@pytest.mark.parametrize("id", [SEED_ID, *OTHERS])
-def test_an_article_is_seen_whole(house: House, replay: Replay, chromium: Window, id: int) -> None:
-    frame, item = shown(replay, chromium, id, str(id)), house.archive.items()[id]
+@pytest.mark.parametrize("id", LOOKED_AT)
+def test_an_article_is_seen_whole(taken_twice: House, replay: Replay, chromium: Window, id: int) -> None:
+    frame, item = shown(replay, chromium, id, str(id)), taken_twice.archive.items()[id]
     seen = normalised(frame.inner_text("body"))
     for text in (item["title"], *item["paragraphs"], item["published_time"] or ""):
         assert normalised(text) in seen

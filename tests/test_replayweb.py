@@ -13,46 +13,24 @@ from botocore.config import Config
 from playwright.sync_api import Page
 
 from crawler.fingerprint import normalised
-from tests.browser import SECONDS, Window, keep, pictures, window
+from tests.browser import SECONDS, Window, keep, pictures
 from tests.crawling import House
+from tests.replaying import LOOKED_AT
 from tests.replayweb import HERE, Server, article, nginx, points_to, set_up
 from tests.s3 import Endpoint
-from tests.site import SEED_ID, Site, id_of, running_site
-
-OTHERS = [id_of(n) for n in range(10)]
+from tests.site import SEED_ID
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with running_site(tmp_path_factory.mktemp("site"), articles=40) as site:
-        yield site
-
-
-@pytest.fixture(scope="module")
-def house(site: Site, tmp_path_factory: pytest.TempPathFactory) -> House:
-    """Taken twice, so that there are revisits and 304s."""
-    house = House(tmp_path_factory.mktemp("house"), site)
-    assert house.crawl([SEED_ID, *OTHERS], "-adiscover=none", "-arequisites=1").code == 0
-    assert house.crawl([SEED_ID, *OTHERS], "-adiscover=none", "-arequisites=1", "-arefresh=0").code == 0
-    return house
-
-
-@pytest.fixture(scope="module")
-def wacz(house: House, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def wacz(taken_twice: House, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("wacz") / "archive.wacz"
-    assert house.scrapy("wacz", str(path)).code == 0
+    assert taken_twice.scrapy("wacz", str(path)).code == 0
     return path
 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return set_up(tmp_path_factory.mktemp("page"))
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Window]:
-    with window() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -96,12 +74,12 @@ def test_nginx_gives_ranges_to_another_origin(files: Server, wacz: Path) -> None
 # What a reader sees
 
 
-@pytest.mark.parametrize("id", [SEED_ID, *OTHERS])
+@pytest.mark.parametrize("id", LOOKED_AT)
 def test_an_article_of_a_wacz_on_another_server_is_seen_whole(
-    house: House, page: Path, pages: Server, files: Server, chromium: Window, tab: Page, id: int
+    taken_twice: House, page: Path, pages: Server, files: Server, chromium: Window, tab: Page, id: int
 ) -> None:
     points_to(page, f"{files.url}archive.wacz")
-    frame, item = article(tab, pages, id), house.archive.items()[id]
+    frame, item = article(tab, pages, id), taken_twice.archive.items()[id]
     keep(frame.page, f"replayweb-{id}")
     seen = normalised(frame.inner_text("body"))
     for text in (item["title"], *item["paragraphs"]):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import suppress
@@ -10,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-from scrapy import signals
+from scrapy import Request, signals
 from scrapy.crawler import Crawler
 from scrapy.http import Response
 from twisted.python.failure import Failure
@@ -18,34 +17,25 @@ from twisted.python.failure import Failure
 from crawler.account import Account
 from crawler.arguments import Arguments
 from crawler.commits import File
-from crawler.errors import ArchiveError, CrawlerError, WriterDied
+from crawler.errors import ArchiveError, CrawlerError
 from crawler.extensions.chores import Chores
 from crawler.extensions.course import Course
 from crawler.extensions.leases import Leases
+from crawler.extensions.lull import Lull
 from crawler.extensions.parting import Parting
 from crawler.extensions.thread import Thread
 from crawler.extensions.uploads import Uploads
+from crawler.extensions.writing import Writing
 from crawler.housing import Housing
 from crawler.items import Absent, ArticleId, Copy, Exchange, Lease, Outcome, Resource, Stored, Take
 from crawler.needs import Need, Needs
 from crawler.programs import Programs
 from crawler.warc import Record
 from crawler.worker import Worker
-from crawler.writer.frames import (
-    AllSealed,
-    Broken,
-    Checkpointed,
-    Committed,
-    Report,
-    Seal,
-    SealedSegment,
-    Together,
-)
-from crawler.writer.link import Link, start_writer
+from crawler.writer.frames import Checkpointed, Report, SealedSegment
 
 RENEW_SECONDS = 60
 NEEDS_SECONDS = 2  #: as many of requisites a kill loses
-AWAIT_SECONDS = 2  #: between two looks whether other workers gave anything back
 
 
 class Archivist:
@@ -62,7 +52,17 @@ class Archivist:
         self._renewing = Thread("renewing", self.course.fail)
         spare = housing.spool_bytes - housing.segment_bytes  # for the segment that is being filled
         self._uploads = Uploads(self._worker, self._committing, room=spare, committed=self._committed)
+        self._writing = Writing(self.course.fail, self._heard)
         self._chores = Chores()
+        lull = Lull(
+            self._worker,
+            self._writing,
+            self._uploads,
+            self.course,
+            self.account,
+            leasing=self._leasing,
+            committing=self._committing,
+        )
         self._leases = Leases(
             self._worker,
             self._leasing,
@@ -70,7 +70,7 @@ class Archivist:
             self.course,
             self._chores,
             self.needs,
-            self._await_others,
+            lull.passes,
             room=room,
         )
         self.parting = Parting(
@@ -84,9 +84,6 @@ class Archivist:
             leasing=self._leasing,
             committing=self._committing,
         )
-        self._link: Link | None = None
-        self._sealed = asyncio.Event()  # the writer has nothing open
-        self._forever = False
         self.begun = False  #: a crawl of leases, and not `scrapy shell`
 
     @classmethod
@@ -136,12 +133,11 @@ class Archivist:
 
     async def start(self, arguments: Arguments) -> None:
         """Read the ids, apply the log, commit what dead workers left, start the writer."""
-        self.begun, self._forever = True, arguments.forever
+        self.begun = True
         if not await self._committing.take(partial(self._worker.move_in, arguments)):
             return
         plan = self.housing.plan(self._worker.spool.folder, self._programs.about)
-        self._link = await start_writer(plan, self._worker.spool, self._report)
-        self._link.ended.add_done_callback(self._writer_ended)
+        await self._writing.begin(plan, self._worker.spool)
         self.course.under_way = True
         gc.freeze()  # what a start made stays: no collection need look at it
         self._chores.every(RENEW_SECONDS, partial(self._leasing.take, self._worker.renew))
@@ -180,16 +176,16 @@ class Archivist:
     async def record(self, exchange: Exchange, *brought: Exchange | Copy) -> None:
         """Hand an exchange to the writer, with what it brought; ArchiveError if it can't be kept."""
         self.account.receive(exchange)
-        await self._send(exchange, *brought)
+        await self._writing.send(exchange, *brought)
 
     async def keep(self, made: Resource | Copy | Exchange) -> None:
         """Hand over what a browser made of a page, or a file gave; ArchiveError if it can't be kept."""
-        await self._send(made)
+        await self._writing.send(made)
 
     async def settle(self, take: Take) -> None:
         """Hand a take to the writer, and those that go with it: their lease has come to its end."""
         takes = (take, *take.then)
-        await self._send(*takes)
+        await self._writing.send(*takes)
         for each in takes:
             self._leases.drafted(each)
             self._count(f"takes/{self.account.add(each)}")
@@ -198,6 +194,11 @@ class Archivist:
     async def held(self, url: str, date: str | None = None) -> tuple[Stored, Record] | None:
         """The newest committed record of this URL, with this WARC-Date if that is said."""
         return await self._leasing.ask(partial(self._worker.held, url, date)) if self.open else None
+
+    async def asks(self, request: Request) -> None:
+        """The request has its turn now: should we die of what comes, that counts against its id."""
+        if (lease := request.cb_kwargs.get("lease")) is not None:
+            await self._leases.asks(lease)
 
     async def tried(self, lease: Lease) -> None:
         """Remember how many attempts at a lease failed, before there is another."""
@@ -244,9 +245,8 @@ class Archivist:
         signalled = reason == "shutdown"
         self.course.stop()
         self.needs.drop()
-        if self._link is not None:
-            if (died := await self._link.close()) is not None:
-                self.course.fail(died)
+        if self._writing.under_way:
+            await self._writing.close()
             await self.parting.upload_rest(hurried=signalled)
             self._chores.cancel()
             self._count("takes", self.account.takes)
@@ -254,44 +254,12 @@ class Archivist:
         for thread in (self._leasing, self._committing, self._renewing):
             thread.end()
 
-    def _report(self, report: Report) -> None:
+    def _heard(self, report: Report) -> None:
         match report:
             case Checkpointed(takes):
                 self._leases.safe(takes)
             case SealedSegment(name, size):
                 self._uploads.add(name, size)
-            case AllSealed():
-                self._sealed.set()
-            case Broken(message):
-                self.course.fail(WriterDied(message))
-
-    async def _await_others(self) -> bool:
-        """With nothing to do here: bring our takes into the log, for others wait for us as we do for them."""
-        if not (self.housing.shared or self._forever) or self.account.postponed:
-            return False  # what waits for another run is held by us until we end: nobody may wait for that
-        await self._rest_from_work()
-        answer: list[bool] = []
-        went_well = await self._committing.take(lambda: answer.append(self._worker.await_others()))
-        if went_well and answer[0]:
-            await self.course.rest(AWAIT_SECONDS)
-        return went_well and answer[0]
-
-    async def _rest_from_work(self) -> None:
-        if self._link is None:
-            return
-        self._sealed.clear()
-        with suppress(ArchiveError):  # it ends the crawl
-            await self._link.send(Seal())
-            await self._heard()
-            await self._uploads.done(None)
-            await self._leasing.take(self._worker.release)  # what an answer that was lost has left with us
-
-    async def _heard(self) -> None:
-        """Until the writer has nothing open, or is gone."""
-        assert self._link is not None
-        sealed = asyncio.ensure_future(self._sealed.wait())
-        await asyncio.wait((sealed, self._link.ended), return_when=asyncio.FIRST_COMPLETED)
-        sealed.cancel()
 
     async def _remember(self) -> None:
         await self._leasing.take(partial(self._worker.remember, self.needs.remaining))
@@ -302,27 +270,10 @@ class Archivist:
 
     def _committed(self, segment: str) -> None:
         self._changed()
-        self._chores.begin(self._tell(Committed(segment)))
-
-    async def _send(self, *orders: Exchange | Copy | Resource | Take) -> None:
-        if self._link is None:
-            return
-        try:
-            await self._link.send(Together(orders) if len(orders) > 1 else orders[0])
-        except ArchiveError as error:
-            self.course.fail(error)
-            raise
-
-    async def _tell(self, order: Committed) -> None:
-        if self._link is not None and not self._link.ended.done():
-            await self._link.send(order)
+        self._chores.begin(self._writing.committed(segment))
 
     def _changed(self) -> None:
         self._leases.look_again()
-
-    def _writer_ended(self, ended: asyncio.Future[WriterDied | None]) -> None:
-        if (died := ended.result()) is not None:
-            self.course.fail(died)
 
     def _count(self, stat: str, by: int = 1) -> None:
         if self._crawler.stats is not None:

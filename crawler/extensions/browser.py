@@ -20,6 +20,7 @@ from crawler.browser.proxy import Port
 from crawler.browser.voice import Voice
 from crawler.clock import utc_now
 from crawler.extensions import extension
+from crawler.extensions.archivist import Archivist
 from crawler.extensions.manners import Manners
 from crawler.extensions.visit import Visit
 from crawler.items import Resource
@@ -71,6 +72,7 @@ class Browser:
                 self._seat() as driver,
                 Port(visit.ask, visit.fit, self._authority) as port,
             ):
+                await extension(self._crawler, Archivist).asks(request)
                 return await self._visited(request, visit, driver, port)
         finally:
             self._drop_left()

@@ -10,13 +10,13 @@ from typing import Self
 from scrapy import Request
 from scrapy.crawler import Crawler
 from scrapy.http import Response
-from scrapy.http.request import NO_CALLBACK
 
 from crawler.errors import CrawlerError
 from crawler.extensions import extension
+from crawler.extensions.answer import answer_to
 from crawler.extensions.archivist import Archivist
 from crawler.items import Absent, ArticleId, Outcome
-from crawler.sources.reasons import Waits, absence_of
+from crawler.sources.reasons import Waits
 from crawler.sources.walk import Add, Limits, Reply, Unknown, Walked, walk
 
 logger = logging.getLogger("anapress")
@@ -83,9 +83,7 @@ class Discovery:
             self.told.append(step)
 
     async def _answer(self, request: Request) -> Response | Absent:
-        assert self._crawler.engine is not None
-        asked = request.replace(callback=NO_CALLBACK)
-        coming = asyncio.ensure_future(self._crawler.engine.download_async(asked))
+        coming = asyncio.ensure_future(answer_to(self._crawler, request))
         coming.add_done_callback(lambda done: done.cancelled() or done.exception())  # whoever waits for it
         try:
             # the engine cancels the spider's start() when it closes; what is queued then, the watch drops
@@ -93,6 +91,5 @@ class Discovery:
         except Waits:
             raise
         except Exception as error:  # noqa: BLE001 -- each that we can't name ends the crawl
-            if (absent := absence_of(error)) is None:
-                self._archivist.course.stumble(request.url, error)
-            return absent or Absent(outcome=Outcome.FAILED, reason="error")
+            self._archivist.course.stumble(request.url, error)
+            return Absent(outcome=Outcome.FAILED, reason="error")

@@ -13,6 +13,7 @@ from scrapy.exceptions import CannotResolveHostError, DownloadConnectionRefusedE
 from scrapy.http import Response
 
 from crawler.extensions import extension
+from crawler.extensions.archivist import Archivist
 from crawler.extensions.browser import Browser
 from crawler.extensions.course import ENDING
 from crawler.extensions.manners import Manners, wish_of
@@ -34,13 +35,15 @@ class Door(WireHandler):
 
     _manners: Manners
     _browser: Browser
+    _archivist: Archivist
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
-        return super().from_crawler(crawler).guarded(extension(crawler, Manners), extension(crawler, Browser))
+        guards = extension(crawler, Manners), extension(crawler, Browser), extension(crawler, Archivist)
+        return super().from_crawler(crawler).guarded(*guards)
 
-    def guarded(self, manners: Manners, browser: Browser) -> Self:
-        self._manners, self._browser = manners, browser
+    def guarded(self, manners: Manners, browser: Browser, archivist: Archivist) -> Self:
+        self._manners, self._browser, self._archivist = manners, browser, archivist
         return self
 
     async def download_request(self, request: Request) -> Response:
@@ -60,6 +63,7 @@ class Door(WireHandler):
                 raise IgnoreRequest(ENDING)
             if host in manners.given_up:
                 raise Left(host)
+            await self._archivist.asks(request)
             try:
                 response = await super().download_request(request)
             except UNREACHED:

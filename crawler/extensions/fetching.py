@@ -11,13 +11,13 @@ from urllib.parse import urljoin
 from scrapy import Request
 from scrapy.crawler import Crawler
 from scrapy.http import Response
-from scrapy.http.request import NO_CALLBACK
 
 from crawler.extensions import extension
+from crawler.extensions.answer import answer_to
 from crawler.extensions.archivist import Archivist
 from crawler.extensions.listing import Unlistable
+from crawler.items import Absent
 from crawler.sources.live import HOPS, REDIRECTS
-from crawler.sources.reasons import absence_of
 
 PIECE_BYTES = 8 << 20  #: a request; a page's limit is twice that
 _RANGE = re.compile(rb"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18})")
@@ -62,25 +62,22 @@ async def _piece(crawler: Crawler, url: str, at: int) -> tuple[Response, str]:
 
 
 async def _ask(crawler: Crawler, url: str, at: int) -> Response:
-    assert crawler.engine is not None
     span = f"bytes={at}-{at + PIECE_BYTES - 1}"
     request = Request(
         url,
         headers={"Accept-Encoding": "identity", "Range": span},
         meta={"dont_obey_robotstxt": True},  # it is the operator who names it, not a page
-        callback=NO_CALLBACK,
         dont_filter=True,
     )
     try:
-        return await crawler.engine.download_async(request)
-    except Exception as error:
-        if (absent := absence_of(error)) is None:
-            raise
-        raise Unlistable(f"{_shown(url)} can't be fetched ({absent.reason})") from error
+        answer = await answer_to(crawler, request)
     finally:
         for exchange in request.meta.get("exchanges", ()):  # nobody keeps it: the archive is not open yet
             if isinstance(exchange.body, Path):
                 exchange.body.unlink(missing_ok=True)
+    if isinstance(answer, Absent):
+        raise Unlistable(f"{_shown(url)} can't be fetched ({answer.reason})")
+    return answer
 
 
 def _size(url: str, answer: Response, at: int) -> int:

@@ -60,8 +60,6 @@ class Leases:
                 while self._is_full and self._course.failure is None:
                     await self._wait()
                 self._flying[lease.id] = lease
-                if lease.deaths:
-                    await self._suspect(lease, away=True)
                 yield lease
             if not batch and events == self._events:
                 if self._flying or self._drafted or self._adding:
@@ -70,6 +68,11 @@ class Leases:
                     return
                 else:
                     alone = not await self._others()
+
+    async def asks(self, lease: Lease) -> None:
+        """A request of the lease goes out now: should we die of it, the ledger knows."""
+        if lease.deaths:
+            await self._suspect(lease, away=True)
 
     def drafted(self, take: Take) -> None:
         """The writer has the take: it is safe with a later checkpoint."""

@@ -9,19 +9,18 @@ from typing import Self
 
 from scrapy import Request, signals
 from scrapy.crawler import Crawler
-from scrapy.exceptions import IgnoreRequest
-from scrapy.http.request import NO_CALLBACK
 from scrapy.settings import BaseSettings
 
 from crawler.captures import Captures
 from crawler.extensions import extension
+from crawler.extensions.answer import answer_to
 from crawler.extensions.archivist import Archivist
-from crawler.items import Absent, ArticleId, Capture
+from crawler.extensions.course import ENDING
+from crawler.items import Absent, ArticleId, Capture, Outcome
 from crawler.manners.services import COMMONCRAWL, WAYBACK, base
 from crawler.sources import commoncrawl, wayback
 from crawler.sources.archived import REPEATS, Walk
 from crawler.sources.live import Answer
-from crawler.sources.reasons import absence_of
 from crawler.sources.section import Finding
 from crawler.sources.walk import Add
 
@@ -121,15 +120,11 @@ class Listing:
         return absent is None
 
     async def _ask(self, request: Request) -> Answer:
-        assert self._crawler.engine is not None
-        try:
-            return await self._crawler.engine.download_async(request.replace(callback=NO_CALLBACK))
-        except Exception as error:
-            if isinstance(error, IgnoreRequest) and extension(self._crawler, Archivist).course.over:
-                raise Unlistable(str(error)) from error
-            if (absent := absence_of(error)) is None:
-                raise
-            return Absent(outcome=absent.outcome, reason=absent.reason)
+        answer = await answer_to(self._crawler, request)
+        refused = isinstance(answer, Absent) and answer.outcome is Outcome.REFUSED
+        if refused and extension(self._crawler, Archivist).course.over:
+            raise Unlistable(ENDING)
+        return answer
 
 
 def _newest(service: str, captures: Sequence[Capture]) -> str:

@@ -143,7 +143,8 @@ class Ledger(Follower, Known, Protocol):
         """End these leases of worker, or all of them: what is not settled can be leased again.
 
         Where the worker is dead, each counts one death, as those do whose worker was not heard of: the first
-        in any case, the further ones only if the id was on its way (`flies`). A take ends the count.
+        in any case, the further ones only if the id was on its way (`flies`). A take ends the count; who
+        leases an id next has not asked for it yet, however this lease ended.
         """
 
     def leased(self, worker: str | None = None) -> int:

@@ -222,6 +222,10 @@ DIED = """
 INSERT INTO suspects (id, deaths) SELECT id, 1 FROM ids INDEXED BY ids_held WHERE holder = ?
 ON CONFLICT DO UPDATE SET deaths = deaths + flying, flying = 0
 """
+LANDED = """
+UPDATE suspects SET flying = 0
+WHERE flying = 1 AND id IN (SELECT id FROM ids INDEXED BY ids_held WHERE holder = ?)
+"""
 FLIES = "UPDATE suspects SET flying = ? WHERE id = ?"
 
 STANDING = """

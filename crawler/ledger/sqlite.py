@@ -122,8 +122,7 @@ class SqliteLedger(SqliteIndex):
         with self._db.transaction() as db:
             if (number := self._number(worker)) is None:
                 return
-            if dead:
-                db.execute(schema.DIED, (number,))
+            db.execute(schema.DIED if dead else schema.LANDED, (number,))
             if ids is None:
                 db.execute(schema.END, (number,))
             else:

@@ -43,6 +43,7 @@ class Held:
             return None
         if found is None or _is_old(found[0], ask):
             return None
+        await self._archivist.asks(request)
         if ask.capture is None:
             return _answer(request, found[1])
         request.meta[BROUGHT] = Brought(place=found[0].record, record=found[1])

@@ -12,16 +12,17 @@ from urllib.parse import urljoin, urlsplit
 
 from scrapy import Request
 from scrapy.crawler import Crawler
-from scrapy.exceptions import IgnoreRequest, NotConfigured
+from scrapy.exceptions import NotConfigured
 from scrapy.http import Response
-from scrapy.http.request import NO_CALLBACK
 
 from crawler.extensions import extension
+from crawler.extensions.answer import answer_to
 from crawler.extensions.manners import Manners
+from crawler.items import Absent, Outcome
 from crawler.manners.robots import LIMIT, Robots, token_of
 from crawler.site import HOME
 from crawler.sources.live import REDIRECTS, unreadable
-from crawler.sources.reasons import Forbidden, Unreached, Waits, absence_of
+from crawler.sources.reasons import Forbidden, Refused, Unreached, Waits
 from crawler.sources.walk import SITEMAPS
 
 logger = logging.getLogger("anapress")
@@ -111,16 +112,9 @@ class RobotsTxt:
         """The origin's robots.txt, wherever that lies; Waits or Unreached if it can't be had."""
         url = f"{origin}/robots.txt"
         for hop in range(HOPS + 1):
-            try:
-                response = await self._ask(url)
-            except Exception as error:
-                refused = isinstance(error, IgnoreRequest)
-                if (absent := absence_of(error)) is None or (refused and (hop == 0 or self._over)):
-                    raise
-                told = _told(origin, absent.reason)
-                if not refused and hop == 0 and origin != _origin(HOME):
-                    raise Unreached(told, absent.reason) from error
-                raise Waits(told) from error
+            response = await answer_to(self._crawler, Request(url, meta={UNASKED: True}))
+            if isinstance(response, Absent):
+                raise self._missing(origin, response, hop)
             if response.status not in REDIRECTS:
                 return self._read(origin, response)
             if (target := _target(response)) is None:
@@ -128,14 +122,15 @@ class RobotsTxt:
             url = target
         return NONE  # 2.3.1.2
 
-    @property
-    def _over(self) -> bool:
-        return self._manners.course.over
-
-    async def _ask(self, url: str) -> Response:
-        assert self._crawler.engine is not None
-        request = Request(url, meta={UNASKED: True}, callback=NO_CALLBACK)
-        return await self._crawler.engine.download_async(request)
+    def _missing(self, origin: str, absent: Absent, hop: int) -> Exception:
+        """What those come to who wait for rules of which no response came."""
+        refused = absent.outcome is Outcome.REFUSED
+        if refused and (hop == 0 or self._manners.course.over):
+            return Refused(absent.reason)
+        told = _told(origin, absent.reason)
+        if not refused and hop == 0 and origin != _origin(HOME):
+            return Unreached(told, absent.reason)
+        return Waits(told)
 
     def _read(self, origin: str, response: Response) -> bytes:
         if 400 <= response.status < 500 and response.status != 429:

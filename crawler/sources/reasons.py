@@ -28,6 +28,14 @@ class Left(IgnoreRequest):
     reason = "host_left"
 
 
+class Refused(IgnoreRequest):
+    """What it would need first was refused for this reason."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 class Waits(IgnoreRequest):
     """Not now: the id is left, and a later run takes it."""
 

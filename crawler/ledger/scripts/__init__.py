@@ -59,6 +59,7 @@ end
 -- the id's lease has ended without a take
 local function free(worker, id, b)
     call('HDEL', HELD, id)
+    call('SREM', P .. 'flying', id)
     call('HDEL', P .. 'h:' .. worker, id)
     local value = call('HGET', P .. 'i:' .. b, id)
     if not value then return end
@@ -77,8 +78,8 @@ end
 local function let_go(worker, dead)
     local held = call('HGETALL', P .. 'h:' .. worker)
     for i = 1, #held, 2 do
-        free(worker, held[i], held[i + 1])
         if dead then died(held[i]) end
+        free(worker, held[i], held[i + 1])
     end
     call('DEL', P .. 'h:' .. worker)
     call('ZREM', P .. 'workers', worker)

@@ -1,0 +1,51 @@
+"""A crawl with nothing to do, where others on the same archive may still bring it something."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from crawler.account import Account
+from crawler.errors import ArchiveError
+from crawler.extensions.course import Course
+from crawler.extensions.thread import Thread
+from crawler.extensions.uploads import Uploads
+from crawler.extensions.writing import Writing
+from crawler.worker import Worker
+
+SECONDS = 2  #: between two looks whether other workers gave anything back
+
+
+class Lull:
+    """Brings our takes into the log, for others wait for us as we do for them, and looks what they left."""
+
+    def __init__(
+        self,
+        worker: Worker,
+        writing: Writing,
+        uploads: Uploads,
+        course: Course,
+        account: Account,
+        *,
+        leasing: Thread,
+        committing: Thread,
+    ) -> None:
+        self._worker, self._writing, self._uploads = worker, writing, uploads
+        self._course, self._account = course, account
+        self._leasing, self._committing = leasing, committing
+
+    async def passes(self) -> bool:
+        """Whether there may be something to lease, after a while; False if nobody can bring any."""
+        if not self._worker.waits or self._account.postponed:
+            return False  # what waits for another run is held by us until we end: nobody may wait for that
+        await self._hand_in()
+        answer: list[bool] = []
+        went_well = await self._committing.take(lambda: answer.append(self._worker.await_others()))
+        if went_well and answer[0]:
+            await self._course.rest(SECONDS)
+        return went_well and answer[0]
+
+    async def _hand_in(self) -> None:
+        with suppress(ArchiveError):  # it ends the crawl
+            await self._writing.seal()
+            await self._uploads.done(None)
+            await self._leasing.take(self._worker.release)  # what an answer that was lost has left with us
