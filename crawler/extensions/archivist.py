@@ -43,7 +43,7 @@ from crawler.writer.frames import (
 )
 from crawler.writer.link import Link, start_writer
 
-RENEW_SECONDS = 60
+SIGNS = 10  #: of life, in the time after which a worker without one counts as dead
 NEEDS_SECONDS = 2  #: as many of requisites a kill loses
 AWAIT_SECONDS = 2  #: between two looks whether other workers gave anything back
 
@@ -144,7 +144,9 @@ class Archivist:
         self._link.ended.add_done_callback(self._writer_ended)
         self.course.under_way = True
         gc.freeze()  # what a start made stays: no collection need look at it
-        self._chores.every(RENEW_SECONDS, partial(self._leasing.take, self._worker.renew))
+        self._chores.every(
+            self.housing.lease_seconds / SIGNS, partial(self._leasing.take, self._worker.renew)
+        )
         self._chores.every(NEEDS_SECONDS, self._remember)
         if (lock := self._worker.lock) is not None:
             self._chores.every(lock.renew_seconds, partial(self._renewing.take, lock.renew))
