@@ -41,6 +41,7 @@ class Housing:
     remote: bool  #: the archive lies elsewhere, and outlives this machine with its ledger
     shared: bool  #: several workers crawl at the same time, on one ledger
     lock_seconds: float
+    lease_seconds: float
     stop_seconds: float
 
     @classmethod
@@ -73,6 +74,7 @@ class Housing:
             remote=home is None,
             shared=is_shared(ledger) or settings.getbool("FLEET"),
             lock_seconds=whole(settings, "LOCK_SECONDS", least=0),
+            lease_seconds=whole(settings, "LEASE_SECONDS"),
             stop_seconds=whole(settings, "STOP_SECONDS"),
         )
 
@@ -114,7 +116,9 @@ class Housing:
     def open_ledger(self, store: Store) -> Ledger:
         """The ledger of the archive in the store; a new one is made of the newest snapshot and the log."""
         seed = partial(snapshots.fetch, store) if self.remote else None
-        return open_ledger(self.ledger, seed, partial(commits.follow, store))
+        return open_ledger(
+            self.ledger, seed, partial(commits.follow, store), lease_seconds=self.lease_seconds
+        )
 
     def ledger_file(self) -> Path:
         """Where the SQLite ledger lies; WrongUse if it is none."""

@@ -22,6 +22,7 @@ MIN_DISK_BYTES = 1_000_000_000  # free in the spool; below, the run ends with ex
 SEGMENT_BYTES = 1_000_000_000
 SEGMENT_SECONDS = ""  # empty: a day in a folder, 15 minutes in S3
 STOP_SECONDS = 25  # how long a SIGTERM may take; Docker kills after 10, Kubernetes after 30 by default
+LEASE_SECONDS = 600  # without a sign, after which a worker counts as dead: others take what it held
 LOCK_SECONDS = 60  # without a sign, after which a job that holds an archive in S3 counts as dead; 0: no lock
 PANEL = os.environ.get("TERM", "dumb") != "dumb"  # of progress, where stderr is a terminal
 LOG_JSON = False  # logs, and the last line, as JSON lines

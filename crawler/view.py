@@ -19,7 +19,7 @@ from crawler.stores import Store
 def ledger(housing: Housing, store: Store, home: Archive) -> Iterator[Ledger]:
     """A ledger as of the newest commit: the one that is there, unchanged, or one that is made for now."""
     commits.look_over(store)
-    if (there := read_ledger(housing.ledger)) is None:
+    if (there := read_ledger(housing.ledger, lease_seconds=housing.lease_seconds)) is None:
         with _made(store, home, partial(snapshots.fetch, store)) as made:
             yield made
         return

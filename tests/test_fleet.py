@@ -63,8 +63,8 @@ def ended(*workers: subprocess.Popen[str]) -> list[tuple[int, str]]:
     ]
 
 
-def until(there: Callable[[], object]) -> None:
-    end = time.monotonic() + SECONDS
+def until(there: Callable[[], object], seconds: float = SECONDS) -> None:
+    end = time.monotonic() + seconds
     while not there():
         assert time.monotonic() < end
         time.sleep(0.05)

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -58,7 +59,7 @@ def test_nobody_overwrites_what_another_wrote(board) -> None:
 
 
 def test_a_service_has_a_budget_of_its_own_over_all_workers(board) -> None:
-    went: list[float] = []
+    began, went = time.monotonic(), []
 
     async def fleet() -> None:
         workers = [hosts(board, pace=Pace(least=60.0, most=60.0)) for _ in range(3)]
@@ -67,12 +68,12 @@ def test_a_service_has_a_budget_of_its_own_over_all_workers(board) -> None:
         await asyncio.gather(*(turns(worker, 3, went, host="wayback-index") for worker in workers))
 
     asyncio.run(fleet())
-    assert min(b - a for a, b in zip(sorted(went), sorted(went)[1:], strict=False)) > 0.09
-    assert max(went) - min(went) < 30  # the site's pace is not the service's
+    assert max(went) - began > 0.79  # 8 times 0.1, by the clock of the board
+    assert max(went) - began < 60  # the site's pace is not the service's
 
 
 def test_the_requests_of_all_workers_keep_their_distance(board) -> None:
-    went: list[float] = []
+    began, went = time.monotonic(), []
 
     async def fleet() -> None:
         pace = Pace(least=0.05, most=0.05)
@@ -80,7 +81,7 @@ def test_the_requests_of_all_workers_keep_their_distance(board) -> None:
 
     asyncio.run(fleet())
     assert len(went) == 20
-    assert went[-1] - went[0] > 0.9  # 19 times 0.05, by the clock of the board
+    assert went[-1] - began > 0.94  # 19 times 0.05, by the clock of the board
 
 
 def test_no_more_requests_of_all_workers_are_under_way_than_there_is_room_for(board) -> None:
@@ -107,27 +108,27 @@ def test_a_pause_that_one_is_told_all_keep_to(board) -> None:
     went: list[float] = []
 
     async def fleet() -> None:
+        began = time.monotonic()
         async with one.turn(HOST):
             one.wait(HOST, 0.4)
-        began = time.monotonic()
         await turns(other, 1, went)
-        assert went[0] - began > 0.35
+        assert went[0] - began > 0.39
 
     asyncio.run(fleet())
 
 
 def test_a_host_that_answers_slowly_is_asked_more_slowly_by_all(board) -> None:
     pace = Pace(least=0.01, most=5.0)
-    went: list[float] = []
+    paces = []
 
     async def fleet() -> None:
-        await turns(hosts(board, pace=pace), 1, [], took=0.3)
-        began = time.monotonic()
-        await turns(hosts(board, pace=pace), 1, went)
-        assert went[0] >= began  # the slow request itself took as long as the pause
+        for took in (0.3, 0.0):
+            await turns(hosts(board, pace=pace), 1, [], took=took)
+            paces.append(Budget.parse(board.read(HOST)[0], pace).pace)
 
     asyncio.run(fleet())
-    assert Budget.parse(board.read(HOST)[0], pace).pace == pytest.approx(0.15, abs=0.05)  # halfway back
+    assert paces[0] >= 0.3
+    assert paces[0] / 2 <= paces[1] < paces[0]  # about halfway back
 
 
 def test_the_place_of_a_worker_that_died_is_free_after_a_while() -> None:
@@ -157,6 +158,46 @@ def test_a_board_that_is_away_lets_nobody_go(board, monkeypatch) -> None:
 
     asyncio.run(fleet())
     assert len(went) == 1
+
+
+def test_a_board_that_lost_what_it_knew_lets_nobody_go_sooner(board) -> None:
+    began, went = time.monotonic(), []
+
+    async def fleet() -> None:
+        one = hosts(board, pace=Pace(least=0.3, most=0.3))
+        await turns(one, 1, went)
+        assert board.swap(HOST, board.read(HOST)[0], bytes(Budget()))
+        await turns(one, 1, went)
+
+    asyncio.run(fleet())
+    assert went[1] - began > 0.29
+
+
+def test_a_pause_outlives_the_board_that_it_stood_on() -> None:
+    seen = Budget().left("a", 10.0)
+    seen = replace(seen, host=seen.host.told_to_wait(10.0, 60.0))
+    emptied_and_used = Budget().left("b", 12.0)
+    assert emptied_and_used.beside(seen).wait(13.0, 9) == 57.0
+    assert emptied_and_used.beside(seen).flying == emptied_and_used.flying
+
+
+def test_who_slept_after_its_turn_was_given_takes_another(board, monkeypatch) -> None:
+    monkeypatch.setattr("crawler.manners.fleet.LATE_SECONDS", 0.2)
+    slow, went = [0.3], []
+
+    async def sleepy(step):
+        done = step()
+        if slow and done == 0.0:  # the turn is given
+            await asyncio.sleep(slow.pop())
+        return done
+
+    async def fleet() -> None:
+        one = FleetHosts(time.monotonic, asyncio.sleep, board, sleepy, room=1, pace=Pace(least=0.5, most=0.5))
+        await turns(one, 1, went)
+
+    began = time.monotonic()
+    asyncio.run(fleet())
+    assert went[0] - began > 0.49
 
 
 def test_what_one_fetches_all_have(board) -> None:
@@ -272,4 +313,4 @@ def test_three_crawls_together_ask_a_site_no_more_often_than_one_may(kind, reque
     assert seen.paths.count("/robots.txt") == 1
     assert seen.most == 1
     for moment in seen.times:
-        assert sum(moment <= other < moment + 1 for other in seen.times) <= 1 / delay + 1
+        assert sum(moment <= other < moment + 1 for other in seen.times) <= 1 / delay + 2  # one was late

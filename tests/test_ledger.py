@@ -25,7 +25,7 @@ from hypothesis.stateful import (
 
 from crawler.errors import Damaged, LedgerError, WrongUse
 from crawler.items import ArticleId, Lease, Outcome, RecordRef, Stored
-from crawler.ledger import Standing, open_ledger
+from crawler.ledger import LEASE_SECONDS, Standing, open_ledger
 from crawler.ledger.redis import RedisLedger
 from crawler.ledger.rows import (
     pack_hash,
@@ -33,7 +33,7 @@ from crawler.ledger.rows import (
     unpack_hash,
     unpack_record_id,
 )
-from crawler.ledger.sqlite import LEASE_SECONDS, SqliteLedger
+from crawler.ledger.sqlite import SqliteLedger
 from crawler.lines import Original, OutcomeLine
 from crawler.validators import Validators
 

@@ -34,7 +34,7 @@ from crawler.warc import Record
 from crawler.worker import Worker
 from crawler.writer.frames import Checkpointed, Report, SealedSegment
 
-RENEW_SECONDS = 60
+SIGNS = 10  #: of life, in the time after which a worker without one counts as dead
 NEEDS_SECONDS = 2  #: as many of requisites a kill loses
 
 
@@ -140,7 +140,9 @@ class Archivist:
         await self._writing.begin(plan, self._worker.spool)
         self.course.under_way = True
         gc.freeze()  # what a start made stays: no collection need look at it
-        self._chores.every(RENEW_SECONDS, partial(self._leasing.take, self._worker.renew))
+        self._chores.every(
+            self.housing.lease_seconds / SIGNS, partial(self._leasing.take, self._worker.renew)
+        )
         self._chores.every(NEEDS_SECONDS, self._remember)
         if (lock := self._worker.lock) is not None:
             self._chores.every(lock.renew_seconds, partial(self._renewing.take, lock.renew))

@@ -126,7 +126,7 @@ class Ledger(Follower, Known, Protocol):
 
         With `captured_before`, also articles (article, changed, unchanged, duplicate) captured before then
         whose take commit `as_of` or an earlier one brought: a run takes none twice, whatever its clock says.
-        Leases of a worker not heard of (lease, renew) for LEASE_SECONDS, by no wall clock, count as ended.
+        Leases of a worker not heard of (lease, renew) for `lease_seconds`, by no wall clock, count as ended.
         A lease has validators only where `validated` finds what a 304 to them would speak of.
         """
 
@@ -188,6 +188,7 @@ class Ledger(Follower, Known, Protocol):
 
 
 REDIS = ("redis", "rediss", "unix")
+LEASE_SECONDS = 600.0  #: where nothing else is said
 
 Seed = Callable[[Path], bool]
 """Writes the dump of an earlier ledger to a path; False if there is none."""
@@ -196,14 +197,16 @@ Fill = Callable[[Follower], object]
 """Brings a ledger that is being made to the log's end; unseen as yet, it takes that in at twice the speed."""
 
 
-def open_ledger(url: str, seed: Seed | None = None, fill: Fill | None = None) -> Ledger:
+def open_ledger(
+    url: str, seed: Seed | None = None, fill: Fill | None = None, *, lease_seconds: float = LEASE_SECONDS
+) -> Ledger:
     """The ledger at url; if there is none yet it is made, of what the seed has and what the fill brings."""
-    return _kind(url).from_url(url, seed, fill)
+    return _kind(url).from_url(url, seed, fill, lease_seconds)
 
 
-def read_ledger(url: str) -> Ledger | None:
+def read_ledger(url: str, *, lease_seconds: float = LEASE_SECONDS) -> Ledger | None:
     """The ledger at url, of which nothing is changed; None if there is none that can be read so."""
-    return _kind(url).to_read(url)
+    return _kind(url).to_read(url, lease_seconds)
 
 
 def forget(url: str) -> None:

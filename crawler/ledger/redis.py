@@ -17,7 +17,7 @@ from typing import Self
 
 from crawler.errors import LedgerError
 from crawler.items import ArticleId, Lease, Stored
-from crawler.ledger import Counts, Fill, Seed, scripts
+from crawler.ledger import LEASE_SECONDS, Counts, Fill, Seed, scripts
 from crawler.ledger.entry import OUTCOMES, Entry
 from crawler.ledger.redis_index import RedisIndex
 from crawler.ledger.rows import milliseconds
@@ -28,7 +28,6 @@ from crawler.ledger.steps import Steps, bucket_of, held_key, packed, text
 from crawler.lines import OutcomeLine
 from crawler.validators import Validators
 
-LEASE_SECONDS = 600
 FEW = 100  #: buckets in one call
 
 
@@ -52,17 +51,23 @@ class RedisLedger(RedisIndex):
         super().__init__(server, fill and partial(fill, self), make=make)
 
     @classmethod
-    def from_url(cls, url: str, seed: Seed | None = None, fill: Fill | None = None) -> Self:
+    def from_url(
+        cls,
+        url: str,
+        seed: Seed | None = None,
+        fill: Fill | None = None,
+        lease_seconds: float = LEASE_SECONDS,
+    ) -> Self:
         """The ledger at `redis://HOST:PORT/NUMBER`; only who can fill it makes it."""
-        return cls(url, seed=seed, fill=fill, make=fill is not None)
+        return cls(url, seed=seed, fill=fill, lease_seconds=lease_seconds, make=fill is not None)
 
     @classmethod
-    def to_read(cls, url: str) -> Self | None:
+    def to_read(cls, url: str, lease_seconds: float = LEASE_SECONDS) -> Self | None:
         """The same; None if there is none that is whole."""
         server = Server(url)
         there = server.join()
         server.close()
-        return cls(url, make=False) if there else None
+        return cls(url, lease_seconds=lease_seconds, make=False) if there else None
 
     @classmethod
     def forget(cls, url: str) -> None:

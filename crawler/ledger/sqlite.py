@@ -14,13 +14,12 @@ from uuid import UUID
 
 from crawler.errors import WrongUse
 from crawler.items import ArticleId, Lease, Outcome
-from crawler.ledger import Counts, Fill, Seed, making, schema
+from crawler.ledger import LEASE_SECONDS, Counts, Fill, Seed, making, schema
 from crawler.ledger.database import Database
 from crawler.ledger.index import SqliteIndex
 from crawler.ledger.rows import key_of, milliseconds
 from crawler.validators import Validators
 
-LEASE_SECONDS = 600
 SCHEME = "sqlite://"
 
 
@@ -47,16 +46,22 @@ class SqliteLedger(SqliteIndex):
         self._lease_seconds = lease_seconds
 
     @classmethod
-    def from_url(cls, url: str, seed: Seed | None = None, fill: Fill | None = None) -> Self:
+    def from_url(
+        cls,
+        url: str,
+        seed: Seed | None = None,
+        fill: Fill | None = None,
+        lease_seconds: float = LEASE_SECONDS,
+    ) -> Self:
         """The ledger at `sqlite:///FILE`; FILE is taken as it is written, from the root."""
-        return cls(_path(url), seed=seed, fill=fill)
+        return cls(_path(url), seed=seed, fill=fill, lease_seconds=lease_seconds)
 
     @classmethod
-    def to_read(cls, url: str) -> Self | None:
+    def to_read(cls, url: str, lease_seconds: float = LEASE_SECONDS) -> Self | None:
         """The same, and nothing is written, not even beside it; None if there is none of this format."""
         if not (path := _path(url)).exists():
             return None
-        ledger = cls(path, only_read=True)
+        ledger = cls(path, lease_seconds=lease_seconds, only_read=True)
         if ledger._db.outdated:
             ledger.close()
             return None

@@ -19,6 +19,7 @@ from crawler.manners.hosts import Host, Hosts
 FLIGHT_SECONDS = 15.0  #: without a word, after which a request counts as gone with its worker
 LOOK_SECONDS = 0.1  #: between two looks whether there is room, where nothing tells when there will be
 LONGEST_SLEEP = 5.0  #: a host may be heard of meanwhile
+LATE_SECONDS = 2.0  #: after which a turn that we were given is none any more: we have slept
 AWAY_SECONDS = 1.0  #: between two looks whether the board is there again
 
 
@@ -75,6 +76,12 @@ class Budget:
         sent = self.host.sent if self.host.sent <= now else float("-inf")
         return replace(self, flying=living, host=replace(self.host, sent=sent))
 
+    def beside(self, seen: Budget) -> Budget:
+        """The same, where the board knows no less than we saw there: a server may come back without it."""
+        newer = seen if seen.host.sent > self.host.sent else self
+        until = max(self.host.until, seen.host.until)
+        return replace(newer, host=replace(newer.host, until=until))
+
     def wait(self, now: float, room: int) -> float:
         """Seconds until a request may go, as far as that is known; 0: now."""
         wait = max(self.host.wait(now), self.host.sent + self.pace - now, 0.0)
@@ -112,6 +119,7 @@ class FleetHosts(Hosts):
         super().__init__(clock, sleep, room=room)
         self._board, self._ask, self._room, self._pace = board, ask, room, pace
         self._seats: dict[str, int] = {}  # rooms of their own, whose pace is their delay alone
+        self._seen: dict[str, Budget] = {}  # on the board, last
         self._told: defaultdict[str, list[Change]] = defaultdict(list)  # that the board does not know yet
 
     @asynccontextmanager
@@ -154,9 +162,9 @@ class FleetHosts(Hosts):
     async def _go(self, name: str, request: str) -> None:
         """Wait for the turn, and take it."""
         while True:
-            told = self._told.pop(name, [])
+            told, began = self._told.pop(name, []), self._clock()
             wait = await self._step(name, partial(self._leave, name, request, told))
-            if not wait:
+            if not wait and self._clock() - began < LATE_SECONDS:
                 return
             await self._sleep(min(wait, LONGEST_SLEEP) * random.uniform(1, 1.1))  # noqa: S311
 
@@ -165,6 +173,7 @@ class FleetHosts(Hosts):
     ) -> tuple[Budget, float]:
         for change in told:
             budget = change(budget, now)
+        budget = budget.back(request)  # of a turn that came too late
         wait = budget.wait(now, self._seats.get(name, self._room))
         return (budget, wait) if wait else (budget.left(request, now), 0.0)
 
@@ -202,11 +211,13 @@ class FleetHosts(Hosts):
     def _swapped(self, name: str, change: Callable[[Budget, float], tuple[Budget, float]]) -> float | None:
         """None if another worker was quicker."""
         old, now = self._board.read(name)
-        before = Budget.parse(old, self._pace_of(name)).at(now)
+        there = Budget.parse(old, self._pace_of(name))
+        before = there.beside(self._seen.get(name, there)).at(now)
         after, wait = change(before, now)
         data = bytes(after)
         if data != old and not self._board.swap(name, old, data):
             return None
+        self._seen[name] = after
         self._hosts[name] = self._as_ours(after.host, now)
         return wait
 

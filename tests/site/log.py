@@ -1,6 +1,6 @@
 """What went over the replica's connections, on disk: frames that a kill can only tear at the end.
 
-A frame is its kind, connection, exchange number and length, then that many bytes. Frames of several
+A frame is its kind, connection, exchange number, length and moment, then that many bytes. Frames of several
 connections mix; those of one exchange bear its number.
 """
 
@@ -10,6 +10,7 @@ import mmap
 import os
 import re
 import struct
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Self
 
 REQUEST, INTERIM, RESPONSE, SURPLUS, END = b"QIRXE"
 OPEN, WHOLE, CUT, LOST = "open", "whole", "cut", "lost"
-_FRAME = struct.Struct(">BIII")
+_FRAME = struct.Struct(">BIIId")
 
 
 class Log:
@@ -33,10 +34,10 @@ class Log:
 
     def add(self, connection: int, number: int, *parts: tuple[int, bytes]) -> None:
         """Append these parts of one exchange, empty ones apart."""
-        buffers = []
+        buffers, now = [], time.monotonic()
         for kind, data in parts:
             if data:
-                buffers += [_FRAME.pack(kind, connection, number, len(data)), data]
+                buffers += [_FRAME.pack(kind, connection, number, len(data), now), data]
         if os.writev(self._file, buffers) != sum(map(len, buffers)):
             raise OSError("the log did not take a frame whole")
 
@@ -57,6 +58,7 @@ class _Frame:
     kind: int
     connection: int
     number: int
+    at: float
     start: int
     end: int
 
@@ -73,6 +75,11 @@ class Logged:
     number: int
     _file: mmap.mmap = field(repr=False)
     _frames: list[_Frame] = field(default_factory=list, repr=False)
+
+    @property
+    def at(self) -> float:
+        """When its request was here whole, by the machine's monotonic clock."""
+        return self._frames[0].at
 
     @property
     def request(self) -> bytes:
@@ -139,9 +146,9 @@ def _frames(path: Path) -> Iterator[_Frame]:
 def _frames_of(view: mmap.mmap) -> Iterator[_Frame]:
     at, size = 0, len(view)
     while at + _FRAME.size <= size:
-        kind, connection, number, length = _FRAME.unpack_from(view, at)
+        kind, connection, number, length, moment = _FRAME.unpack_from(view, at)
         start = at + _FRAME.size
         at = start + length
         if at > size:
             return
-        yield _Frame(kind, connection, number, start, at)
+        yield _Frame(kind, connection, number, moment, start, at)
