@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Collection, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -182,6 +182,11 @@ class Archivist:
         self.account.receive(exchange)
         await self._send(exchange, *brought)
 
+    async def sync(self) -> None:
+        """Until what was recorded survives a kill; ArchiveError if it can't be kept."""
+        if self._link is not None:
+            await self._kept(self._link.sync())
+
     async def keep(self, made: Resource | Copy | Exchange) -> None:
         """Hand over what a browser made of a page, or a file gave; ArchiveError if it can't be kept."""
         await self._send(made)
@@ -305,10 +310,13 @@ class Archivist:
         self._chores.begin(self._tell(Committed(segment)))
 
     async def _send(self, *orders: Exchange | Copy | Resource | Take) -> None:
-        if self._link is None:
-            return
+        if self._link is not None:
+            await self._kept(self._link.send(Together(orders) if len(orders) > 1 else orders[0]))
+
+    async def _kept(self, handed: Awaitable[None]) -> None:
+        """What can't be kept ends the crawl."""
         try:
-            await self._link.send(Together(orders) if len(orders) > 1 else orders[0])
+            await handed
         except ArchiveError as error:
             self.course.fail(error)
             raise
