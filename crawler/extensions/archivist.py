@@ -173,6 +173,10 @@ class Archivist:
         await self._committing.take(partial(self._worker.discovered, ids, found))
         self._changed()
 
+    async def searched(self) -> None:
+        """The search for ids on the site is over: a kill from now on leaves no word of it."""
+        await self._committing.take(self._worker.searched)
+
     def leases(self) -> AsyncIterator[Lease]:
         """One lease after the other, as there is room for it; ends when nothing is left to be leased."""
         return self._leases.each()
