@@ -31,8 +31,8 @@ check: $(READY)  ## format, lint, types, layers
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-cache
 
-crash: $(READY) debian  ## the long form of the crash tests: on a folder, on S3, of wrong clocks, of browsers, of fleets
-	CRASH_TRIALS=200 S3_TRIALS=100 CLOCK_TRIALS=20 BROWSER_TRIALS=5 FLEET_TRIALS=100 $(PY) -m pytest -n 2 -q -rP -m crash
+crash: $(READY) debian  ## the long form of the crash tests: on a folder, on S3, of wrong clocks, of browsers, of archives, of fleets
+	CRASH_TRIALS=200 S3_TRIALS=100 CLOCK_TRIALS=20 BROWSER_TRIALS=5 SOURCE_TRIALS=20 FLEET_TRIALS=100 $(PY) -m pytest -n 2 -q -rP -m crash
 
 ceph: $(READY)  ## the store's tests once more, on Ceph's radosgw; gets it from Debian if it is missing
 	@$(PY) -m tests.s3.ceph

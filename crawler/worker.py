@@ -19,6 +19,7 @@ from crawler.ledger import Ledger
 from crawler.lock import Holder, Lock
 from crawler.needlist import Needlist
 from crawler.needs import Need
+from crawler.quest import Quest
 from crawler.recovery import add, recover
 from crawler.runs import Run, Tally
 from crawler.segment import sealed
@@ -105,10 +106,11 @@ class Worker:
         self._needlist = Needlist.of(housing.spool, self.spool.worker)
         if arguments.requisites:
             self._inherit()
+        self._quest = Quest.of(housing.spool, self.spool.worker)
         self.walks = self._is_to_walk(arguments)
         self.lists = self._is_to_list(arguments)
-        if self.walks and (last := runs.last_search(self._store)):
-            self.walked = last.sections
+        if self.walks:
+            self._set_out(arguments)
 
     def unknown(self, ids: Iterable[ArticleId]) -> Sequence[ArticleId]:
         """Those of the ids that nobody found yet."""
@@ -119,6 +121,10 @@ class Worker:
         new = add(ids, found, self.spool, self._store, self._ledger, self._disk, self._clock)
         if self._wanted.ids is None:
             self.due += new
+
+    def searched(self) -> None:
+        """The search is over, or the run's summary tells how far it came."""
+        self._quest.end()
 
     def lease(self) -> Sequence[Lease]:
         """The next batch; of the asked ids in their order, each asked for once."""
@@ -224,6 +230,7 @@ class Worker:
         """Leave a run's summary in the archive; it has what is wanted still."""
         runs.keep(run, self._store)
         self.remember(())
+        self.searched()
 
     def move_out(self, *, away: bool) -> None:
         """Let go of everything; a spool with nothing in it goes, a store that is away is left alone."""
@@ -235,6 +242,16 @@ class Worker:
         killed = list(Needlist.abandoned(self._housing.spool, self._archive))
         self._inherited = [needlist for needlist, _ in killed]
         self.dropped = [*self._dropped(), *(need for _, needs in killed for need in needs)]
+
+    def _set_out(self, arguments: Arguments) -> None:
+        """A search begins: what earlier ones walked to their end is known, killed ones are taken over."""
+        if last := runs.last_search(self._store):
+            self.walked = last.sections
+        if arguments.add:
+            killed = list(Quest.abandoned(self._housing.spool, self._archive))
+            self._quest.begin(self._archive)
+            for quest in killed:
+                quest.end()
 
     def _dropped(self) -> Sequence[Need]:
         last = runs.needing(self._store)
@@ -255,12 +272,13 @@ class Worker:
         return arguments.lists_first and not self._ledger.counts().known
 
     def _is_to_walk(self, arguments: Arguments) -> bool:
-        """Whether a search was asked for, is all that can be done, or was cut off in the last run."""
+        """Whether a search was asked for, is all that can be done, or was cut off in the run before."""
         if arguments.discover or arguments.lists_first or self._wanted.ids is not None:
             return arguments.discover == "site"
         last = runs.last_search(self._store, among=1)
         empty = not self._ledger.counts().known and not self._wanted.forever
-        return empty or (last is not None and not last.over)
+        killed = any(Quest.abandoned(self._housing.spool, self._archive))
+        return empty or killed or (last is not None and not last.over)
 
     def _take_lock(self) -> None:
         if self._housing.shared or not self._housing.remote or not self._housing.lock_seconds:

@@ -93,7 +93,9 @@ class Archive:
     folder: Path
 
     def commits(self) -> list[dict[str, Any]]:
-        return [json.loads(path.read_bytes()) for path in sorted((self.folder / "commits").glob("*"))]
+        return [
+            json.loads(path.read_bytes()) for path in sorted((self.folder / "commits").glob("[0-9]*.json"))
+        ]
 
     def files(self, kind: str) -> list[Path]:
         files = [file for commit in self.commits() for file in commit["files"]]

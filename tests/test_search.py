@@ -356,6 +356,21 @@ def test_a_search_that_is_killed_loses_nothing_and_doubles_nothing(
     assert code == 0, said
 
 
+def test_a_search_that_nobody_asked_for_goes_on_after_a_kill(site: Site, tmp_path: Path) -> None:
+    home = Home.made(tmp_path)
+    # its first ids are in the log, and most of the site is not searched yet
+    order = Order(journal=str(home.journal.path), act="die", point="commit/apply", role="crawl", both=True)
+    with Crawl(home, site, order=order) as crawl:
+        assert crawl.wait() == -9, crawl.said
+    home.wait_for_writers()
+    assert (home.archive / "commits" / "0000000001.json").exists()
+    with Crawl(home, site) as crawl:
+        assert crawl.wait() == 0, crawl.said
+    judge(home.archive, sorted(ALL), site)
+    assert newest_run(Archive(home.archive))["search"]["over"]
+    assert not list(home.spool.glob("*.quest"))
+
+
 def test_a_search_that_is_terminated_keeps_what_it_added_and_exits_3(site: Site, tmp_path: Path) -> None:
     home = Home.made(tmp_path)
     with Crawl(

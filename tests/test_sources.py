@@ -14,7 +14,6 @@ from dataclasses import replace
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import fastwarc
@@ -589,43 +588,7 @@ def test_ids_discover_tells_what_the_lists_have_and_adds_it_if_told_to(house: Ho
     assert house.scrapy("verify").code == 0
 
 
-# Kills
-
-
-@pytest.mark.crash
-@pytest.mark.parametrize("seed", range(3))
-def test_a_kill_loses_nothing_and_nothing_that_was_kept_is_asked_again(house: House, seed: int) -> None:
-    ids, chance = [id_of(n) for n in range(ARTICLES)], Random(seed)
-    with machine(list(held_pages(ids, articles=ARTICLES, every=2))) as run:
-        run.pause = 0.1
-        arguments = [
-            "crawl",
-            "anapress",
-            f"-aids={','.join(map(str, ids))}",
-            "-asource=wayback",
-            "-acaptures=all",
-        ]
-        settings = house.settings(**{**AS_FAST, "WAYBACK_URL": run.url, "WAYBACK_SECONDS": 0.1})
-        kept: set[str] = set()
-        for _ in range(2):  # an id that three workers died of is `failed`
-            before = len(run.asked)
-            crawl = subprocess.Popen(
-                [SCRAPY, *arguments, "-adiscover=none", *settings], cwd=CHECKOUT, stderr=subprocess.DEVNULL
-            )
-            while len(run.asked) == before and crawl.poll() is None:
-                time.sleep(0.05)
-            time.sleep(chance.uniform(0.2, 3))
-            crawl.kill()
-            crawl.wait()
-            killed = time.monotonic()
-            again = {asked.target for asked in run.asked[before:]}
-            assert not again & kept
-            kept |= {asked.target for asked in run.asked if asked.at < killed - 1.5}
-        ran = wayback(house, run, ids, "-acaptures=all", "-adiscover=none")
-    assert ran.code == 0, ran.said
-    takes = house.archive.takes()
-    assert {id: [take["take"] for take in takes[id]] for id in ids} == {id: [1, 2] for id in ids}
-    assert house.scrapy("verify").code == 0
+# What goes wrong
 
 
 def test_an_archive_that_gives_no_list_leaves_what_it_is_needed_for_and_no_more(house: House) -> None:

@@ -219,6 +219,30 @@ def test_when_the_crawl_is_gone_what_arrived_is_checkpointed(room) -> None:
     assert [draft["id"] for draft in room.drafts()] == [1]
 
 
+def test_what_was_synced_survives_a_kill(room) -> None:
+    async def story() -> None:
+        async with room.desk() as desk:
+            await desk.send(page(1))
+            await asyncio.gather(desk.link.sync(), desk.link.sync())
+            os.kill(desk.link.pid, signal.SIGKILL)
+            await desk.ended()
+
+    run(story)
+    assert len(room.records()) == 1
+
+
+def test_a_sync_that_nobody_is_there_for_is_told(room) -> None:
+    async def story() -> None:
+        async with room.desk() as desk:
+            os.kill(desk.link.pid, signal.SIGSTOP)
+            syncing = asyncio.ensure_future(desk.link.sync())
+            os.kill(desk.link.pid, signal.SIGKILL)
+            with pytest.raises(WriterDied):
+                await syncing
+
+    run(story)
+
+
 def test_a_draft_names_the_record_of_its_capture(room) -> None:
     async def story() -> None:
         async with room.desk() as desk:

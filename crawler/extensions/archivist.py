@@ -171,6 +171,10 @@ class Archivist:
         await self._committing.take(partial(self._worker.discovered, ids, found))
         self._changed()
 
+    async def searched(self) -> None:
+        """The search for ids on the site is over: a kill from now on leaves no word of it."""
+        await self._committing.take(self._worker.searched)
+
     def leases(self) -> AsyncIterator[Lease]:
         """One lease after the other, as there is room for it; ends when nothing is left to be leased."""
         return self._leases.each()
@@ -179,6 +183,10 @@ class Archivist:
         """Hand an exchange to the writer, with what it brought; ArchiveError if it can't be kept."""
         self.account.receive(exchange)
         await self._writing.send(exchange, *brought)
+
+    async def sync(self) -> None:
+        """Until what was recorded survives a kill; ArchiveError if it can't be kept."""
+        await self._writing.sync()
 
     async def keep(self, made: Resource | Copy | Exchange) -> None:
         """Hand over what a browser made of a page, or a file gave; ArchiveError if it can't be kept."""

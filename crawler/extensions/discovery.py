@@ -59,6 +59,7 @@ class Discovery:
                 reply = await self._reply(steps.send(reply))
         except StopIteration:
             walked.over = True
+            await archivist.searched()
         except Waits as error:
             walked.unseen[str(error)] += 1
         except CrawlerError as error:  # raised in the spider's start() it would only be logged

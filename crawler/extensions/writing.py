@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from crawler.errors import ArchiveError, CrawlerError, WriterDied
 from crawler.items import Copy, Exchange, Resource, Take
@@ -35,13 +35,13 @@ class Writing:
 
     async def send(self, *orders: Exchange | Copy | Resource | Take) -> None:
         """Hand these over, to be kept together or not at all; ArchiveError if they can't be."""
-        if self._link is None:
-            return
-        try:
-            await self._link.send(Together(orders) if len(orders) > 1 else orders[0])
-        except ArchiveError as error:
-            self._fail(error)
-            raise
+        if self._link is not None:
+            await self._kept(self._link.send(Together(orders) if len(orders) > 1 else orders[0]))
+
+    async def sync(self) -> None:
+        """Until what was sent survives a kill; ArchiveError if it can't be kept."""
+        if self._link is not None:
+            await self._kept(self._link.sync())
 
     async def seal(self) -> None:
         """Until the writer has sealed what it has open, or is gone; ArchiveError if it takes no orders."""
@@ -62,6 +62,14 @@ class Writing:
         """Let the writer seal and end."""
         if self._link is not None and (died := await self._link.close()) is not None:
             self._fail(died)
+
+    async def _kept(self, handed: Awaitable[None]) -> None:
+        """What can't be kept ends the crawl."""
+        try:
+            await handed
+        except ArchiveError as error:
+            self._fail(error)
+            raise
 
     def _report(self, report: Report) -> None:
         match report:

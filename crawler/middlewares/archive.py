@@ -13,7 +13,7 @@ from crawler.errors import ArchiveError
 from crawler.extensions import extension
 from crawler.extensions.archivist import Archivist
 from crawler.items import Resource
-from crawler.sources.archived import brought_by
+from crawler.sources.archived import ASK, brought_by
 from crawler.sources.live import MADE
 from crawler.sources.reasons import absence_of
 
@@ -51,6 +51,8 @@ class Archive:
                 await self._archivist.record(*brought_by(request, exchange))
             for resource in made:
                 await self._archivist.keep(resource)
+            if ASK in request.meta:  # services have limits: what one has answered is never asked for again
+                await self._archivist.sync()
         except ArchiveError as error:
             raise IgnoreRequest(f"not kept: {error}") from error
         request.meta["kept"] = len(exchanges)

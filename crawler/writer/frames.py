@@ -27,6 +27,11 @@ class Seal:
 
 
 @dataclass(frozen=True, slots=True)
+class Sync:
+    """Make all that came before survive a crash, and say so."""
+
+
+@dataclass(frozen=True, slots=True)
 class Together:
     """Orders that one checkpoint makes safe: all of them, or none."""
 
@@ -43,6 +48,11 @@ class Checkpointed:
     """So many more takes survive a crash now."""
 
     takes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """What came before the Sync survives a crash now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +75,8 @@ class Broken:
     message: str
 
 
-Order = Exchange | Copy | Resource | Take | Together | Committed | Seal | Close
-Report = Checkpointed | SealedSegment | AllSealed | Broken
+Order = Exchange | Copy | Resource | Take | Together | Committed | Sync | Seal | Close
+Report = Checkpointed | Synced | SealedSegment | AllSealed | Broken
 
 
 def packed(message: Order | Report) -> bytes:

@@ -7,13 +7,14 @@ import json
 import socket
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 
 from crawler.errors import WriterDied
 from crawler.spool import Spool
-from crawler.writer.frames import Broken, Close, Order, Report, Unpacker, packed
+from crawler.writer.frames import Broken, Close, Order, Report, Sync, Synced, Unpacker, packed
 from crawler.writer.process import Plan
 
 START = (  # the child finds our packages where we found them, a scrapyd egg included
@@ -39,6 +40,7 @@ class Link(asyncio.Protocol):
         self._room = asyncio.Event()
         self._room.set()
         self._closing = False
+        self._syncs: deque[asyncio.Future[None]] = deque()  # that wait, in the order in which they were sent
         self._said: str | None = None
 
     async def send(self, order: Order) -> None:
@@ -47,6 +49,15 @@ class Link(asyncio.Protocol):
         if self._transport is None or self.ended.done():
             raise WriterDied(self._said or "")
         self._transport.write(packed(order))
+
+    async def sync(self) -> None:
+        """Until all that was sent survives a crash; WriterDied if the writer is gone before that."""
+        synced: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._syncs.append(synced)
+        await self.send(Sync())
+        await asyncio.wait((synced, self.ended), return_when=asyncio.FIRST_COMPLETED)
+        if not synced.done():
+            raise WriterDied(self._said or "")
 
     async def close(self) -> WriterDied | None:
         """Let the writer seal and end; what went wrong, if anything did."""
@@ -72,6 +83,9 @@ class Link(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         for report in self._unpacker.feed(data):
+            if isinstance(report, Synced):
+                self._syncs.popleft().set_result(None)
+                continue
             if isinstance(report, Broken):
                 self._said = report.message
             self._on_report(report)  # type: ignore[arg-type]

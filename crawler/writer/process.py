@@ -35,6 +35,8 @@ from crawler.writer.frames import (
     Report,
     Seal,
     SealedSegment,
+    Sync,
+    Synced,
     Together,
     Unpacker,
     packed,
@@ -94,15 +96,21 @@ class Writer:
             case Take():
                 self._draft(order)
             case Together(orders):
-                for each in orders:
-                    self.take(each)
+                self._take_all(orders)
             case Committed(segment):
                 self._forget(segment)
+            case Sync():
+                self.checkpoint()
+                self._report(Synced())
             case Seal():
                 self.seal()
                 self._report(AllSealed())
             case Close():
                 self.seal()
+
+    def _take_all(self, orders: Sequence[Order]) -> None:
+        for each in orders:
+            self.take(each)
 
     def _forget(self, segment: str) -> None:
         """The ledger knows its payloads now."""
