@@ -127,3 +127,18 @@ def test_a_fleet_whose_workers_can_not_live_gives_up(monkeypatch) -> None:
     assert dying.ended("0 takes", 7).code == 1
     assert dying.restarts == 2 * 7
     assert time.monotonic() - began < 60
+
+
+@pytest.mark.parametrize(
+    ("url", "command"),
+    [
+        ("ledger", ["crawl", "anapress", "-aids=1"]),
+        ("http://127.0.0.1/", ["fleet", "-n", "1", "-aids=1"]),
+        ("sqlite:ledger.db", ["ids", "add", "1"]),
+    ],
+)
+def test_a_ledger_that_can_not_be_is_one_sentence_and_leaves_nothing_behind(house, url, command) -> None:
+    ran = house.scrapy(*command, LEDGER_URL=url)
+    assert ran.code == 2
+    assert ran.last.startswith("LEDGER_URL is ")
+    assert not house.archive.folder.exists()
