@@ -12,6 +12,7 @@ from threading import Thread
 from typing import Self
 
 from crawler.ending import Ending
+from crawler.wording import number
 
 TICK = 0.1
 FIRST_PAUSE, LONGEST_PAUSE = (
@@ -23,6 +24,7 @@ MOST_DEATHS = 8  #: of one worker, in a row
 SETTLED = (0, 3, 4)  #: exit codes of a crawl that came to its end
 USELESS = (2, 5)  #: of one that would end so again
 WORST = (1, 6, 5, 2, 3, 4, 0)  #: of the codes of many, the one that tells most
+FIGURES = "[crawler.extensions.progress] INFO: "  #: stands before a worker's figures in its log
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -46,14 +48,17 @@ class Record:
 class Worker:
     """One place in the fleet, and the process that holds it now."""
 
-    def __init__(self, number: int, command: Sequence[str], tell: Callable[[str], None]) -> None:
-        self._number, self._command, self._tell = number, command, tell
+    def __init__(
+        self, number: int, command: Sequence[str], tell: Callable[[str], None], *, shown: bool
+    ) -> None:
+        self._number, self._command, self._tell, self._shown = number, command, tell, shown
         self._process: subprocess.Popen[str] | None = None
         self._reader: Thread | None = None
         self.record = Record(time.monotonic())
         self.restarts = 0
         self.code: int | None = None  #: of its end, once it is over
         self.last = ""  #: what it said last
+        self.figures = ""  #: how it stood when it last told
 
     @property
     def running(self) -> bool:
@@ -61,6 +66,7 @@ class Worker:
 
     def start(self) -> None:
         self.record = self.record.started(time.monotonic())
+        self.figures = ""
         self._process = subprocess.Popen(  # noqa: S603 -- our own program
             self._command,
             stdin=subprocess.DEVNULL,
@@ -100,21 +106,33 @@ class Worker:
             self.code = code if code >= 0 else 3 if ending else 1
             return
         pause = self.record.again - time.monotonic()
-        self._tell(f"worker {self._number} ended with {code}; it is started again in {pause:.0f} s")
+        self.last = f"ended with {code}; it is started again in {pause:.0f} s"
+        self._tell(f"worker {self._number} {self.last}")
 
     def _read(self, process: subprocess.Popen[str]) -> None:
         assert process.stderr is not None
         with process.stderr:
             for line in process.stderr:
-                self.last = line.rstrip()
-                self._tell(f"[{self._number}] {self.last}")
+                self._hear(line.rstrip())
+
+    def _hear(self, line: str) -> None:
+        _, told, figures = line.partition(FIGURES)
+        if told:
+            self.figures = figures
+        else:
+            self.last = line
+        if not (told and self._shown):
+            self._tell(f"[{self._number}] {line}")
 
 
 class Fleet:
     """So many workers with one command, until the last of them has come to its end."""
 
-    def __init__(self, size: int, command: Sequence[str], tell: Callable[[str], None]) -> None:
-        self.workers = [Worker(number, command, tell) for number in range(1, size + 1)]
+    def __init__(
+        self, size: int, command: Sequence[str], tell: Callable[[str], None], *, shown: bool = False
+    ) -> None:
+        """`shown`: somebody looks at the workers' figures, so they need not be told."""
+        self.workers = [Worker(number, command, tell, shown=shown) for number in range(1, size + 1)]
         self._signalled: int | None = None
 
     def run(self, look: Callable[[], None]) -> None:
@@ -141,15 +159,16 @@ class Fleet:
     def restarts(self) -> int:
         return sum(worker.restarts for worker in self.workers)
 
-    def ended(self, took: str, left: int) -> Ending:
-        """One end of them all."""
+    def ended(self, took: str, left: int | None) -> Ending:
+        """One end of them all; `left` is None where nobody can tell."""
         codes = [worker.code for worker in self.workers if worker.code is not None]
         code = min(codes, key=WORST.index) if all(each in WORST for each in codes) else 1
         if code in USELESS:
             sentence = next(worker.last for worker in self.workers if worker.code == code)
             return Ending(code, sentence.removesuffix(f" (exit {code})"))
-        again = f", {self.restarts} times one was started again" if self.restarts else ""
-        return Ending(code, f"{len(self.workers)} workers{again}: {took}; {left} ids are left.")
+        again = f", {number(self.restarts, 'restart')}" if self.restarts else ""
+        rest = "the ledger can't be asked what is left" if left is None else f"{left} ids are left"
+        return Ending(code, f"{number(len(self.workers), 'worker')}{again}: {took}; {rest}.")
 
     def _pass_on(self, number: int, _: object) -> None:
         self._signalled = number

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
-from scrapy.settings import BaseSettings, default_settings
+from scrapy.settings import SETTINGS_PRIORITIES, BaseSettings, default_settings
 from scrapy.utils.misc import load_object
 
 from crawler import settings as ours
@@ -22,6 +23,7 @@ PLAYWRIGHT = (
 """What scrapy-playwright reads, as PLAYWRIGHT_<that>: it declares none of them."""
 UNDECLARED = {"CONCURRENT_REQUESTS_PER_IP", "META_COPY_WARN_SKIP_KEYS"}
 """What Scrapy reads, and has no default for."""
+PLACES = ("ARCHIVE_URL", "LEDGER_URL")
 LEVELS = ", ".join(logging.getLevelNamesMapping())
 HEADERS = ("USER_AGENT", "CONTACT")
 DOTTED = re.compile(r"[a-z_]+(\.\w+)+")  #: a default that is an object's place
@@ -45,6 +47,14 @@ NEEDED = {
     "ITEM_PIPELINES": ("pipelines.draft.Draft",),
 }
 """Without these nothing is archived, or a crawl has no end, or not all that it was asked for."""
+
+
+def where(settings: BaseSettings) -> str:
+    """What the next command needs behind it to find the same archive."""
+    behind = SETTINGS_PRIORITIES["cmdline"]
+    places = [(name, settings[name]) for name in PLACES if settings.getpriority(name) == behind]
+    open_ones = [(name, place) for name, place in places if "@" not in place]  # a password, perhaps
+    return "".join(f" -s {name}={shlex.quote(place)}" for name, place in open_ones)
 
 
 def require(settings: BaseSettings) -> None:

@@ -10,10 +10,11 @@ from typing import BinaryIO, Self
 
 from scrapy.settings import BaseSettings
 
-from crawler import commits, snapshots
+from crawler import archive, commits, snapshots
+from crawler.archive import Archive
 from crawler.disk import Disk, open_disk
 from crawler.errors import WrongUse
-from crawler.ledger import Ledger, is_shared, open_ledger
+from crawler.ledger import Ledger, is_shared, open_ledger, read_ledger
 from crawler.numbers import whole
 from crawler.sink import Sink, file_sink, object_sink, stdout_sink
 from crawler.stores import Store, open_store
@@ -112,6 +113,12 @@ class Housing:
     def _read(self, url: str) -> BinaryIO | None:
         place, key = _object(url)
         return self.open_store(place).read(key)
+
+    def ensure_archive(self, store: Store) -> Archive:
+        """The archive in the store, made if there is none; a mistake in LEDGER_URL leaves none behind."""
+        if archive.find(store) is None and (ledger := read_ledger(self.ledger)) is not None:
+            ledger.close()
+        return archive.ensure(store, self.contact)
 
     def open_ledger(self, store: Store) -> Ledger:
         """The ledger of the archive in the store; a new one is made of the newest snapshot and the log."""

@@ -28,8 +28,13 @@ class JsonLines(logging.Formatter):
 
 
 def hush(settings: Settings) -> None:
-    """No record that nobody would see: Scrapy makes several a page, and its handler drops them."""
-    logging.getLogger("scrapy").setLevel(settings["LOG_LEVEL"])
+    """No record that nobody would see: Scrapy makes several a page, and its handler drops them.
+
+    Nor, in a fleet, what it says of its settings and stats: every worker says the same.
+    """
+    level = settings["LOG_LEVEL"]
+    quiet = settings.getbool("FLEET") and level == "INFO"
+    logging.getLogger("scrapy").setLevel("WARNING" if quiet else level)
 
 
 def install(settings: Settings) -> None:

@@ -81,7 +81,7 @@ class Worker:
         empty = self._wanted.ids is None and not self._wanted.forever and not arguments.may_walk
         if empty and archive.find(self._store) is None:
             raise WrongUse(NO_IDS)  # before a mistake leaves an archive behind
-        home = archive.ensure(self._store, housing.contact)
+        home = housing.ensure_archive(self._store)
         commits.look_over(self._store)
         self.spool = Spool.claim(housing.spool, secrets.token_hex(4), home.id, disk)
         self._open.callback(self.spool.close, remove=True)

@@ -8,21 +8,70 @@ from configparser import ConfigParser
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 from scrapy.settings import default_settings
 
 from crawler import settings
+from crawler.ledger import scripts
 from tests.crawling import CHECKOUT, Ran, run
 from tests.image import BROWSER, DOCKERFILE, REPLAY
 
 DEPLOY = CHECKOUT / "deploy"
 AWS, COMPOSE, KUBERNETES = DEPLOY / "aws.yaml", DEPLOY / "compose.yaml", DEPLOY / "kubernetes"
-KUSTOMIZATION, FLEET = KUBERNETES / "kustomization.yaml", KUBERNETES / "fleet"
-MANIFESTS = sorted({*KUBERNETES.glob("*.yaml")} - {KUSTOMIZATION})
-OF_FLEET = sorted({*FLEET.glob("*.yaml")} - {FLEET / "kustomization.yaml"})
+FLEET = KUBERNETES / "fleet"
+SCALED = KUBERNETES / "fleet-scaled" / "scaledobject.yaml"
+KUSTOMIZATIONS = sorted(KUBERNETES.rglob("kustomization.yaml"))
+MANIFESTS = sorted({*KUBERNETES.rglob("*.yaml")} - {*KUSTOMIZATIONS, SCALED})
 CRONJOB = KUBERNETES / "cronjob.yaml"
 GIB = 1 << 30
+
+
+def thing(*required: str, **fields: Any) -> dict[str, Any]:
+    """The schema of an object that has these fields and no other."""
+    return {
+        "type": "object",
+        "properties": fields,
+        "required": list(required),
+        "additionalProperties": False,
+    }
+
+
+TEXT, COUNT = {"type": "string"}, {"type": "integer"}
+RULES = thing(
+    stabilizationWindowSeconds=COUNT,
+    selectPolicy=TEXT,
+    policies={
+        "type": "array",
+        "items": thing("type", "value", "periodSeconds", type=TEXT, value=COUNT, periodSeconds=COUNT),
+    },
+)
+SCALED_OBJECT = thing(
+    *("apiVersion", "kind", "metadata", "spec"),
+    apiVersion={"const": "keda.sh/v1alpha1"},
+    kind={"const": "ScaledObject"},
+    metadata=thing("name", name=TEXT),
+    spec=thing(
+        *("scaleTargetRef", "triggers"),
+        scaleTargetRef=thing("name", name=TEXT),
+        **dict.fromkeys(("minReplicaCount", "maxReplicaCount", "pollingInterval", "cooldownPeriod"), COUNT),
+        fallback=thing("failureThreshold", "replicas", failureThreshold=COUNT, replicas=COUNT),
+        advanced=thing(horizontalPodAutoscalerConfig=thing(behavior=thing(scaleUp=RULES, scaleDown=RULES))),
+        triggers={
+            "type": "array",
+            "items": thing(
+                *("type", "metadata"),
+                type={"const": "redis"},
+                metadata=thing(
+                    *("address", "listName", "listLength"),
+                    **dict.fromkeys(("address", "databaseIndex", "listName", "listLength"), TEXT),
+                ),
+            ),
+        },
+    ),
+)
+"""What we use of KEDA's own definition: kubernetes-validate has that of no custom resource."""
 
 
 class CloudFormation(yaml.SafeLoader):
@@ -83,7 +132,7 @@ def test_compose_takes_the_file_of_the_browser_beside_its_own() -> None:
     assert set(crawler["security_opt"]) == {"no-new-privileges:true", "seccomp=unconfined"}
 
 
-@pytest.mark.parametrize("manifest", [*MANIFESTS, *OF_FLEET], ids=lambda path: path.stem)
+@pytest.mark.parametrize("manifest", MANIFESTS, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_a_manifest_is_what_kubernetes_takes(manifest: Path) -> None:
     ran = kubernetes(manifest)
     assert (ran.code, "passed" in ran.said + ran.out) == (0, True)
@@ -95,12 +144,14 @@ def test_kubernetes_would_refuse_a_misspelt_field(tmp_path: Path) -> None:
     assert "concurencyPolicy" in ran.said + ran.out
 
 
-def test_the_kustomization_names_every_manifest() -> None:
-    assert sorted(read(KUSTOMIZATION)["resources"]) == [path.name for path in MANIFESTS]
-    of_fleet = read(FLEET / "kustomization.yaml")["resources"]
-    assert {name for name in of_fleet if not name.startswith("../")} == {path.name for path in OF_FLEET} - {
-        "job.yaml"
-    }
+@pytest.mark.parametrize("file", KUSTOMIZATIONS, ids=lambda path: path.parent.name)
+def test_a_kustomization_names_every_manifest_beside_it_and_of_elsewhere_only_folders(file: Path) -> None:
+    named = {(file.parent / name).resolve() for name in read(file)["resources"]}
+    beside = {*file.parent.glob("*.yaml")} - {file, FLEET / "job.yaml"}
+    assert {path for path in named if path.is_file()} == beside  # kustomize reads none from outside
+    for folder in named - beside:
+        assert (folder / "kustomization.yaml").is_file()
+        assert folder not in file.parents  # to kustomize that is a circle
 
 
 @pytest.mark.parametrize("name", ["deployment", "job"])
@@ -116,6 +167,28 @@ def test_a_worker_of_a_fleet_is_the_one_that_runs_by_the_clock_with_a_ledger_tha
     del alone["containers"], alone["restartPolicy"]
     worker.pop("restartPolicy", None)
     assert worker == alone
+
+
+def test_the_autoscaler_s_file_is_what_keda_takes() -> None:
+    jsonschema.validate(read(SCALED), SCALED_OBJECT)
+
+
+def test_the_autoscaler_s_schema_would_refuse_a_misspelt_field(tmp_path: Path) -> None:
+    with pytest.raises(jsonschema.ValidationError, match="maxReplicaCont"):
+        jsonschema.validate(
+            read(misspelt(SCALED, "maxReplicaCount", "maxReplicaCont", tmp_path)), SCALED_OBJECT
+        )
+
+
+def test_the_autoscaler_finds_the_workers_and_their_ledger() -> None:
+    scaled = read(SCALED)["spec"]
+    assert scaled["scaleTargetRef"] == {"name": read(FLEET / "deployment.yaml")["metadata"]["name"]}
+    (asks,) = [trigger["metadata"] for trigger in scaled["triggers"]]
+    service, _, _ = yaml.safe_load_all((FLEET / "valkey.yaml").read_text())
+    namespace = read(SCALED.with_name("kustomization.yaml"))["namespace"]
+    (port,) = service["spec"]["ports"]
+    assert asks["address"] == f"{service['metadata']['name']}.{namespace}.svc.cluster.local:{port['port']}"
+    assert asks["listName"].startswith(scripts.PREFIX)
 
 
 def test_cloudformation_takes_the_template() -> None:
@@ -225,7 +298,7 @@ def pod() -> Any:
 
 
 def configmap() -> Any:
-    return read(KUBERNETES / "configmap.yaml")["data"]
+    return read(KUBERNETES / "common" / "configmap.yaml")["data"]
 
 
 def resources() -> Any:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler.fleet import FIRST_PAUSE, LONGEST_PAUSE, STEADY_SECONDS, Fleet, Record
+from crawler.fleet import FIGURES, FIRST_PAUSE, LONGEST_PAUSE, STEADY_SECONDS, Fleet, Record
 from tests.crawling import CHECKOUT, SCRAPY, House
 from tests.site import Site, id_of, running_site
 from tests.test_fleet import fetched, until
@@ -65,7 +65,7 @@ def test_a_worker_that_dies_is_started_again_and_nothing_is_lost(house, site) ->
     _, said = runs.communicate(timeout=120)
     assert runs.returncode == 0, said
     assert "it is started again in 1 s" in said
-    assert "1 times one was started again" in said.splitlines()[-1]
+    assert "2 workers, 1 restart: 40 takes" in said.splitlines()[-1]
     assert {id: len(takes) for id, takes in house.archive.takes().items()} == dict.fromkeys(IDS, 1)
     assert house.scrapy("verify").code == 0
 
@@ -127,3 +127,29 @@ def test_a_fleet_whose_workers_can_not_live_gives_up(monkeypatch) -> None:
     assert dying.ended("0 takes", 7).code == 1
     assert dying.restarts == 2 * 7
     assert time.monotonic() - began < 60
+
+
+@pytest.mark.parametrize(
+    ("url", "command"),
+    [
+        ("ledger", ["crawl", "anapress", "-aids=1"]),
+        ("http://127.0.0.1/", ["fleet", "-n", "1", "-aids=1"]),
+        ("sqlite:ledger.db", ["ids", "add", "1"]),
+    ],
+)
+def test_a_ledger_that_can_not_be_is_one_sentence_and_leaves_nothing_behind(house, url, command) -> None:
+    ran = house.scrapy(*command, LEDGER_URL=url)
+    assert ran.code == 2
+    assert ran.last.startswith("LEDGER_URL is ")
+    assert not house.archive.folder.exists()
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_a_worker_s_figures_stand_in_the_panel_or_in_the_log(shown) -> None:
+    said: list[str] = []
+    line = f"2026-11-26 02:15:46 {FIGURES}3 of 4 done; 1 left"
+    fleet = Fleet(1, ["sh", "-c", f"echo begins >&2; echo '{line}' >&2"], said.append, shown=shown)
+    fleet.run(lambda: None)
+    (worker,) = fleet.workers
+    until(lambda: (worker.figures, worker.last) == ("3 of 4 done; 1 left", "begins"))
+    assert said == ["[1] begins", *([] if shown else [f"[1] {line}"])]

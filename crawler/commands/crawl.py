@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import shlex
 import sys
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -15,7 +14,7 @@ from typing import NoReturn
 from scrapy.commands import ScrapyHelpFormatter
 from scrapy.commands.crawl import Command as Crawl
 from scrapy.exceptions import UsageError
-from scrapy.settings import SETTINGS_PRIORITIES, Settings
+from scrapy.settings import Settings
 from scrapy.utils.conf import arglist_to_dict
 
 from crawler import given, logs, numbers
@@ -33,7 +32,6 @@ from crawler.wire.handler import named_hosts
 
 logger = logging.getLogger("anapress")
 HEADING = "Arguments Of anapress"
-PLACES = ("ARCHIVE_URL", "LEDGER_URL")
 COLUMN = 24  #: where argparse begins what it says of an option
 
 
@@ -109,9 +107,11 @@ class Command(Crawl):
         archivist = None
         with suppress(RuntimeError):  # it did not come as far as its extensions
             archivist = crawler.get_extension(Archivist)
-        if archivist is not None and archivist.parting.run is not None and not self._json:
+        quiet = self._json or self._settings.getbool("FLEET")  # a fleet sums up for all
+        if archivist is not None and archivist.parting.run is not None and not quiet:
+            where = given.where(self._settings)
             sys.stderr.write(
-                summary(archivist.parting.run, archivist.made, archivist.account.examples, self._where())
+                summary(archivist.parting.run, archivist.made, archivist.account.examples, where)
             )
         # what did not fail to begin, and has no ending, was stopped by a signal before it had one
         failed = self.crawler_process.bootstrap_failed
@@ -120,13 +120,6 @@ class Command(Crawl):
         if archivist is not None and archivist.parting.busy:
             logging.shutdown()
             os._exit(self.exitcode)  # else Python would wait for an upload that nobody waits for any more
-
-    def _where(self) -> str:
-        """What the next command needs behind it to find the same archive."""
-        behind = SETTINGS_PRIORITIES["cmdline"]
-        given = (name for name in PLACES if self._settings.getpriority(name) == behind)
-        places = (name for name in given if "@" not in self._settings[name])  # a password, perhaps
-        return "".join(f" -s {name}={shlex.quote(self._settings[name])}" for name in places)
 
     @property
     def _settings(self) -> Settings:

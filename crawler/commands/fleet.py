@@ -6,26 +6,33 @@ import argparse
 import os
 import sys
 import time
-from collections import Counter
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 
+from scrapy.settings import BaseSettings
 from scrapy.utils.conf import arglist_to_dict
 
-from crawler import archive, runs
 from crawler.arguments import Arguments
 from crawler.command import ArchiveCommand
+from crawler.commits import File
 from crawler.errors import CrawlerError, WrongUse
-from crawler.fleet import Fleet, crawl
+from crawler.fleet import Fleet, Worker, crawl
+from crawler.given import where
 from crawler.housing import Housing
 from crawler.ledger import read_ledger
+from crawler.runs import Run
 from crawler.screen import Screen
-from crawler.stores import Store
-from crawler.wording import counts
+from crawler.since import Since
+from crawler.summary import summary
+from crawler.wording import counts, number
 
 MOST = 64
 CORES = 1.5  #: that one crawl keeps busy where nothing makes it wait (docs/SPEED.md)
 LOOK_SECONDS = 5.0  #: between two looks at the ledger
+LINE_SECONDS = 60.0  #: the same where each is a line of a log
+
+Frame = tuple[tuple[int, int], Sequence[str]]
 
 
 class Command(ArchiveCommand):
@@ -48,58 +55,92 @@ class Command(ArchiveCommand):
             raise WrongUse("scrapy fleet takes no arguments but -n, -a and -s.")
         _check(opts.given)
         store = housing.open_store()
-        before = {key for key, _ in store.list(runs.FOLDER)}
-        arguments = [f"-a{each}" for each in opts.given] + [f"-s{each}" for each in opts.set]
-        fleet = Fleet(size, crawl([*arguments, "-sFLEET=1", "-sPANEL=0"]), _say)
-        watch = Watch(replace(housing, shared=True), fleet)
+        since = Since.of(store)
+        shown = Screen.possible() and self._settings.getbool("PANEL") and not self._json
+        fleet = Fleet(size, _command(opts, shown=shown), _say, shown=shown)
+        watch = Watch(replace(housing, shared=True), fleet, shown=shown)
         fleet.run(watch)
         watch.close()
-        took = _took(store, before)
-        ending = fleet.ended(
-            f"{sum(took.values())} takes" + (f" ({counts(took)})" if took else ""), watch.left()
-        )
+        left = watch.left()
+        self._sum_up(fleet, *since.told(store, left or 0), left)
+
+    def _sum_up(self, fleet: Fleet, run: Run, files: Sequence[File], left: int | None) -> None:
+        if not self._json:
+            sys.stderr.write(summary(run, files, {}, where(self._settings)))
+        took = number(sum(run.outcomes.values()), "take")
+        ending = fleet.ended(took + (f" ({counts(run.outcomes)})" if run.outcomes else ""), left)
         _say(f"{ending.sentence} (exit {ending.code})")
         self.exitcode = ending.code
+
+    @property
+    def _settings(self) -> BaseSettings:
+        assert self.settings is not None
+        return self.settings
+
+    @property
+    def _json(self) -> bool:
+        return self._settings.getbool("LOG_JSON")
 
 
 class Watch:
     """Tells how the fleet stands: in a frame at the terminal's end, or in a line now and then."""
 
-    def __init__(self, housing: Housing, fleet: Fleet) -> None:
+    def __init__(self, housing: Housing, fleet: Fleet, *, shown: bool) -> None:
         self._housing, self._fleet = housing, fleet
-        self._screen = Screen() if Screen.possible() else None
+        self._screen = Screen() if shown else None
+        self._every = LOOK_SECONDS if shown else LINE_SECONDS
         self._next = time.monotonic() + LOOK_SECONDS
-        self._every = 12 if self._screen is None else 1  # lines of a log are for a minute each
+        self._left: int | None = None
+        self._frame: Frame = ((0, 0), [])
 
     def __call__(self) -> None:
-        if time.monotonic() < self._next:
-            return
-        self._next = time.monotonic() + LOOK_SECONDS * self._every
+        if due := time.monotonic() >= self._next:
+            self._left = self.left()
+            self._next = time.monotonic() + self._every
         if self._screen is None:
-            _say(self._told())
+            if due:
+                _say(self._told())
             return
         columns, rows = size = self._screen.size
-        lines = [self._told(), *(f"[{at}] {each.last}" for at, each in enumerate(self._fleet.workers, 1))]
-        self._screen.show(size, [line[: columns - 1] for line in lines[: rows - 1]])
+        lines = [self._told(), *(f"[{at}] {_stands(each)}" for at, each in enumerate(self._fleet.workers, 1))]
+        frame = size, [line[: columns - 1] for line in lines[: rows - 1]]
+        if frame != self._frame:  # to draw it again in vain would flicker
+            self._frame = frame
+            self._screen.show(*frame)
 
     def close(self) -> None:
         if self._screen is not None:
             self._screen.close()
 
-    def left(self) -> int:
-        """Ids that are left in the ledger."""
+    def left(self) -> int | None:
+        """Ids that are left in the ledger; None if it can't be asked."""
         try:
             ledger = read_ledger(self._housing.ledger)
         except CrawlerError:
-            return 0
+            return None
         if ledger is None:
-            return 0
+            return None
         with closing(ledger):
             return ledger.counts().left
 
     def _told(self) -> str:
         running = sum(worker.running for worker in self._fleet.workers)
-        return f"fleet: {running} of {len(self._fleet.workers)} workers run, {self.left():,} ids are left"
+        left = "" if self._left is None else f", {self._left:,} ids are left as of the last commit"
+        return f"fleet: {running} of {len(self._fleet.workers)} workers run{left}"
+
+
+def _command(opts: argparse.Namespace, *, shown: bool) -> list[str]:
+    """Of each worker: as it was given to us; our panel stands for its own."""
+    settings = [
+        *([f"LOGSTATS_INTERVAL={LOOK_SECONDS}"] if shown else []),
+        *opts.set,
+        *("FLEET=1", "PANEL=0", "LOG_VERSIONS="),
+    ]
+    return crawl([*(f"-a{each}" for each in opts.given), *(f"-s{each}" for each in settings)])
+
+
+def _stands(worker: Worker) -> str:
+    return worker.figures if worker.running and worker.figures else worker.last
 
 
 def _size(text: str) -> int:
@@ -117,17 +158,6 @@ def _check(given: list[str]) -> None:
         raise WrongUse("-a takes NAME=VALUE, as of scrapy crawl anapress.") from None
     if arguments.ids == "-":
         raise WrongUse("-a ids=- can be read once only: give the workers of a fleet a file.")
-
-
-def _took(store: Store, before: set[str]) -> Counter[str]:
-    """What the runs that are new in the archive took."""
-    took: Counter[str] = Counter()
-    if archive.find(store) is None:
-        return took
-    for key, _ in store.list(runs.FOLDER):
-        if key not in before and (run := runs.read(store, key)) is not None:
-            took.update(run.outcomes)
-    return took
 
 
 def _say(line: str) -> None:

@@ -198,7 +198,7 @@ def _user() -> str | None:
 def desk(housing: Housing) -> Iterator[Desk]:
     """The archive, opened to be written to and left tidy."""
     disk, store = housing.open_disk(), housing.open_store()
-    home = archive.ensure(store, housing.contact)
+    home = housing.ensure_archive(store)
     commits.look_over(store)
     ledger = housing.open_ledger(store)
     try:

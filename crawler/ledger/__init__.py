@@ -231,4 +231,5 @@ def _kind(url: str) -> type[SqliteLedger | RedisLedger]:
 
         return RedisLedger
     kind = urlsplit(url).scheme  # behind it there may be a password
-    raise WrongUse(f"LEDGER_URL is of the kind {kind!r}: give sqlite:///FILE, or redis://HOST:PORT/NUMBER")
+    told = f"of the kind {kind!r}" if kind else "no URL"
+    raise WrongUse(f"LEDGER_URL is {told}: give sqlite:///FILE, or redis://HOST:PORT/NUMBER")

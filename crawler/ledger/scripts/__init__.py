@@ -9,6 +9,7 @@ anapress:u:<b>     id and digest → SHA-256, of pages that were given validator
 anapress:c:<b>     URL, and URL with date → the newest record of an archive service's that it has there
 anapress:r:<b>     the URLs of requisites that the archive has, as keys
 anapress:buckets   the numbers b of i: that are in use
+anapress:left      a list with a member for each 1,000 ids that are left: an autoscaler reads its length
 anapress:due       b → how many ids of it can be leased
 anapress:old       b → no article of it that nobody holds was captured before (unix ms)
 anapress:workers   worker → when it was heard of, by the server's clock
@@ -54,6 +55,14 @@ end
 
 local function due(b, change)
     if tonumber(call('ZINCRBY', DUE, change, b)) <= 0 then call('ZREM', DUE, b) end
+end
+
+-- META's left, for those who can read the length of a list and nothing else
+local function show_left()
+    local key, left = P .. 'left', tonumber(call('HGET', META, 'left') or '0')
+    local wanted, there = math.ceil(left / 1000), call('LLEN', key)
+    if there > wanted then call('LTRIM', key, there - wanted, -1) end
+    for _ = there + 1, wanted do call('RPUSH', key, '') end
 end
 
 -- the id's lease has ended without a take
@@ -111,6 +120,7 @@ for i = 1, #given, 2 do
 end
 call('HINCRBY', META, 'left', new)
 call('HINCRBY', META, 'unlogged', new)
+show_left()
 return new
 """
 

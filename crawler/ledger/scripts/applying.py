@@ -88,6 +88,7 @@ if #ids > 0 and call('EXISTS', P .. 'deaths') == 1 then
 end
 for b, captured in pairs(oldest) do call('ZADD', OLD, 'LT', captured, b) end
 for name, change in pairs(counts) do call('HINCRBY', META, name, change) end
+show_left()
 if segment ~= '' then
     call('HSETNX', P .. 'segments', segment, n)
     call('HSET', P .. 'commits', n, segment)
