@@ -17,7 +17,7 @@ from typing import BinaryIO, TypeVar, cast
 
 from crawler import cdxj
 from crawler.errors import Damaged, LedgerError
-from crawler.items import Stored
+from crawler.items import ForeignFile, Stored
 from crawler.ledger import Follower
 from crawler.lines import OutcomeLine, canonical, lines_of
 from crawler.stores import Store
@@ -59,6 +59,9 @@ class Commit:
     worker: str
     files: tuple[File, ...]
     counts: dict[str, int]  #: outcome lines by outcome
+    foreign: tuple[
+        ForeignFile, ...
+    ] = ()  #: files of others that its outcomes refer to; mostly there are none
 
     @staticmethod
     def key(n: int) -> str:
@@ -71,6 +74,8 @@ class Commit:
         raw = asdict(self)
         for file in raw["files"]:
             file["records" if file["kind"] == "warc" else "lines"] = file.pop("count")
+        if not raw["foreign"]:
+            del raw["foreign"]
         return canonical(raw).encode() + b"\n"
 
     @classmethod
@@ -87,7 +92,8 @@ class Commit:
                 )
                 for file in raw.pop("files")
             )
-            commit = cls(**raw, files=files)
+            foreign = tuple(ForeignFile(**file) for file in raw.pop("foreign", ()))
+            commit = cls(**raw, files=files, foreign=foreign)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise Damaged(f"{cls.key(n)} is no commit: {error}") from error
         if commit.n != n:

@@ -38,7 +38,8 @@ class Command(ArchiveCommand):
         with ExitStack() as let_go:
             if ledger := _own(housing, store):
                 let_go.callback(ledger.close)
-            findings = audit(store, progress, processes=os.cpu_count() or 1, ledger=ledger)
+            processes = os.cpu_count() or 1
+            findings = audit(store, progress, processes=processes, ledger=ledger, opener=housing)
         for fault in findings.faults:
             sys.stdout.write(f"FAULT {fault}\n")
         for stray in findings.strays:

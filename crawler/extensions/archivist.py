@@ -26,7 +26,18 @@ from crawler.extensions.parting import Parting
 from crawler.extensions.thread import Thread
 from crawler.extensions.uploads import Uploads
 from crawler.housing import Housing
-from crawler.items import Absent, ArticleId, Copy, Exchange, Lease, Outcome, Resource, Stored, Take
+from crawler.items import (
+    Absent,
+    ArticleId,
+    Copy,
+    Exchange,
+    ForeignFile,
+    Lease,
+    Outcome,
+    Resource,
+    Stored,
+    Take,
+)
 from crawler.needs import Need, Needs
 from crawler.programs import Programs
 from crawler.warc import Record
@@ -182,8 +193,8 @@ class Archivist:
         self.account.receive(exchange)
         await self._send(exchange, *brought)
 
-    async def keep(self, made: Resource | Copy | Exchange) -> None:
-        """Hand over what a browser made of a page, or a file gave; ArchiveError if it can't be kept."""
+    async def keep(self, made: Resource | Copy | Exchange | ForeignFile) -> None:
+        """Hand over what a browser made of a page, or a file gave or is; ArchiveError if it can't be kept."""
         await self._send(made)
 
     async def settle(self, take: Take) -> None:
@@ -304,7 +315,7 @@ class Archivist:
         self._changed()
         self._chores.begin(self._tell(Committed(segment)))
 
-    async def _send(self, *orders: Exchange | Copy | Resource | Take) -> None:
+    async def _send(self, *orders: Exchange | Copy | ForeignFile | Resource | Take) -> None:
         if self._link is None:
             return
         try:
