@@ -7,6 +7,7 @@ has its payload, its offset behind @.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Self
 from urllib.parse import parse_qsl, quote, urlencode
@@ -20,6 +21,7 @@ from crawler.warc import payload as payload_of
 from crawler.warc.reader import Record
 
 WARC = b"WARC/"
+_ID = re.compile(r"<urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}>")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +59,7 @@ class Address:
         An ARC has no record ids, and others have odd ones: then it is one of ours, made of the address.
         """
         named = found.headers.get("warc-record-id", "").strip()
-        if not found.text.startswith(WARC) or not named.startswith("<urn:uuid:"):
+        if not found.text.startswith(WARC) or not _ID.fullmatch(named):
             named = f"<{uuid5(NAMESPACE_URL, f'{self}@{self.spot.offset}').urn}>"
         return RecordRef(
             segment="",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -24,6 +25,8 @@ from crawler.warc import Record, as_read
 CHUNK = 1 << 20
 UNREADABLE = (OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, KeyError)
 """What a disk, or a zip, says where a whole file can't be read."""
+ODD = (ValueError, struct.error)
+"""What comes of an address that nobody of us has written."""
 NOBODY = Origin(url="", at=datetime.fromtimestamp(0, UTC))
 
 Bring = Callable[[str, Path, int], None]
@@ -55,7 +58,7 @@ class Elsewhere:
         address = Address.of(ref)
         try:
             there = self._read(address, ref.segment)
-        except UNREADABLE as error:
+        except (*UNREADABLE, *ODD, WrongUse, StoreError) as error:
             raise Damaged(f"{address.url} can't be read: {error}") from error
         if there.ref != ref:
             raise Damaged(f"offset {ref.offset} of {ref.warc} has another record than the line says")
@@ -69,7 +72,7 @@ class Elsewhere:
                     return f"it has {size} bytes now, it had {file.bytes}"
                 stream.seek(0)
                 sha256 = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
-        except (WrongUse, StoreError, OSError) as error:
+        except (*ODD, WrongUse, StoreError, OSError) as error:
             return f"it can't be read any more ({error}): bring it back to where it was"
         return None if sha256 == file.sha256 else f"its SHA-256 is {sha256} now, it was {file.sha256}"
 
