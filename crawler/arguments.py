@@ -38,6 +38,8 @@ ABOUT = {
     "auto: from the site, and what it does not give from the archives in turn; warc: from files",
     "warcs=FILES": "with source=warc: WARC, ARC and WACZ files (.gz and .zst too), folders, globs; local, "
     "s3://… or https://…; a comma list. Their articles are taken, or only -a ids=…",
+    "copy=1": "(default) what is taken from files is copied into the archive; 0: it is read where it lies, "
+    "and the files must stay there as they are (docs/SOURCES.md)",
     "captures=best": "(default) of an archive's captures of an id: the newest that shows the article; first, "
     "last, or all: a take a capture",
     "render=plain": "how: (default) plain HTTP; browser: in Chromium, with all that a page asks for; auto: "
@@ -90,6 +92,7 @@ class Arguments:
     forever: bool = False  #: it waits for ids that are added from outside
     source: str = LIVE
     warcs: str | None = None  #: the files of source=warc
+    copy: bool = True  #: what they have, into the archive
     listed: Sequence[ArticleId] | None = None  #: the ids that they have, where no others were asked for
     captures: Which = Which.BEST
     render: Render = Render.PLAIN
@@ -120,8 +123,6 @@ class Arguments:
         for name, value in given.items():
             if name.startswith("_"):
                 continue  # a scheduler's own: scrapyd tells each job its name with `-a _job=…`
-            if name == "copy":
-                raise WrongUse("-a copy=… is not built: what is taken from files is copied. Leave it out.")
             if name not in NAMES:
                 raise WrongUse(_unknown(name))
             if name in BUILT and value not in BUILT[name]:
@@ -139,6 +140,7 @@ class Arguments:
             forever=_is_forever(given),
             source=source,
             warcs=_warcs(given, source),
+            copy=_copies(given, source),
             captures=_which(given.get("captures"), source),
             requisites=_requisites(given),
             requisites_hosts=_hosts(given.get("requisites_hosts", "")),
@@ -175,6 +177,16 @@ def _warcs(given: Mapping[str, str], source: str) -> str | None:
     if source == WARC and given.get("discover") in ("site", "cdx"):
         raise WrongUse("-a source=warc takes the ids that the files have: leave -a discover=… out.")
     return warcs
+
+
+def _copies(given: Mapping[str, str], source: str) -> bool:
+    if (copy := given.get("copy", "1")) not in ("0", "1"):
+        raise WrongUse(f"-a copy={copy}: give 0 or 1.")
+    if source != WARC and "copy" in given:
+        raise WrongUse(
+            f"-a copy={copy} is about files that pages are taken from: give it with -a source=warc."
+        )
+    return copy == "1"
 
 
 def _is_forever(given: Mapping[str, str]) -> bool:

@@ -9,15 +9,17 @@ import gzip
 import json
 import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from io import BufferedReader, RawIOBase
 from typing import BinaryIO, TypeVar, cast
 
+from msgspec import MsgspecError, convert
+
 from crawler import cdxj
 from crawler.errors import Damaged, LedgerError
-from crawler.items import Stored
+from crawler.items import ForeignFile, Stored
 from crawler.ledger import Follower
 from crawler.lines import OutcomeLine, canonical, lines_of
 from crawler.stores import Store
@@ -59,6 +61,9 @@ class Commit:
     worker: str
     files: tuple[File, ...]
     counts: dict[str, int]  #: outcome lines by outcome
+    foreign: tuple[
+        ForeignFile, ...
+    ] = ()  #: files of others that its outcomes refer to; mostly there are none
 
     @staticmethod
     def key(n: int) -> str:
@@ -71,6 +76,8 @@ class Commit:
         raw = asdict(self)
         for file in raw["files"]:
             file["records" if file["kind"] == "warc" else "lines"] = file.pop("count")
+        if not raw["foreign"]:
+            del raw["foreign"]
         return canonical(raw).encode() + b"\n"
 
     @classmethod
@@ -87,8 +94,9 @@ class Commit:
                 )
                 for file in raw.pop("files")
             )
-            commit = cls(**raw, files=files)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            foreign = convert(raw.pop("foreign", ()), tuple[ForeignFile, ...])
+            commit = cls(**raw, files=files, foreign=foreign)
+        except (MsgspecError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise Damaged(f"{cls.key(n)} is no commit: {error}") from error
         if commit.n != n:
             raise Damaged(f"{cls.key(n)} says that it is commit {commit.n}")
@@ -149,6 +157,12 @@ def follow(store: Store, ledger: Follower) -> int:
 def outcomes(store: Store, commit: Commit) -> Iterator[OutcomeLine]:
     """The outcome lines of a commit."""
     return _parsed(OutcomeLine.parse, store, commit, "outcomes")
+
+
+def foreign(store: Store, log: Iterable[Commit]) -> int:
+    """How many captures lie in files of others: what is made of our WARCs and indexes has none of them."""
+    lines = (line for commit in log if commit.foreign for line in outcomes(store, commit))
+    return sum(line.record is not None and line.record.foreign for line in lines)
 
 
 def stored(store: Store, commit: Commit, held: list[str]) -> Iterator[Stored]:

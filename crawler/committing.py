@@ -20,6 +20,8 @@ from crawler.commits import Commit, File, follow, place, read
 from crawler.decisions import Decider, Decision
 from crawler.disk import Disk
 from crawler.errors import Damaged
+from crawler.foreign.address import files as files_of
+from crawler.items import ForeignFile
 from crawler.ledger import Ledger
 from crawler.stores import Store
 
@@ -36,6 +38,10 @@ class Contribution(Protocol):
     @property
     def folder(self) -> Path:
         """Where the commit may lay its files while it goes up."""
+
+    @property
+    def foreign(self) -> Sequence[ForeignFile]:
+        """Files of others that its lines may refer to."""
 
     def sealed(self) -> Iterable[tuple[str, Path, str, int]]:
         """Kind, file, key and count of each file that is there already."""
@@ -82,9 +88,11 @@ def _attempt(
         kind: contribution.folder / f"{contribution.segment}.{kind}.gz" for kind in ("items", "outcomes")
     }
     counts: dict[str, int] = {}
+    referred: set[str] = set()
     with _Lines(paths["items"], disk) as items, _Lines(paths["outcomes"], disk) as outcomes:
         for decision in contribution.decisions(Decider(ledger)):
             outcomes.write(str(decision.outcome).encode())
+            referred.update(files_of(decision.outcome.record))
             kind = decision.outcome.outcome
             counts[kind] = counts.get(kind, 0) + 1
             if decision.item is not None:
@@ -98,7 +106,15 @@ def _attempt(
     at = stamp(clock())
     files = (*sealed, *made)
     worker = contribution.worker
-    attempt = Commit(n=n, segment=contribution.segment, at=at, worker=worker, files=files, counts=counts)
+    attempt = Commit(
+        n=n,
+        segment=contribution.segment,
+        at=at,
+        worker=worker,
+        files=files,
+        counts=counts,
+        foreign=tuple(file for file in contribution.foreign if file.url in referred),
+    )
     return attempt, made
 
 

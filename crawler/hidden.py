@@ -50,7 +50,8 @@ class Hidden:
         if hidden:
             for commit in log:
                 for line in commits.outcomes(store, commit):
-                    if hidden.outcome(line) and line.record and line.article_id not in ids:
+                    shows = hidden.outcome(line) and line.article_id not in ids
+                    if shows and line.record and not line.record.foreign:
                         hidden.made(_read(store, line.record))  # what names an excluded id is hidden anyway
         return hidden
 

@@ -84,6 +84,15 @@ class Copy:
     origin: Origin
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignFile:
+    """Somebody else's file, as it was when records were read in it, where it lies."""
+
+    url: str  #: file:///…, s3://… or https://…
+    bytes: int
+    sha256: str
+
+
 DOM = "urn:dom:"  #: stands before a page's URL, as the name of what a browser made of it
 
 
@@ -101,14 +110,19 @@ class Resource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordRef:
-    """Where a record lies in the archive."""
+    """Where a record lies: in the archive, or in a file of somebody else's (crawler.foreign.address)."""
 
-    segment: str
-    warc: str  #: its key: warcs/<segment>.warc.gz
+    segment: str  #: of a foreign record, that of the take: its commit has the file's SHA-256
+    warc: str  #: its key: warcs/<segment>.warc.gz; or the foreign file's URL
     offset: int
     length: int  #: of the gzip member
     record_id: str  #: <urn:uuid:…>
     payload_digest: str | None  #: sha1:BASE32
+
+    @property
+    def foreign(self) -> bool:
+        """Whether it lies in no file of ours."""
+        return "://" in self.warc
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,4 +246,5 @@ class Take:
     etag: str | None = None
     last_modified: str | None = None
     note: str | None = None  #: the reason that an article's outcome has
+    payload: RecordRef | None = None  #: of a foreign revisit: the record that has its payload
     then: tuple[Take, ...] = ()  #: further takes of the same lease: kept with this one, or not at all

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -14,7 +14,9 @@ from crawler import commits, committing
 from crawler.clock import Clock
 from crawler.decisions import Decider, Decision
 from crawler.disk import Disk
-from crawler.items import ArticleId
+from crawler.foreign.elsewhere import Elsewhere
+from crawler.foreign.files import is_web
+from crawler.items import ArticleId, ForeignFile
 from crawler.ledger import Ledger
 from crawler.segment import Sealed, sealed, segment_name
 from crawler.spool import Spool
@@ -24,18 +26,47 @@ logger = logging.getLogger(__name__)
 BODY_AGE = timedelta(days=1)  # no exchange lasts so long
 
 
-def recover(root: Path, archive: UUID, store: Store, ledger: Ledger, disk: Disk, clock: Clock) -> None:
+def recover(
+    root: Path,
+    archive: UUID,
+    store: Store,
+    ledger: Ledger,
+    disk: Disk,
+    clock: Clock,
+    elsewhere: Elsewhere | None = None,
+) -> None:
     """Bring the ledger to the log's end, commit what dead workers left in their spools, end their leases."""
     commits.follow(store, ledger)
     _sweep(root / "bodies", disk, clock() - BODY_AGE)
     for spool in Spool.abandoned(root, archive, disk):
         for name in spool.segments():
             if ledger.segment(name) is None:  # else its files are the archive's too (linked): never cut them
-                _commit(sealed(spool, name, disk), store, ledger, disk, clock)
+                segment = sealed(spool, name, disk)
+                if changed := changes(segment, elsewhere) if elsewhere else {}:
+                    logger.warning("%s", told(changed))
+                _commit(replace(segment, changed=frozenset(changed)), store, ledger, disk, clock)
             spool.drop(name)
         disk.reached("recover/release")
         ledger.release(spool.worker, dead=True)  # of what it had drafted, nothing is held any more
         spool.close(remove=True)
+
+
+def changes(segment: Sealed, elsewhere: Elsewhere) -> dict[str, str]:
+    """Of the files of others that a segment's takes refer to, those that are not what they were, and why.
+
+    What is of the web was read from a copy on this disk, which nobody changes.
+    """
+    files = (file for file in segment.foreign if not is_web(file.url))
+    return {file.url: why for file in files if (why := elsewhere.unlike(file))}
+
+
+def told(changed: Mapping[str, str]) -> str:
+    """What that means, in a sentence."""
+    named = "; ".join(f"{url}: {why}" for url, why in changed.items())
+    return (
+        f"A file was changed before what was taken from it was committed ({named}). "
+        "Its ids are left: run again when nobody writes to it"
+    )
 
 
 def _commit(segment: Sealed, store: Store, ledger: Ledger, disk: Disk, clock: Clock) -> None:
@@ -59,6 +90,7 @@ class Found:
     worker: str
     folder: Path
     lines: Callable[[Decider], Iterator[Decision]]
+    foreign: Sequence[ForeignFile] = ()
 
     def sealed(self) -> Iterable[tuple[str, Path, str, int]]:
         return ()

@@ -1,6 +1,7 @@
 """One segment in the making: a WARC file, and the journal that says what of it counts.
 
-The journal is JSON, a line each: `{"index": …}` a record's CDXJ line, `{"draft": …}` a take, and
+The journal is JSON, a line each: `{"index": …}` a record's CDXJ line, `{"draft": …}` a take, `{"foreign": …}`
+a file of others that takes behind it refer to, and
 `{"checkpoint": {"warc": bytes, "records": n, "crc": …}}`, the crc being that of the lines since the one
 before. What lies behind the last whole checkpoint never happened: recovery cuts it off in both files.
 """
@@ -23,11 +24,13 @@ from crawler.decisions import Decider, Decision
 from crawler.disk import Disk
 from crawler.drafts import Draft
 from crawler.errors import Damaged
-from crawler.items import Copy, Exchange, RecordRef, Resource, Stored
+from crawler.foreign.address import files
+from crawler.items import Copy, Exchange, ForeignFile, RecordRef, Resource, Stored
 from crawler.lines import canonical
 from crawler.spool import Spool
 
-_INDEX, _DRAFT, _CHECKPOINT = (b'{"%s":' % kind for kind in (b"index", b"draft", b"checkpoint"))
+_KINDS = (b"index", b"draft", b"foreign", b"checkpoint")
+_INDEX, _DRAFT, _FOREIGN, _CHECKPOINT = (b'{"%s":' % kind for kind in _KINDS)
 _END = b"}\n"
 
 
@@ -57,6 +60,7 @@ class Segment:
         self._lines: list[bytes] = []  # of the journal, since the last checkpoint
         self._records = 0
         self._info = new_id()
+        self._foreign: set[ForeignFile] = set()
         self.drafts = 0
         self.bytes = 0
         self._append(warc.warcinfo(f"{name}.warc.gz", opened, self._info, about))
@@ -109,6 +113,12 @@ class Segment:
         offset, length = self._place(record.pieces)
         filename = f"{self.name}.warc.gz"
         return self._index(cdxj.resource_entry(made, record, filename=filename, offset=offset, length=length))
+
+    def refer(self, file: ForeignFile) -> None:
+        """Note what a file of others is that the next takes refer to."""
+        if file not in self._foreign:
+            self._foreign.add(file)
+            self._note({"foreign": file})
 
     def draft(self, draft: Draft) -> None:
         self._note({"draft": draft})
@@ -172,6 +182,8 @@ class Sealed:
     index: Path
     records: int
     drafts: int
+    foreign: tuple[ForeignFile, ...]  #: files of others that its takes refer to
+    changed: frozenset[str] = frozenset()  #: such of them, by URL, as are not what they were: no take may
 
     @property
     def empty(self) -> bool:
@@ -187,7 +199,8 @@ class Sealed:
 
     def decisions(self, decider: Decider) -> Iterator[Decision]:
         lines = (line for line in _lines(self.journal) if line.startswith(_DRAFT))
-        return decider.decide(Draft.parse(line[len(_DRAFT) : -len(_END)]) for line in lines)
+        drafts = (Draft.parse(line[len(_DRAFT) : -len(_END)]) for line in lines)
+        return decider.decide(draft for draft in drafts if self.changed.isdisjoint(files(draft.capture)))
 
 
 def sealed(spool: Spool, name: str, disk: Disk) -> Sealed:
@@ -215,6 +228,7 @@ def sealed(spool: Spool, name: str, disk: Disk) -> Sealed:
         index=index,
         records=mark["records"],
         drafts=mark["drafts"],
+        foreign=tuple(_foreign(journal)),
     )
 
 
@@ -238,6 +252,12 @@ def _cut(journal: Path, disk: Disk) -> dict[str, int]:
     if journal.stat().st_size > good:
         disk.truncate(journal, good)
     return mark
+
+
+def _foreign(journal: Path) -> Iterator[ForeignFile]:
+    for line in _lines(journal) if journal.exists() else ():
+        if line.startswith(_FOREIGN):
+            yield ForeignFile(**decode(line)["foreign"])
 
 
 def _write_index(journal: Path, index: Path, disk: Disk) -> None:

@@ -18,7 +18,7 @@ from zlib_ng import zlib_ng
 from crawler import excerpt
 from crawler.cdxj import shows_nothing
 from crawler.choice import Wish, choose
-from crawler.commits import Commit
+from crawler.commits import Commit, foreign
 from crawler.errors import WrongUse
 from crawler.excerpt import Excerpt
 from crawler.hidden import Hidden
@@ -28,7 +28,7 @@ from crawler.package import Package
 from crawler.pages import page_list
 from crawler.sink import Sink
 from crawler.stores import Store
-from crawler.wording import number, size
+from crawler.wording import left_out, number, size
 
 INDEX, OVER_IT, PAGES = "indexes/index.cdx.gz", "indexes/index.idx", "pages/pages.jsonl"
 BLOCK = 1024  #: index lines that are packed together, as py-wacz does
@@ -58,7 +58,7 @@ class Contents:
         self._offsets = None if wish.all else choose(store, log, wish, self.hidden)
         self._warcs = [(each, file) for each in log if self._has(each) and (file := each.file("warc"))]
         if not self._warcs:
-            raise WrongUse(f"{self._nothing()}: no WACZ was made.")
+            raise WrongUse(f"{self.nothing()}: no WACZ was made.")
 
     @property
     def most(self) -> int:
@@ -80,12 +80,14 @@ class Contents:
         """The lines of the page list; once the excerpts are taken, for then all that is hidden is known."""
         return page_list(self._store, self._log, folder, self._listed)
 
-    def _nothing(self) -> str:
+    def nothing(self) -> str:
         """Why there is no capture to take."""
-        if self._wish.all:
-            return f"{self._store.url} has no captures yet"
         if self._wish.ids and self._wish.ids <= self.hidden.ids:
             return "All of that is excluded"
+        if elsewhere := foreign(self._store, self._log):
+            return left_out(elsewhere)
+        if self._wish.all:
+            return "All of that is excluded" if self.hidden else f"{self._store.url} has no captures yet"
         return f"{self._store.url} holds nothing of that"
 
     def _has(self, commit: Commit) -> bool:
@@ -94,7 +96,8 @@ class Contents:
     def _listed(self, line: OutcomeLine) -> bool:
         ids = self._wish.ids
         wished = (ids is None or line.article_id in ids) and self._wish.within(line.captured_at or "")
-        return wished and not self.hidden.outcome(line)
+        ours = line.record is None or not line.record.foreign
+        return wished and ours and not self.hidden.outcome(line)
 
 
 def write(
@@ -121,7 +124,7 @@ def write(
                 runs.add(line + b"\n")
                 packed.captures += 1
         if not packed.captures:
-            raise WrongUse("All of that is excluded: no WACZ was made.")
+            raise WrongUse(f"{contents.nothing()}: no WACZ was made.")
         blocks: list[bytes] = []
         package.add(INDEX, _blocks(filterfalse(shows_nothing, runs.lines()), blocks))
         package.add(OVER_IT, blocks, packed=True)

@@ -31,6 +31,14 @@ def number(count: int, name: str) -> str:
     return f"{count:,} {name}{'' if count == 1 else 's'}"
 
 
+def left_out(foreign: int) -> str:
+    """That captures in files of others are not in what was made, and what to do."""
+    return (
+        f"{number(foreign, 'capture')} in files of others (-a copy=0) left out; "
+        "the same crawl with -a copy=1 -a refresh=0 takes them in"
+    )
+
+
 def counts(each: Mapping[str, int], between: str = ", ") -> str:
     """390 article, 20 gone: the most first."""
     most_first = sorted(each.items(), key=lambda pair: (-pair[1], pair[0]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import ExitStack, closing, suppress
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 
@@ -12,7 +13,8 @@ from crawler import archive, commits, committing, runs, snapshots
 from crawler.arguments import Arguments, Wanted
 from crawler.clock import Clock, utc_now
 from crawler.commits import Commit, File
-from crawler.errors import Damaged, StoreRefused, WrongUse
+from crawler.errors import ArchiveError, Damaged, StoreRefused, WrongUse
+from crawler.foreign.elsewhere import Elsewhere
 from crawler.housing import Housing
 from crawler.items import ArticleId, Lease, Stored
 from crawler.ledger import Ledger
@@ -20,7 +22,7 @@ from crawler.lock import Holder, Lock
 from crawler.needlist import Needlist
 from crawler.needs import Need
 from crawler.quest import Quest
-from crawler.recovery import add, recover
+from crawler.recovery import add, changes, recover, told
 from crawler.runs import Run, Tally
 from crawler.segment import sealed
 from crawler.spool import Spool
@@ -44,6 +46,7 @@ class Worker:
     def __init__(self, housing: Housing, clock: Clock = utc_now) -> None:
         self._housing, self._clock = housing, clock
         self._disk = housing.open_disk()
+        self._elsewhere = Elsewhere(housing, housing.spool)
         self._open = ExitStack()  # what is to be let go of, in that order backwards
         self._wanted = Wanted()
         self._asked: Iterable[ArticleId] = ()
@@ -160,7 +163,8 @@ class Worker:
 
     def _recover(self) -> None:
         housing = self._housing
-        recover(housing.spool, self._home, self._store, self._ledger, self._disk, self._clock)
+        ledger, elsewhere = self._ledger, self._elsewhere
+        recover(housing.spool, self._home, self._store, ledger, self._disk, self._clock, elsewhere)
 
     def flies(self, id: ArticleId, *, away: bool) -> None:
         """A lease that workers died of is on its way, or is so no more."""
@@ -205,16 +209,22 @@ class Worker:
             self._desk.release(self.spool.worker)
 
     def commit(self, segment: str) -> Commit:
-        """Commit a sealed segment; its copy in the spool goes."""
-        done = committing.commit(
-            sealed(self.spool, segment, self._disk), self._store, self._ledger, self._disk, self._clock
-        )
+        """Commit a sealed segment; its copy in the spool goes.
+
+        ArchiveError, with all the rest committed, where a file of others that it refers to was changed.
+        """
+        made = sealed(self.spool, segment, self._disk)
+        changed = changes(made, self._elsewhere)
+        made = replace(made, changed=frozenset(changed))
+        done = committing.commit(made, self._store, self._ledger, self._disk, self._clock)
         self.commits.append(done.n)
         self.made += done.files
         self._disk.reached("commit/clean")
         self.spool.drop(segment)
         self.took = self.took.plus(commits.outcomes(self._store, done))
         self._snap(snapshots.EVERY)
+        if changed:
+            raise ArchiveError(told(changed))
         return done
 
     def finish(self, *, hurried: bool) -> None:

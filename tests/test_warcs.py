@@ -368,7 +368,8 @@ def test_a_file_inside_of_a_private_network_is_not_fetched(house: House) -> None
         (["-asource=warc", "-awarcs=nowhere*.warc"], "names no file"),
         (["-asource=warc", "-awarcs=ftp://example.org/x.warc.gz"], "no place that we can read from"),
         (["-asource=warc", "-awarcs=README.md"], "no page of an article is in there"),
-        (["-asource=warc", "-awarcs=README.md", "-acopy=0"], "-a copy=… is not built"),
+        (["-asource=warc", "-awarcs=README.md", "-acopy=2"], "give 0 or 1"),
+        (["-acopy=0"], "give it with -a source=warc"),
         (["-asource=warc", "-awarcs=README.md", "-aforever=1"], "leave it out"),
     ],
 )

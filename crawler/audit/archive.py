@@ -17,6 +17,9 @@ from crawler.audit.places import Places
 from crawler.audit.records import Records
 from crawler.commits import Commit, File
 from crawler.errors import Damaged
+from crawler.foreign.elsewhere import Bring, Elsewhere
+from crawler.foreign.files import Opener
+from crawler.items import ForeignFile
 from crawler.ledger import Counts, Ledger
 from crawler.ledger.sqlite import SqliteLedger
 from crawler.stores import Store
@@ -53,14 +56,17 @@ def audit(
     *,
     processes: int = 1,
     ledger: Ledger | None = None,
+    opener: Opener | None = None,
+    bring: Bring | None = None,
 ) -> Findings:
     """Everything that is wrong with the archive in the store; more processes make more pages a second.
 
     The ledger is the one that lies in the archive, if there is one: it may know of commits that are lost.
+    The opener reaches files of others in S3, `bring` those of the web, where records lie in some.
     """
     findings = Findings()
     with tempfile.TemporaryDirectory(prefix="verify-") as folder:
-        auditor = _Auditor(store, Path(folder), findings, processes, ledger)
+        auditor = _Auditor(store, Path(folder), findings, processes, ledger, opener, bring)
         try:
             for n in auditor.numbers():
                 auditor.commit(n)
@@ -75,12 +81,21 @@ class _Auditor:
     """The state of one audit: a ledger of its own, made from the log, and where each record lies."""
 
     def __init__(
-        self, store: Store, folder: Path, findings: Findings, processes: int, ledger: Ledger | None
+        self,
+        store: Store,
+        folder: Path,
+        findings: Findings,
+        processes: int,
+        ledger: Ledger | None,
+        opener: Opener | None,
+        bring: Bring | None,
     ) -> None:
         self._store, self._findings = store, findings
         self._ledger = SqliteLedger(folder / "ledger.db")
         self._places = Places(folder / "places.db")
-        self._crew = Crew(store, processes)
+        self._elsewhere = Elsewhere(opener, folder, bring)
+        self._looked: dict[ForeignFile, bool] = {}  # whether it is what it was
+        self._crew = Crew(store, processes, Elsewhere(opener, folder))
         self._records = Records(store, self._places, self._crew, self._fault)
         self._replay = Replay(store, self._ledger, self._places, self._crew, self._fault)
         self._keys = [key for key, _ in store.list()]
@@ -123,8 +138,9 @@ class _Auditor:
         if file := commit.file("warc"):
             self._findings.records += self._records.commit(commit, file)
         self._workers[n] = commit.worker
+        there = [self._foreign(commit, file) for file in commit.foreign]
         if all(sound):
-            self._lines(commit)
+            self._lines(commit, proved=all(there))
             self._beside.snapshot(n, self._ledger)
 
     def rest(self) -> None:
@@ -169,9 +185,18 @@ class _Auditor:
         )
         return False
 
-    def _lines(self, commit: Commit) -> None:
-        """Items and outcomes, made again, and the ledger brought to this commit."""
-        items, outcomes = self._replay.commit(commit, payloads=self._beside.payloads(commit.n))
+    def _foreign(self, commit: Commit, file: ForeignFile) -> bool:
+        """Whether a file of others is what it was when records were taken from it; a fault once, if not."""
+        if file not in self._looked:
+            if why := self._elsewhere.unlike(file):
+                self._fault(file.url, "", f"{why}; what commit {commit.n} took from it can't be proved")
+            self._looked[file] = not why
+        return self._looked[file]
+
+    def _lines(self, commit: Commit, *, proved: bool) -> None:
+        """Items and outcomes, made again where they can be, and the ledger brought to this commit."""
+        again = self._replay.commit if proved else self._replay.unproved
+        items, outcomes = again(commit, payloads=self._beside.payloads(commit.n))
         self._findings.items += items
         self._findings.takes += sum(outcomes.values()) - outcomes["known"]
         if dict(outcomes) != commit.counts:

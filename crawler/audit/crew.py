@@ -15,6 +15,7 @@ from typing import BinaryIO
 from crawler import remake, warc
 from crawler.audit.scan import Scan, scan
 from crawler.errors import Damaged
+from crawler.foreign.elsewhere import Elsewhere
 from crawler.items import Absent, Article, ArticleId, RecordRef
 from crawler.stores import Store
 
@@ -30,23 +31,37 @@ class Task:
     capture: RecordRef
     whole: RecordRef
     source: str
+    reads: bool = True  #: False: a foreign record that the line rests on, and no article
 
 
-Made = Article | Absent | Damaged | None
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """What a record of somebody else's file gives, and all that its line says of it."""
+
+    made: Article | Absent | None
+    page: tuple[str, int]
+    date: str
+    payload: RecordRef
+
+
+Read = Article | Absent | Damaged | None
+Made = Read | Foreign
 """What the records give; Damaged is returned, for it must come back from another process."""
 
 
 class Remaker:
     """Reads records and makes their articles; keeps a few files open."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, elsewhere: Elsewhere) -> None:
+        self._store, self._elsewhere = store, elsewhere
         self._open: OrderedDict[str, BinaryIO] = OrderedDict()
 
     def make(self, task: Task | None) -> Made:
         if task is None:
             return None
         try:
+            if task.capture.foreign:
+                return self._foreign(task)
             capture = self._read(task.capture)
             whole = capture if task.whole == task.capture else self._read(task.whole)
             return remake.article(task.id, capture, whole, task.source)
@@ -54,8 +69,16 @@ class Remaker:
             return error
 
     def close(self) -> None:
+        self._elsewhere.close()
         for stream in self._open.values():
             stream.close()
+
+    def _foreign(self, task: Task) -> Foreign:
+        there = self._elsewhere.read(task.capture)
+        record = there.record
+        made = remake.article(task.id, record, record, task.source) if task.reads else None
+        page = record.headers["WARC-Target-URI"], warc.http_head(record).status
+        return Foreign(made, page, record.headers["WARC-Date"], there.payload)
 
     def _read(self, ref: RecordRef) -> warc.Record:
         if (stream := self._open.get(ref.warc)) is None:
@@ -70,12 +93,12 @@ class Remaker:
 class Crew:
     """The processes of an audit: they scan WARC files and make articles again."""
 
-    def __init__(self, store: Store, processes: int) -> None:
-        self._store, self._remaker = store, Remaker(store)
+    def __init__(self, store: Store, processes: int, elsewhere: Elsewhere) -> None:
+        self._store, self._remaker = store, Remaker(store, elsewhere)
         self._pool: Executor | None = None
         if processes > 1:
             context = multiprocessing.get_context("spawn")  # a fork would share our databases
-            self._pool = ProcessPoolExecutor(processes, context, _begin, (store,))
+            self._pool = ProcessPoolExecutor(processes, context, _begin, (store, elsewhere))
 
     def scan(self, path: str) -> Callable[[], Scan]:
         """A WARC file, looked through from now on; call the answer to have it."""
@@ -107,9 +130,9 @@ class Crew:
 _here: list[tuple[Store, Remaker]] = []  # a pool process's own
 
 
-def _begin(store: Store) -> None:
+def _begin(store: Store, elsewhere: Elsewhere) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the audit ends us
-    _here.append((store, Remaker(store)))
+    _here.append((store, Remaker(store, elsewhere)))
 
 
 def _scan(path: str) -> Scan:

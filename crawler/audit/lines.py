@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from crawler import cdxj, commits
-from crawler.audit.crew import Crew, Made, Task
+from crawler.audit.crew import Crew, Foreign, Made, Read, Task
 from crawler.audit.places import Places
 from crawler.commits import Commit
 from crawler.decisions import REQUEUED, Decider, Decision
 from crawler.drafts import NOT_MODIFIED, NOTHING, Draft
 from crawler.errors import Damaged, LedgerError
+from crawler.foreign.address import files
 from crawler.items import ARTICLES, Article, Outcome, RecordRef
 from crawler.ledger import Ledger
 from crawler.lines import OutcomeLine, derived
@@ -38,6 +39,7 @@ class Replay:
         How many items, and outcomes of each kind.
         """
         counts: Counter[str] = Counter()
+        referred: set[str] = set()
         items = self._items(commit)
         number = {"items": 0, "outcomes": 0}
         lines: list[OutcomeLine] = []
@@ -47,6 +49,7 @@ class Replay:
             for line, made in zip(lines, self._crew.remade(map(self._task, lines)), strict=True):
                 number["outcomes"] += 1
                 counts[line.outcome] += 1
+                referred.update(files(line.record))
                 for decision in self._decided(decider, line, made, commit, number["outcomes"]):
                     if decision.item is not None:
                         number["items"] += 1
@@ -57,10 +60,24 @@ class Replay:
             for kind, count in number.items():
                 if (file := commit.file(kind)) and file.count != count:
                     self._fault(file.path, "", f"{count} lines; commit {commit.n} says {file.count}")
+            if referred != {file.url for file in commit.foreign}:
+                self._fault(Commit.key(commit.n), "", f"its lines refer to these files of others: {referred}")
         except Damaged as error:
             self._fault(commits.Commit.key(commit.n), "", str(error))
         self._apply(commit, lines, payloads=payloads)
         return number["items"], counts
+
+    def unproved(self, commit: Commit, *, payloads: bool) -> tuple[int, Counter[str]]:
+        """Apply the commit's lines as they stand: what they rest on in files of others is not what it was."""
+        lines: list[OutcomeLine] = []
+        items = 0
+        try:
+            lines = list(commits.outcomes(self._store, commit))
+            items = sum(1 for _ in self._items(commit))
+        except Damaged as error:
+            self._fault(Commit.key(commit.n), "", str(error))
+        self._apply(commit, lines, payloads=payloads)
+        return items, Counter(line.outcome for line in lines)
 
     def _apply(self, commit: Commit, lines: list[OutcomeLine], *, payloads: bool) -> None:
         held: list[str] = []
@@ -85,6 +102,7 @@ class Replay:
     ) -> Iterator[Decision]:
         """The decision on this line made again; a fault where it comes out otherwise."""
         try:
+            _of(commit, line.record)
             decisions = list(self._again(decider, line, made))
         except Damaged as error:
             self._wrong(commit, "outcomes", number, str(error))
@@ -108,7 +126,9 @@ class Replay:
             payload = self._confirmed(line, made)
         elif line.outcome in ARTICLES:
             again, payload = self._article(line, made)
-        elif line.record:
+        elif isinstance(made, Damaged):
+            raise made
+        elif line.record and not line.record.foreign:
             self._find(line.record)
         return Draft(
             id=line.article_id,
@@ -131,6 +151,9 @@ class Replay:
 
     def _task(self, line: OutcomeLine) -> Task | None:
         """What is to be read again for this line, if it rests on a page: after a 304 the original alone."""
+        if line.record is not None and line.record.foreign:
+            reads = line.outcome in ARTICLES
+            return Task(line.article_id, line.record, line.record, line.source or "", reads=reads)
         if line.outcome not in ARTICLES or line.record is None:
             return None
         try:
@@ -143,14 +166,25 @@ class Replay:
     def _article(self, line: OutcomeLine, made: Made) -> tuple[Article, RecordRef]:
         if line.record is None:
             raise Damaged("an article without a record")
-        entry, original = self._find(line.record)
+        page, date, original, made = self._told(line.record, made)
         if isinstance(made, Damaged):
             raise made
         if not isinstance(made, Article):
             raise Damaged(f"its record gives no article: {made.reason if made else 'not read'}")
-        if (line.url, line.status) != entry.page or line.captured_at != entry.date:
+        if (line.url, line.status) != page or line.captured_at != date:
             raise Damaged("url, captured_at or status are not its record's")
         return made, original or line.record
+
+    def _told(
+        self, record: RecordRef, made: Made
+    ) -> tuple[tuple[str, int | None], str, RecordRef | None, Read]:
+        """URL and status, date, and where the payload lies if that is elsewhere, of a line's record."""
+        if isinstance(made, Foreign):
+            return made.page, made.date, made.payload, made.made
+        if record.foreign:
+            return ("", None), "", None, made
+        entry, original = self._find(record)
+        return entry.page, entry.date, original, made
 
     def _confirmed(self, line: OutcomeLine, made: Made) -> RecordRef:
         """Where the page lies that the line's 304 speaks of: it has the text that the line says."""
@@ -174,3 +208,9 @@ class Replay:
     def _wrong(self, commit: Commit, kind: str, number: int, what: str) -> None:
         file = commit.file(kind)
         self._fault(file.path if file else Commit.key(commit.n), f"line {number}", what)
+
+
+def _of(commit: Commit, record: RecordRef | None) -> None:
+    """Damaged if a record in a file of others is not said to be of the commit that has the file's sum."""
+    if record is not None and record.foreign and record.segment != commit.segment:
+        raise Damaged(f"its record lies in a file of others, and is said to be of {record.segment}")

@@ -15,7 +15,7 @@ from crawler.hidden import Hidden
 from crawler.housing import Housing
 from crawler.sink import Sink
 from crawler.spool import room
-from crawler.wording import number
+from crawler.wording import left_out, number
 
 
 class Command(ArchiveCommand):
@@ -44,6 +44,8 @@ class Command(ArchiveCommand):
                 _keep(housing, folder)
             else:
                 _write(housing, folder, opts.output, public=opts.public)
+        if elsewhere := commits.foreign(store, commits.log(store)):
+            sys.stderr.write(left_out(elsewhere) + "\n")
 
 
 def _keep(housing: Housing, folder: Path) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from random import Random
 from typing import Any
 
-from crawler import archive, exclusions
+from crawler import archive, commits, exclusions
 from crawler.browser.chromium import Chromium
 from crawler.clock import utc_now
 from crawler.command import ArchiveCommand
@@ -25,8 +25,10 @@ from crawler.qa.view import Judgement, judged
 from crawler.qa.viewer import viewing
 from crawler.replay.serving import Replay, serving
 from crawler.stores import Store
+from crawler.wording import left_out
 
 SAMPLE, MOST, THRESHOLD = 20, 10_000, 0.9
+OURS = b'"warc":"warcs/'  #: in a line whose record a replay has; in a text its quotes would be escaped
 
 
 class Command(ArchiveCommand):
@@ -89,13 +91,15 @@ def _share(given: str) -> float:
 def _drawn(store: Store, count: int, seed: int) -> list[dict[str, Any]]:
     """So many articles of the corpus, by chance: the same of the same archive with the same seed."""
     random, drawn = Random(seed), list[bytes]()  # noqa: S311 -- a sample, no secret
-    for at, line in enumerate(Corpus(store, exclusions.excluded(exclusions.read(store)))):
+    lines = Corpus(store, exclusions.excluded(exclusions.read(store)))
+    for at, line in enumerate(line for line in lines if OURS in line):
         if at < count:
             drawn.append(line)
         elif (place := random.randrange(at + 1)) < count:
             drawn[place] = line
     if not drawn:
-        raise WrongUse(f"{store.url} has no article to look at.")
+        elsewhere = commits.foreign(store, commits.log(store))
+        raise WrongUse(left_out(elsewhere) if elsewhere else f"{store.url} has no article to look at.")
     return [json.loads(line) for line in drawn]
 
 

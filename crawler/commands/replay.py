@@ -9,11 +9,12 @@ import sys
 import time
 from pathlib import Path
 
-from crawler import archive
+from crawler import archive, commits
 from crawler.command import ArchiveCommand
 from crawler.errors import ArchiveError, StoreError, WrongUse
 from crawler.housing import Housing
 from crawler.replay.serving import Replay, serving
+from crawler.wording import left_out
 
 PORT = 8080
 NEAR, FAR = 2.0, 30.0  #: seconds between two looks for new commits in a folder, and in S3, which is paid for
@@ -46,6 +47,8 @@ class Command(ArchiveCommand):
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             with serving(store, opts.bind, port, also, _say) as replay:
+                if elsewhere := commits.foreign(store, commits.log(store)):
+                    _say(left_out(elsewhere))
                 _say(f"{store.url} is at {replay.url} (Ctrl-C ends it)")
                 _attend(replay, FAR if housing.remote else NEAR)
         except KeyboardInterrupt:

@@ -17,7 +17,7 @@ from crawler.housing import Housing
 from crawler.programs import VERSION
 from crawler.spool import room
 from crawler.wacz import Contents, write
-from crawler.wording import number
+from crawler.wording import left_out, number
 
 DATE = re.compile(r"(?a:\d{4})(?:-(?a:\d\d)(?:-(?a:\d\d)(?:T(?a:\d\d:\d\d(?::\d\d)?))?)?)?")
 FIRST = "0001-01-01T00:00:00"
@@ -64,6 +64,8 @@ class Command(ArchiveCommand):
         ):
             packed = write(contents, sink, folder, at, about, Progress())
         sys.stderr.write(f"{args[0]}: {packed}\n")
+        if elsewhere := commits.foreign(store, log):
+            sys.stderr.write(left_out(elsewhere) + "\n")
         if contents.hidden:
             sys.stderr.write(f"{number(len(contents.hidden.ids), 'id')} left out, as {exclusions.KEY} says\n")
 

@@ -27,7 +27,18 @@ from crawler.extensions.thread import Thread
 from crawler.extensions.uploads import Uploads
 from crawler.extensions.writing import Writing
 from crawler.housing import Housing
-from crawler.items import Absent, ArticleId, Copy, Exchange, Lease, Outcome, Resource, Stored, Take
+from crawler.items import (
+    Absent,
+    ArticleId,
+    Copy,
+    Exchange,
+    ForeignFile,
+    Lease,
+    Outcome,
+    Resource,
+    Stored,
+    Take,
+)
 from crawler.needs import Need, Needs
 from crawler.programs import Programs
 from crawler.warc import Record
@@ -188,8 +199,8 @@ class Archivist:
         """Until what was recorded survives a kill; ArchiveError if it can't be kept."""
         await self._writing.sync()
 
-    async def keep(self, made: Resource | Copy | Exchange) -> None:
-        """Hand over what a browser made of a page, or a file gave; ArchiveError if it can't be kept."""
+    async def keep(self, made: Resource | Copy | Exchange | ForeignFile) -> None:
+        """Hand over what a browser made of a page, or a file gave or is; ArchiveError if it can't be kept."""
         await self._writing.send(made)
 
     async def settle(self, take: Take) -> None:

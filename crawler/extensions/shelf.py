@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
-import zipfile
-import zlib
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -26,11 +24,13 @@ from crawler.extensions.archivist import Archivist
 from crawler.extensions.fetching import fetch
 from crawler.extensions.listing import Unlistable
 from crawler.extensions.thread import Thread
-from crawler.foreign.files import Volume, is_web, names, volumes
+from crawler.foreign.address import Address, files
+from crawler.foreign.elsewhere import UNREADABLE, There, there
+from crawler.foreign.files import OpenVolumes, Volume, is_web, names, volumes
 from crawler.foreign.finds import Finds, places
-from crawler.foreign.pages import kept, moment, resolved
+from crawler.foreign.pages import moment
 from crawler.foreign.records import Bad, Found, Spot, read, scan
-from crawler.items import Absent, ArticleId, Capture, Copy, Exchange, Origin, Outcome
+from crawler.items import Absent, ArticleId, Capture, ForeignFile, Origin, Outcome
 from crawler.sources.archived import Brought, brought_of
 from crawler.sources.warcfiles import BAD_RECORD, WARC
 from crawler.warc import target_uri, warc_date
@@ -38,10 +38,12 @@ from crawler.warc import target_uri, warc_date
 logger = logging.getLogger("anapress")
 BATCH = 200  #: records that are looked at before anybody may end the run
 NAMED = 1000  #: bad records that are named; all are counted
-OPEN = 16  #: files that are kept open
+PIECE = 1 << 20  #: bytes of a file that are summed at once
+TELLING = (
+    "-a copy=0 writes the addresses of files into the archive, and a name or what is behind ? may be secret: "
+    "fetch that file and give it by its path, or leave copy=0 out."
+)
 UNRESOLVED = Absent(outcome=Outcome.FAILED, reason="revisit_unresolved")
-UNREADABLE = (OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError)
-"""What a disk, or a zip, says where a whole file can't be read."""
 
 
 class Shelf:
@@ -51,7 +53,10 @@ class Shelf:
         self._crawler = crawler
         self._volumes: Sequence[Volume] = ()
         self._finds: tuple[Finds, Captures] | None = None
-        self._files: OrderedDict[int, tuple[BinaryIO, ExitStack]] = OrderedDict()
+        self._files = OpenVolumes()
+        self._copies = True
+        self._sums: dict[str, ForeignFile] = {}  # by their URLs, where nothing is copied
+        self._kept: set[str] = set()  # of these, what the writer knows
         self._fetched: dict[str, BinaryIO] = {}  # by their URLs: what of the web is here now
         self._bad = 0
 
@@ -67,8 +72,10 @@ class Shelf:
             return arguments
         archivist = extension(self._crawler, Archivist)
         self._thread = Thread("reading", archivist.course.fail)
-        given = arguments.warcs
+        given, self._copies = arguments.warcs, arguments.copy
         try:
+            if not self._copies and any("?" in name or "@" in name for name in filter(is_web, names(given))):
+                raise WrongUse(TELLING)
             for name in filter(is_web, names(given)):
                 self._fetched[name] = await fetch(self._crawler, name)
             self._volumes = await self._thread.ask(lambda: volumes(given, archivist.housing, self._fetched))
@@ -96,19 +103,30 @@ class Shelf:
         archivist = extension(self._crawler, Archivist)
         name = self._volumes[places(capture)[0][0]].name
         try:
-            found, made = await self._thread.ask(lambda: self._made(capture))
+            found, there = await self._thread.ask(lambda: self._there(capture))
         except Damaged as error:
             logger.warning("%s: %s", name, error)
             return BAD_RECORD
         except UNREADABLE as error:
             raise Unlistable(f"{name} can't be read: {error}") from error
+        if not self._copies:
+            return UNRESOLVED if there is None else await self._referred(there)
         for date in (found.headers["warc-date"], warc_date(moment(found))):
             if (held := await archivist.held(target_uri(found.url), date)) is not None:
                 return Brought(place=held[0].record, record=held[1])
-        if made is None:
+        if there is None:
             return UNRESOLVED
-        await archivist.keep(made)
-        return brought_of(made)
+        await archivist.keep(there.made)
+        return brought_of(there.made)
+
+    async def _referred(self, there: There) -> Brought:
+        """The record where it lies; the writer knows the files first that it lies in."""
+        for url in files(there.ref):
+            if url not in self._kept:
+                self._kept.add(url)
+                await extension(self._crawler, Archivist).keep(self._sums[url])
+        payload = None if there.payload is there.ref else there.payload
+        return Brought(place=there.ref, record=there.record, payload=payload)
 
     async def close(self) -> None:
         """Let go of the files."""
@@ -141,11 +159,23 @@ class Shelf:
     def _steps(self, number: int, volume: Volume, finds: Finds) -> Iterator[Capture | None]:
         """The captures of a file's pages, one by one, and what is between them."""
         try:
+            if not self._copies and volume.url not in self._sums:
+                yield from self._summed(volume)
             with volume.open() as file:
                 for step in scan(file):
                     yield self._noted(number, step, finds)
         except UNREADABLE as error:
             raise Unlistable(f"{volume.name} can't be read: {error}") from error
+
+    def _summed(self, volume: Volume) -> Iterator[None]:
+        """Read the whole file once, piece by piece: what it is before anything is taken from it."""
+        digest, size = hashlib.sha256(), 0
+        with volume.opened() as file:
+            while piece := file.read(PIECE):
+                digest.update(piece)
+                size += len(piece)
+                yield None
+        self._sums[volume.url] = ForeignFile(url=volume.url, bytes=size, sha256=digest.hexdigest())
 
     def _noted(self, number: int, step: Found | Bad | None, finds: Finds) -> Capture | None:
         if isinstance(step, Found):
@@ -164,32 +194,29 @@ class Shelf:
         if self._bad <= NAMED:
             logger.warning("%s, offset %s: %s", volume.name, bad.offset, bad.why)
 
-    def _made(self, capture: Capture) -> tuple[Found, Copy | Exchange | None]:
-        """The record, and what we keep of it; nothing of a revisit that names none."""
+    def _there(self, capture: Capture) -> tuple[Found, There | None]:
+        """The record, and what we make of it; nothing of a revisit that names none."""
         (number, spot), *named = places(capture)
         found = read(self._file(number), spot)
-        origin = self._origin(number, spot)
-        if found.headers["warc-type"] != "revisit":
-            return found, kept(found, origin, uuid4)
-        if not named:
-            return found, None
-        original = read(self._file(named[0][0]), named[0][1])
-        return found, resolved(found, original, origin, uuid4)
+        body = original = None
+        if found.headers["warc-type"] == "revisit":
+            if not named:
+                return found, None
+            body, original = self._address(*named[0]), read(self._file(named[0][0]), named[0][1])
+        address = replace(self._address(number, spot), body=body)
+        return found, there(address, found, original, self._origin(number, spot), uuid4)
+
+    def _address(self, number: int, spot: Spot) -> Address:
+        volume = self._volumes[number]
+        return Address(url=volume.url, spot=spot, inside=volume.inside)
 
     def _origin(self, number: int, spot: Spot) -> Origin:
         span = f"bytes={spot.offset}-" + (f" ({spot.skip} inside)" if spot.skip else "")
         return Origin(url=self._volumes[number].source, at=utc_now(), span=span)
 
     def _file(self, number: int) -> BinaryIO:
-        if number not in self._files:
-            if len(self._files) >= OPEN:
-                self._files.popitem(last=False)[1][1].close()
-            stack = ExitStack()
-            self._files[number] = (stack.enter_context(self._volumes[number].open()), stack)
-        return self._files[number][0]
+        return self._files.file(self._volumes[number])
 
     def _shut(self) -> None:
-        for _, stack in self._files.values():
-            stack.close()
-        for each in (*(self._finds or ()), *self._fetched.values()):
+        for each in (self._files, *(self._finds or ()), *self._fetched.values()):
             each.close()

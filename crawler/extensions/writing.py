@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from crawler.errors import ArchiveError, CrawlerError, WriterDied
-from crawler.items import Copy, Exchange, Resource, Take
+from crawler.items import Copy, Exchange, ForeignFile, Resource, Take
 from crawler.spool import Spool
 from crawler.writer.frames import AllSealed, Broken, Committed, Report, Seal, Together
 from crawler.writer.link import Link, start_writer
@@ -33,7 +33,7 @@ class Writing:
         self._link = await start_writer(plan, spool, self._report)
         self._link.ended.add_done_callback(self._ended)
 
-    async def send(self, *orders: Exchange | Copy | Resource | Take) -> None:
+    async def send(self, *orders: Exchange | Copy | ForeignFile | Resource | Take) -> None:
         """Hand these over, to be kept together or not at all; ArchiveError if they can't be."""
         if self._link is not None:
             await self._kept(self._link.send(Together(orders) if len(orders) > 1 else orders[0]))

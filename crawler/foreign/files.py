@@ -8,19 +8,22 @@ import os
 import re
 import struct
 import zipfile
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from crawler.errors import WrongUse
 from crawler.stores import Store
 from crawler.stores.ranged import Ranged
 
 FILES = 100_000  #: of one list, and of one WACZ
+OPEN = 16  #: files that are kept open
 FORM = "Give files, folders or globs of WARC, ARC or WACZ files: a comma list, local, s3://… or https://…"
 _NAME = re.compile(r".+\.(?:w?arc(?:\.gz|\.zst)?|wacz)", re.IGNORECASE)
 _INNER = re.compile(r"archive/.+\.w?arc(?:\.gz|\.zst)?", re.IGNORECASE)
@@ -42,6 +45,7 @@ class Volume:
 
     name: str
     source: str  #: as records of ours say where theirs came from: no path of this machine
+    url: str  #: where it lies, to be found again
     opened: Callable[[], BinaryIO]
     inside: str | None = None
 
@@ -50,6 +54,27 @@ class Volume:
         """The file, to be read from any place on."""
         with self.opened() as file:
             yield file if self.inside is None else _part(file, self.inside)
+
+
+class OpenVolumes:
+    """Files that are read now here, now there: a few are kept open."""
+
+    def __init__(self) -> None:
+        self._files: OrderedDict[tuple[str, str | None], tuple[BinaryIO, ExitStack]] = OrderedDict()
+
+    def file(self, volume: Volume) -> BinaryIO:
+        """The volume, open until others are wanted more."""
+        place = volume.url, volume.inside
+        if place not in self._files:
+            if len(self._files) >= OPEN:
+                self._files.popitem(last=False)[1][1].close()
+            stack = ExitStack()
+            self._files[place] = (stack.enter_context(volume.open()), stack)
+        return self._files[place][0]
+
+    def close(self) -> None:
+        while self._files:
+            self._files.popitem()[1][1].close()
 
 
 def names(given: str) -> list[str]:
@@ -90,7 +115,8 @@ def _web(url: str, file: BinaryIO) -> Volume:
     """Its name is without what may be a secret."""
     parts = urlsplit(url)
     name = f"{parts.scheme}://{parts.hostname}{parts.path}"
-    return Volume(name, name, lambda: cast("BinaryIO", io.BufferedReader(_Unnamed(file), 1 << 16)))
+    place = f"{parts.scheme}://{parts.netloc}{parts.path}"
+    return Volume(name, name, place, lambda: cast("BinaryIO", io.BufferedReader(_Unnamed(file), 1 << 16)))
 
 
 def _local(name: str) -> Iterator[Volume]:
@@ -103,7 +129,11 @@ def _local(name: str) -> Iterator[Volume]:
         named = sorted(glob.glob(name, recursive=True))  # noqa: PTH207 -- a Path's has no absolute patterns
         found = [Path(file) for file in named if Path(file).is_file()]
     for file in found:
-        yield Volume(str(file), f"file:{file.name}", lambda file=file: file.open("rb"))  # type: ignore[misc]
+        yield Volume(str(file), f"file:{file.name}", file.absolute().as_uri(), partial(_opened, file))
+
+
+def _opened(path: Path) -> BinaryIO:
+    return path.open("rb")
 
 
 def _objects(name: str, opener: Opener) -> Iterator[Volume]:
@@ -117,7 +147,7 @@ def _objects(name: str, opener: Opener) -> Iterator[Volume]:
         fits = (lambda key: fnmatchcase(key, last)) if last else _NAME.fullmatch
         urls = [f"{place}/{key}" for key in keys if fits(key)]
     for url in urls:
-        yield Volume(url, url, lambda url=url: opener.open_object(url))  # type: ignore[misc]
+        yield Volume(url, url, quote(url, safe=":/"), partial(opener.open_object, url))
 
 
 def _unpacked(volume: Volume) -> Iterator[Volume]:
@@ -132,7 +162,8 @@ def _unpacked(volume: Volume) -> Iterator[Volume]:
         except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
             raise WrongUse(f"-a warcs: {volume.name} is no WACZ file that can be read: {error}.") from error
     for inner in sorted(names)[: FILES + 1]:
-        yield Volume(f"{volume.name}#{inner}", f"{volume.source}#{inner}", volume.opened, inner)
+        inside = f"#{inner}"
+        yield replace(volume, name=volume.name + inside, source=volume.source + inside, inside=inner)
 
 
 @contextmanager

@@ -73,6 +73,13 @@ def moment(found: Found) -> datetime:
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
+def brought(
+    found: Found, original: Found | None, origin: Origin, new_id: Callable[[], UUID]
+) -> Copy | Exchange:
+    """What we keep, or read, of a record; `original`: of a revisit, the one that has its payload."""
+    return resolved(found, original, origin, new_id) if original else kept(found, origin, new_id)
+
+
 def kept(found: Found, origin: Origin, new_id: Callable[[], UUID]) -> Copy | Exchange:
     """The record as it goes into our archive."""
     response = Response.of(found)

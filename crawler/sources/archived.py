@@ -29,7 +29,7 @@ from crawler.items import (
 )
 from crawler.site import links, redirect_target
 from crawler.sources.live import REDIRECTS, Answer, capture_of
-from crawler.warc import Record, digest, http_head, parsed, payload, target_uri, warc_date
+from crawler.warc import Record, as_read, digest, http_head, payload, warc_date
 
 T = TypeVar("T")
 ASK, BROUGHT = "ask", "brought"  #: in a request's meta
@@ -77,6 +77,7 @@ class Brought:
 
     place: UUID | RecordRef
     record: Record
+    payload: RecordRef | None = None  #: of a foreign revisit: where that lies
 
 
 def request(url: str, ask: Ask, *, span: str | None = None, most: int | None = None) -> Request:
@@ -106,7 +107,7 @@ def brought_by(request: Request, exchange: Exchange) -> tuple[Exchange, *tuple[E
 
 def brought_of(made: Exchange | Copy) -> Brought:
     """What is about to be kept, as it will be read."""
-    return Brought(place=made.id, record=_record(made))
+    return Brought(place=made.id, record=as_read(made))
 
 
 def is_own_word(response: Response) -> bool:
@@ -165,6 +166,7 @@ def taken(lease: Lease, brought: Brought, source: str, read: Read, capture: Capt
         source=source,
         found=tuple(id for id in found if id != lease.id),
         note=None if same else DIGEST_MISMATCH,
+        payload=brought.payload,
     )
 
 
@@ -235,16 +237,3 @@ def _rank(capture: Capture) -> int:
     if capture.status is None or "revisit" in capture.mime:
         return 1
     return 3 if 300 <= capture.status < 400 else 4
-
-
-def _record(made: Exchange | Copy) -> Record:
-    """What is about to be written, as it will be read."""
-    if isinstance(made, Copy):
-        return parsed(made.member)
-    body = made.body if isinstance(made.body, bytes) else made.body.read_bytes()
-    headers = {
-        "WARC-Type": "response",
-        "WARC-Target-URI": target_uri(made.url),
-        "WARC-Date": warc_date(made.began),
-    }
-    return Record(offset=0, length=0, headers=headers, block=made.head + body)

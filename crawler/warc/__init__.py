@@ -7,6 +7,7 @@ SHA-256. All that is written here is read back with it, and with FastWARC, in th
 
 from crawler.warc.reader import (
     Record,
+    as_read,
     check,
     exchange_parts,
     http_head,
@@ -35,6 +36,7 @@ __all__ = [
     "NewRecord",
     "Record",
     "announcement",
+    "as_read",
     "check",
     "digest",
     "exchange_parts",

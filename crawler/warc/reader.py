@@ -11,8 +11,9 @@ from typing import BinaryIO, cast
 from zlib_ng import zlib_ng
 
 from crawler.errors import Damaged
+from crawler.items import Copy, Exchange
 from crawler.warc.sums import digest
-from crawler.warc.writer import SOURCE
+from crawler.warc.writer import SOURCE, target_uri, warc_date
 from crawler.wire.failure import BadMessage
 from crawler.wire.message import Head, dechunk, parse_head
 
@@ -80,6 +81,19 @@ def parsed(member: bytes) -> Record:
     if record.length != len(member):
         raise Damaged(f"the member has {record.length} of {len(member)} bytes")
     return record
+
+
+def as_read(made: Copy | Exchange) -> Record:
+    """What is not written yet, or never will be, as it would be read."""
+    if isinstance(made, Copy):
+        return parsed(made.member)
+    body = made.body if isinstance(made.body, bytes) else made.body.read_bytes()
+    headers = {
+        "WARC-Type": "response",
+        "WARC-Target-URI": target_uri(made.url),
+        "WARC-Date": warc_date(made.began),
+    }
+    return Record(offset=0, length=0, headers=headers, block=made.head + body)
 
 
 def check(record: Record) -> list[str]:

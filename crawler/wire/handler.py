@@ -115,32 +115,12 @@ class WireHandler:
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
         settings = crawler.settings
-        tls = ssl.create_default_context()  # names are verified; SSL_CERT_FILE names other authorities
-        tls.set_alpn_protocols(["http/1.1"])
-        limits = Limits(
-            head_bytes=settings.getint("HEAD_BYTES", MIB // 4),
-            head_lines=settings.getint("HEAD_LINES", 1000),
-            body_bytes=settings.getint("DOWNLOAD_MAXSIZE") or 1024 * MIB,
-            payload_bytes=settings.getint("PAGE_BYTES", 16 * MIB),
-            idle_seconds=settings.getfloat("IDLE_SECONDS", 60),
-            connect_seconds=settings.getfloat("CONNECT_SECONDS", 15),
-        )
-        client = Client(
-            clock=utc_now,
-            new_id=uuid4,
-            tls=tls,
-            spool_dir=Path(settings.get("SPOOL_DIR") or tempfile.gettempdir()) / "bodies",
-            connect_to=ConnectTo.parse(settings.get("CONNECT_TO") or "").trusting(named_hosts(settings)),
-            proxy=settings.get("WIRE_PROXY") or "",
-            resolve=open_resolver(settings.get("RESOLVE") or "crawler.wire.dial.system_resolve"),
-            limits=limits,
-        )
         page = PageLimits(
             decoded_bytes=settings.getint("DECODED_BYTES", 16 * MIB),
             decoded_ratio=settings.getint("DECODED_RATIO", 200),
         )
         timeout = settings.getfloat("DOWNLOAD_TIMEOUT")
-        handler = cls(client, timeout=timeout, limits=page, stats=crawler.stats)
+        handler = cls(client_of(settings), timeout=timeout, limits=page, stats=crawler.stats)
         crawler.signals.connect(handler.cut, CUT)
         return handler
 
@@ -220,6 +200,30 @@ class WireHandler:
         for oddity in oddities:
             logger.debug("%s: %s", url, oddity)
             self._stats.inc_value(f"wire/odd/{oddity}")
+
+
+def client_of(settings: BaseSettings) -> Client:
+    """The client as the settings want it: for the crawl, and for a command that reads a file of the web."""
+    tls = ssl.create_default_context()  # names are verified; SSL_CERT_FILE names other authorities
+    tls.set_alpn_protocols(["http/1.1"])
+    limits = Limits(
+        head_bytes=settings.getint("HEAD_BYTES", MIB // 4),
+        head_lines=settings.getint("HEAD_LINES", 1000),
+        body_bytes=settings.getint("DOWNLOAD_MAXSIZE") or 1024 * MIB,
+        payload_bytes=settings.getint("PAGE_BYTES", 16 * MIB),
+        idle_seconds=settings.getfloat("IDLE_SECONDS", 60),
+        connect_seconds=settings.getfloat("CONNECT_SECONDS", 15),
+    )
+    return Client(
+        clock=utc_now,
+        new_id=uuid4,
+        tls=tls,
+        spool_dir=Path(settings.get("SPOOL_DIR") or tempfile.gettempdir()) / "bodies",
+        connect_to=ConnectTo.parse(settings.get("CONNECT_TO") or "").trusting(named_hosts(settings)),
+        proxy=settings.get("WIRE_PROXY") or "",
+        resolve=open_resolver(settings.get("RESOLVE") or "crawler.wire.dial.system_resolve"),
+        limits=limits,
+    )
 
 
 def named_hosts(settings: BaseSettings) -> list[tuple[str, int]]:

@@ -9,7 +9,7 @@ import pickle
 import struct
 from dataclasses import dataclass
 
-from crawler.items import Copy, Exchange, Resource, Take
+from crawler.items import Copy, Exchange, ForeignFile, Resource, Take
 
 _LENGTH = struct.Struct("!I")
 
@@ -35,7 +35,7 @@ class Sync:
 class Together:
     """Orders that one checkpoint makes safe: all of them, or none."""
 
-    orders: tuple[Exchange | Copy | Resource | Take, ...]
+    orders: tuple[Exchange | Copy | ForeignFile | Resource | Take, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Broken:
     message: str
 
 
-Order = Exchange | Copy | Resource | Take | Together | Committed | Sync | Seal | Close
+Order = Exchange | Copy | ForeignFile | Resource | Take | Together | Committed | Sync | Seal | Close
 Report = Checkpointed | Synced | SealedSegment | AllSealed | Broken
 
 

@@ -10,7 +10,7 @@ import sys
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -19,7 +19,8 @@ from crawler.clock import Clock, utc_now
 from crawler.disk import Disk, open_disk
 from crawler.drafts import Draft
 from crawler.errors import CrawlerError
-from crawler.items import Copy, Exchange, RecordRef, Resource, Stored, Take
+from crawler.foreign.address import files
+from crawler.items import Copy, Exchange, ForeignFile, RecordRef, Resource, Stored, Take
 from crawler.ledger import Ledger, open_ledger
 from crawler.segment import Segment, segment_name
 from crawler.site import article_id, url_of
@@ -80,19 +81,15 @@ class Writer:
         self._segment: Segment | None = None
         self._takes = 0  # since the last checkpoint
         self._captures: OrderedDict[UUID, tuple[RecordRef, RecordRef]] = OrderedDict()
+        self._foreign: dict[str, ForeignFile] = {}  # by their URLs
         self._payloads: dict[bytes, Stored] = {}  # of segments that are not committed yet
         self._checkpointed = self._opened = time.monotonic()
 
     def take(self, order: Order) -> None:
         """Do what the crawl asks for."""
         match order:
-            case Exchange():
-                self._record(order)
-            case Copy():
-                self._place(order.id, *self._open().add_copy(order))
-            case Resource():
-                ref = self._open().keep(order)
-                self._remember(order.id, ref, ref)
+            case Exchange() | Copy() | Resource() | ForeignFile():
+                self._keep(order)
             case Take():
                 self._draft(order)
             case Together(orders):
@@ -111,6 +108,18 @@ class Writer:
     def _take_all(self, orders: Sequence[Order]) -> None:
         for each in orders:
             self.take(each)
+
+    def _keep(self, order: Exchange | Copy | Resource | ForeignFile) -> None:
+        match order:
+            case Exchange():
+                self._record(order)
+            case Copy():
+                self._place(order.id, *self._open().add_copy(order))
+            case Resource():
+                ref = self._open().keep(order)
+                self._remember(order.id, ref, ref)
+            case ForeignFile(url=url):
+                self._foreign[url] = order
 
     def _forget(self, segment: str) -> None:
         """The ledger knows its payloads now."""
@@ -192,14 +201,22 @@ class Writer:
         return self._ledger.validated(id, held)
 
     def _draft(self, take: Take) -> None:
-        capture, payload = self._refs(take.capture)
+        capture, payload = self._refs(take)
+        for url in files(capture):
+            self._open().refer(self._foreign[url])
         self._open().draft(Draft.of(take, capture, payload))
         self._takes += 1
 
-    def _refs(self, capture: UUID | RecordRef | None) -> tuple[RecordRef | None, RecordRef | None]:
-        """Where a take's capture lies, and the payload of it."""
+    def _refs(self, take: Take) -> tuple[RecordRef | None, RecordRef | None]:
+        """Where a take's capture lies, and the payload of it; a foreign record is of the take's segment."""
+        capture = take.capture
         if isinstance(capture, RecordRef):
-            return capture, capture
+            refs = capture, take.payload or capture
+            if capture.foreign:
+                return replace(refs[0], segment=self._open().name), replace(
+                    refs[1], segment=self._open().name
+                )
+            return refs
         return (self._captures.pop(capture, None) if capture else None) or (None, None)
 
     def _open(self) -> Segment:

@@ -1,0 +1,347 @@
+"""`-a copy=0`: records that are referred to where they lie, in other people's files, and what becomes of those."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from crawler.disk import Disk
+from crawler.errors import Damaged
+from crawler.foreign.address import Address
+from crawler.foreign.records import Spot
+from crawler.items import RecordRef
+from tests.crawling import CHECKOUT, SCRAPY, House, Ran
+from tests.s3 import Endpoint
+from tests.s3.access import settings_of
+from tests.services import running
+from tests.services.files import HABITS, packed, plain, record, warcinfo
+from tests.site import Site, running_site
+from tests.test_warcs import ARTICLES, AWAY, IDS, SHOWN, Shop, derived, pages, revisit, told, warcs
+
+LIE = "-acopy=0"
+SCHEMA = json.loads((CHECKOUT / "docs" / "article.schema.json").read_text())
+GROWING = "GROWING_FILE"  #: in the environment: what the disk below adds to
+
+
+class Growing(Disk):
+    """Somebody writes to a file of theirs just when what was taken from it is sealed."""
+
+    def reached(self, step: str) -> None:
+        if step == "seal":
+            with Path(os.environ[GROWING]).open("ab") as file:
+                file.write(b"more")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with running_site(tmp_path_factory.mktemp("site"), articles=ARTICLES) as site:
+        yield site
+
+
+@pytest.fixture
+def house(site: Site, tmp_path: Path) -> House:
+    return House(tmp_path, site)
+
+
+def lying(house: House, *files: Path | str, also: tuple[str, ...] = ()) -> Ran:
+    ran = warcs(house, *files, also=(LIE, *also))
+    assert ran.code == 0, ran.said
+    return ran
+
+
+def three(house: House) -> Path:
+    """A file with three articles, taken where it lies."""
+    path = house.folder / "x.warc.gz"
+    path.write_bytes(packed(warcinfo(), *(record(one, plain(one)) for one in pages(IDS[:3]))))
+    lying(house, path)
+    return path
+
+
+def foreign(house: House) -> list[dict[str, Any]]:
+    return [file for commit in house.archive.commits() for file in commit.get("foreign", [])]
+
+
+def sound(house: House, **settings: object) -> bool:
+    verified = house.scrapy("verify", **settings)
+    assert verified.code == 0, verified.out
+    return True
+
+
+def faults(house: House, **settings: object) -> list[str]:
+    verified = house.scrapy("verify", **settings)
+    assert verified.code == 1, verified.out + verified.said
+    return [line for line in verified.out.splitlines() if line.startswith("FAULT")]
+
+
+@pytest.mark.filterwarnings("ignore:Unclosed file:ResourceWarning")  # warcio's writer leaves one open
+def test_whoever_wrote_the_file_the_article_is_the_same_as_of_a_copy(house: House) -> None:
+    folder = house.folder / "theirs"
+    folder.mkdir()
+    for (name, write), one in zip(HABITS.items(), pages(), strict=True):
+        write(folder / name, one)
+    lying(house, folder)
+    copied = House(house.folder / "copied", house.site)
+    assert warcs(copied, folder).code == 0
+    assert derived(house.archive.items()) == derived(copied.archive.items())
+    for item in house.archive.items().values():
+        Draft202012Validator(SCHEMA).validate(item)
+    assert [each.type for each in house.archive.records()] == ["warcinfo"]
+    files = {
+        path.as_uri(): (len(data := path.read_bytes()), hashlib.sha256(data).hexdigest())
+        for path in folder.iterdir()
+    }
+    assert {file["url"]: (file["bytes"], file["sha256"]) for file in foreign(house)} == files
+    assert sound(house)
+
+
+def test_the_line_says_where_the_record_lies(house: House) -> None:
+    path = three(house)
+    data = path.read_bytes()
+    for id, item in house.archive.items().items():
+        place = item["record"]
+        assert place["warc"] == path.as_uri()
+        member = data[place["offset"] : place["offset"] + place["length"]]
+        assert f"WARC-Target-URI: http://anapress.net/a/{id}\r\n".encode() in zipfile.zlib.decompress(
+            member, 31
+        )
+        assert place["segment"] == house.archive.commits()[-1]["segment"]
+
+
+def test_a_revisit_and_what_it_names_may_lie_in_two_files(house: House) -> None:
+    one, later = pages(IDS[:1], every=2)
+    whole = record(one, plain(one))
+    id = whole.partition(b"WARC-Record-ID: ")[2].partition(b"\r\n")[0].decode()
+    (house.folder / "a.warc").write_bytes(revisit(later, f"WARC-Refers-To: {id}"))
+    (house.folder / "b #1.warc.gz").write_bytes(packed(warcinfo(), whole))
+    lying(house, house.folder / "*.warc*", also=("-acaptures=last",))
+    item = house.archive.items()[IDS[0]]
+    assert item["record"]["record_id"] == id
+    assert item["capture"]["warc"].startswith((house.folder / "a.warc").as_uri())
+    assert len(foreign(house)) == 2
+    assert sound(house)
+    (house.folder / "b #1.warc.gz").write_bytes(packed(whole))
+    (fault,) = faults(house)
+    assert "b%20%231.warc.gz: it has" in fault
+
+
+def test_a_revisit_of_what_no_file_has_fails(house: House) -> None:
+    (one,) = pages(IDS[:1])
+    (house.folder / "x.warc").write_bytes(revisit(one))
+    assert warcs(house, house.folder / "x.warc", also=(LIE,)).code == 4
+    assert told(house, IDS[0]) == [("failed", "revisit_unresolved")]
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_a_record_may_lie_in_a_wacz(house: House, method: int) -> None:
+    (one,) = pages(IDS[:1])
+    wacz = house.folder / "x.wacz"
+    with zipfile.ZipFile(wacz, "w", method) as archive:
+        archive.writestr("archive/x.warc.gz", packed(warcinfo(), record(one, plain(one))))
+    lying(house, wacz)
+    assert house.archive.items()[IDS[0]]["record"]["warc"] == f"{wacz.as_uri()}#in=archive/x.warc.gz"
+    assert [file["url"] for file in foreign(house)] == [wacz.as_uri()]
+    assert sound(house)
+
+
+def test_a_record_may_lie_in_s3(house: House, s3: Endpoint) -> None:
+    (one,) = pages(IDS[:1])
+    bucket, client = s3.bucket(), s3.client()
+    client.put_object(Bucket=bucket, Key="theirs/x.warc.gz", Body=packed(warcinfo(), record(one, plain(one))))
+    arguments = ("-asource=warc", f"-awarcs=s3://{bucket}/theirs/", "-adiscover=none", LIE)
+    ran = house.crawl(None, *arguments, **AWAY, **settings_of(s3))
+    assert ran.code == 0, ran.said
+    assert sound(house, **settings_of(s3))
+    client.delete_object(Bucket=bucket, Key="theirs/x.warc.gz")
+    client.close()
+    (fault,) = faults(house, **settings_of(s3))
+    assert f"s3://{bucket}/theirs/x.warc.gz: it can't be read any more" in fault
+
+
+def test_a_record_may_lie_in_the_web_but_inside_of_no_private_network(house: House) -> None:
+    (one,) = pages(IDS[:1])
+    with running(Shop(packed(warcinfo(), record(one, plain(one))))) as shop:
+        to = {"CONNECT_TO": f"files.example:80:127.0.0.1:{shop.url.rpartition(':')[2]}"}
+        arguments = ("-asource=warc", "-awarcs=http://files.example/x.warc.gz", "-adiscover=none", LIE)
+        ran = house.crawl(None, *arguments, **to)
+        assert ran.code == 0, ran.said
+        assert sound(house, **to)
+        asked = len(shop.asked)
+        (fault,) = faults(house, CONNECT_TO="", RESOLVE="tests.test_elsewhere.inward")
+        assert "http://files.example/x.warc.gz: it can't be read any more" in fault
+        assert "which is not a public address" in fault
+        assert len(shop.asked) == asked
+
+
+async def inward(host: str, port: int) -> list[str]:
+    return ["127.0.0.1"]
+
+
+# What becomes of the files
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda path: path.write_bytes(path.read_bytes() + b"more"), "it has "),
+        (lambda path: path.write_bytes(path.read_bytes()[:-1] + b"x"), "its SHA-256 is "),
+        (lambda path: path.unlink(), "it can't be read any more"),
+        (lambda path: path.rename(path.with_name("y.warc.gz")), "bring it back to where it was"),
+    ],
+)
+def test_a_file_that_is_not_what_it_was_is_one_fault(
+    house: House, change: Callable[[Path], object], said: str
+) -> None:
+    path = three(house)
+    change(path)
+    (fault,) = faults(house)
+    assert fault.startswith(f"FAULT {path.as_uri()}: {said}"[: len(f"FAULT {path.as_uri()}: ")])
+    assert said in fault
+    assert "commit 2" in fault
+
+
+def test_a_line_that_names_another_record_of_the_file_is_a_fault(house: House) -> None:
+    path = three(house)
+    one, two = (item["record"]["offset"] for item in list(house.archive.items().values())[:2])
+    (commit,) = [each for each in house.archive.commits() if "foreign" in each]
+    falsified(house, commit, f'"offset":{one},'.encode(), f'"offset":{two},'.encode())
+    assert any("another record than the line says" in fault for fault in faults(house))
+    assert path.exists()
+
+
+def falsified(house: House, commit: dict[str, Any], right: bytes, wrong: bytes) -> None:
+    """Another outcomes file, with sums that are right."""
+    import gzip
+
+    (file,) = [file for file in commit["files"] if file["kind"] == "outcomes"]
+    path = house.archive.folder / file["path"]
+    data = gzip.compress(gzip.decompress(path.read_bytes()).replace(right, wrong))
+    path.unlink()
+    path.write_bytes(data)
+    file["bytes"], file["sha256"] = len(data), hashlib.sha256(data).hexdigest()
+    place = house.archive.folder / f"commits/{commit['n']:010d}.json"
+    place.unlink()
+    place.write_text(json.dumps(commit, separators=(",", ":")) + "\n")
+
+
+def test_what_was_taken_from_a_file_that_grows_meanwhile_is_left(house: House) -> None:
+    path = house.folder / "x.warc.gz"
+    path.write_bytes(packed(*(record(one, plain(one)) for one in pages(IDS[:3]))))
+    arguments = ("-asource=warc", f"-awarcs={path}", "-adiscover=none", LIE)
+    settings = {**AWAY, "DISK": "tests.test_elsewhere.Growing"}
+    ran = house.crawl(None, *arguments, environment={GROWING: str(path)}, **settings)
+    assert ran.code == 6, ran.said
+    assert f"({path.as_uri()}: it has " in ran.last
+    assert house.archive.takes() == {}
+    lying(house, path)
+    assert house.archive.items().keys() == set(IDS[:3])
+    assert sound(house)
+
+
+# What is made of an archive whose records lie elsewhere
+
+
+def test_what_needs_the_records_says_how_many_it_lacks_until_they_are_copied(house: House) -> None:
+    path = three(house)
+    wacz = house.folder / "all.wacz"
+    said = "3 captures in files of others (-a copy=0) left out"
+    assert said in house.scrapy("index").said
+    ran = house.scrapy("wacz", str(wacz))
+    assert (ran.code, said in ran.said, wacz.exists()) == (2, True, False)
+    ran = house.scrapy("qa")
+    assert (ran.code, said in ran.said) == (2, True), ran.said
+    assert len(house.scrapy("export", "-").out.splitlines()) == 3
+    assert warcs(house, path, also=("-arefresh=0",)).code == 0
+    ran = house.scrapy("wacz", str(wacz))
+    assert (ran.code, "3 pages, 3 captures" in ran.said) == (0, True), ran.said
+    assert sound(house)
+
+
+def test_a_copy_of_the_archive_rests_on_the_same_files(house: House) -> None:
+    three(house)
+    there = House(house.folder / "there", house.site)
+    assert house.scrapy("copy", str(house.archive.folder), str(there.archive.folder)).code == 0
+    assert there.archive.lines("items") == house.archive.lines("items")
+    assert sound(there)
+
+
+# Addresses
+
+
+def ref(address: Address) -> RecordRef:
+    place = {"warc": str(address), "offset": address.spot.offset}
+    return RecordRef(segment="", length=1, record_id="", payload_digest=None, **place)
+
+
+spots = st.builds(Spot, st.integers(0, 1 << 60), st.integers(0, 1 << 60))
+urls = st.sampled_from(["file:///a%20b/x.warc.gz", "s3://bucket/%23/x.warc", "https://files.example/x.wacz"])
+alone = st.builds(Address, url=urls, spot=spots, inside=st.none() | st.text(min_size=1))
+
+
+@given(
+    st.builds(Address, url=urls, spot=spots, inside=st.none() | st.text(min_size=1), body=st.none() | alone)
+)
+def test_an_address_is_what_its_reference_says(address: Address) -> None:
+    assert Address.of(ref(address)) == address
+
+
+@given(st.text(), st.integers())
+def test_what_is_no_address_is_damaged(inside: str, offset: int) -> None:
+    wrong = RecordRef(
+        segment="", warc=f"file:///x#{inside}", offset=offset, length=1, record_id="", payload_digest=None
+    )
+    with suppress(Damaged):
+        assert Address.of(wrong).spot.offset == offset
+
+
+# Wrong use
+
+
+def test_an_address_that_may_hold_a_secret_is_not_written_down(house: House) -> None:
+    ran = house.crawl(None, "-asource=warc", "-awarcs=https://files.example/x.warc.gz?key=1", LIE)
+    assert (ran.code, "may be secret" in ran.last) == (2, True), ran.said
+    assert not house.archive.folder.exists()
+
+
+# Kills
+
+
+@pytest.mark.crash
+@pytest.mark.parametrize("seed", range(2))
+def test_a_kill_loses_nothing_and_takes_nothing_twice(house: House, seed: int) -> None:
+    chance, path = Random(seed), house.folder / "x.warc.gz"
+    path.write_bytes(packed(*(record(one, plain(one)) for one in pages(SHOWN, every=3))))
+    settings = house.settings(**AWAY, SEGMENT_SECONDS=1)
+    command = [
+        SCRAPY,
+        "crawl",
+        "anapress",
+        "-asource=warc",
+        f"-awarcs={path}",
+        "-acaptures=all",
+        LIE,
+        *settings,
+    ]
+    for _ in range(3):
+        crawl = subprocess.Popen([*command, "-adiscover=none"], cwd=CHECKOUT, stderr=subprocess.DEVNULL)
+        time.sleep(chance.uniform(0.8, 3))
+        crawl.send_signal(signal.SIGKILL)
+        crawl.wait()
+    lying(house, path, also=("-acaptures=all",))
+    takes = house.archive.takes()
+    assert {id: [take["take"] for take in takes[id]] for id in SHOWN} == {id: [1, 2, 3] for id in SHOWN}
+    assert sound(house)
