@@ -27,8 +27,8 @@ class Took:
     memory: int  #: bytes, the highest sum over its processes; what they share counts in each
 
 
-def run(command: Sequence[str], cwd: Path, weighed: Callable[[int], object] = int) -> Took:
-    """Run it; RuntimeError with what it said if it failed. `weighed` is told its memory, again and again."""
+def run(command: Sequence[str], cwd: Path, look: Callable[[int], object] = int) -> Took:
+    """Run it; RuntimeError with what it said if it failed. `look` is told its process, again and again."""
     began = time.perf_counter()
     process = subprocess.Popen(  # noqa: S603
         command,
@@ -37,7 +37,7 @@ def run(command: Sequence[str], cwd: Path, weighed: Callable[[int], object] = in
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
-    with _watched(process.pid, weighed) as peak:
+    with _watched(process.pid, look) as peak:
         assert process.stdout is not None
         said = process.stdout.read().decode()
         _, status, usage = os.wait4(process.pid, 0)
@@ -77,13 +77,13 @@ def serving(module: str, *arguments: str) -> Iterator[int]:
 
 
 @contextmanager
-def _watched(pid: int, weighed: Callable[[int], object]) -> Iterator[list[int]]:
+def _watched(pid: int, look: Callable[[int], object]) -> Iterator[list[int]]:
     peak, over = [0], threading.Event()
 
     def watch() -> None:
         while not over.wait(EVERY):
-            weighed(now := sum(map(_resident, family(pid))))
-            peak[0] = max(peak[0], now)
+            look(pid)
+            peak[0] = max(peak[0], sum(map(_resident, family(pid))))
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -101,6 +101,15 @@ def family(pid: int) -> Iterator[int]:
         with suppress(OSError):  # it has ended
             for child in children.read_text().split():
                 yield from family(int(child))
+
+
+def share(pid: int) -> int:
+    """Its bytes of memory, of what is shared its part (proc(5), smaps_rollup); 0 if it has ended."""
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) << 10
+    return 0
 
 
 def _resident(pid: int) -> int:

@@ -67,13 +67,11 @@ class Browser:
         guests = extension(self._crawler, Manners).guests
         visit = Visit(request, self._crawler.engine.download_async, guests)
         try:
-            async with (
-                self._room,
-                self._seat() as driver,
-                Port(visit.ask, visit.fit, self._authority) as port,
-            ):
-                await extension(self._crawler, Archivist).asks(request)
-                return await self._visited(request, visit, driver, port)
+            async with AsyncExitStack() as room:
+                await room.enter_async_context(self._room)
+                async with self._seat() as driver, Port(visit.ask, visit.fit, self._authority) as port:
+                    await extension(self._crawler, Archivist).asks(request)
+                    return await self._visited(request, visit, driver, port, room)
         finally:
             self._drop_left()
             exchanges = request.meta.setdefault("exchanges", [])
@@ -88,8 +86,10 @@ class Browser:
     async def close(self) -> None:
         await self._running.aclose()
 
-    async def _visited(self, request: Request, visit: Visit, driver: Driver, port: Port) -> Response:
-        rendering = asyncio.ensure_future(self._rendered(request, visit, driver, port))
+    async def _visited(
+        self, request: Request, visit: Visit, driver: Driver, port: Port, room: AsyncExitStack
+    ) -> Response:
+        rendering = asyncio.ensure_future(self._rendered(request, visit, driver, port, room))
         self._rendering.add(rendering)
         try:
             await asyncio.wait([rendering, visit.main], return_when=asyncio.FIRST_COMPLETED)
@@ -104,7 +104,9 @@ class Browser:
             await asyncio.wait([rendering])
             self._rendering.discard(rendering)
 
-    async def _rendered(self, request: Request, visit: Visit, driver: Driver, port: Port) -> Response:
+    async def _rendered(
+        self, request: Request, visit: Visit, driver: Driver, port: Port, room: AsyncExitStack
+    ) -> Response:
         agent, languages = self._settings["USER_AGENT"], self._settings["DEFAULT_REQUEST_HEADERS"]
         options = context(port.number, user_agent=agent, languages=languages.get("Accept-Language") or "")
         async with driver.visit(request.url, options) as (page, led):
@@ -121,6 +123,7 @@ class Browser:
             if len(dom.block) > self._settings.getint("DECODED_BYTES"):
                 return HtmlResponse(shown, headers={"Content-Type": dom.content_type}, flags=["unread:bomb"])
             others = [_made(look, shown, await looked(page, look), brought) for look in self._rules.keep]
+            await room.aclose()  # the next page may come while this one is put away
         request.meta.update({CAPTURE: dom, MADE: [dom, *others]})
         return HtmlResponse(
             shown, headers={"Content-Type": dom.content_type}, body=dom.block, encoding="utf-8"

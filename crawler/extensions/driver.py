@@ -47,14 +47,7 @@ class Provider(PlaywrightBrowserProvider):  # type: ignore[misc]
     pid: int | None = None
 
     async def launch_browser(self) -> Browser:
-        try:
-            browser: Browser = await super().launch_browser()
-        except Error as error:
-            program = self.config.launch_options["executable_path"]
-            why = str(error).splitlines()[0]
-            raise WrongUse(
-                f"{program} can't be started ({why}). In a container it may want BROWSER_SANDBOX=0."
-            ) from error
+        browser: Browser = await super().launch_browser()
         session = await browser.new_browser_cdp_session()
         processes = (await session.send("SystemInfo.getProcessInfo"))["processInfo"]
         self.pid = next(process["id"] for process in processes if process["type"] == "browser")
@@ -69,11 +62,12 @@ class Driver:
         handler = self._handler = ScrapyPlaywrightDownloadHandler.from_crawler(crawler)
         handler.browser_provider_cls = Provider
         handler.config.browser_type_name = "chromium"
-        handler.config.launch_options = options
+        handler.config.launch_options = self._options = options
         handler.config.navigation_timeout_ms = seconds * 1000
         handler.config.download_timeout_secs = 1  # a page that is a file was not shown to the browser
         handler.config.target_closed_max_retries = 0  # an attempt is ours to count
         self._seconds, self._memory = seconds, memory
+        self._starting = asyncio.Lock()
         self._broken = False  # it did not do what it was told
         self._weighing: asyncio.Task[None] | None = None  # once it is started
 
@@ -96,9 +90,12 @@ class Driver:
             await self._leave(name)
 
     async def _go(self, url: str, name: str, options: dict[str, object]) -> tuple[Page, list[str]]:
-        if self._weighing is None:
-            self._weighing = asyncio.ensure_future(self._weigh())
-            await self._handler._launch()  # noqa: SLF001 -- its signal was sent when the crawl began
+        async with self._starting:
+            if self._weighing is None:
+                self._weighing = asyncio.ensure_future(self._weigh())
+                await self._start()
+        if not self.alive:
+            raise BrowserFailed(f"{url}: the browser has ended")
         led: list[str] = []
         request = Request(
             url,
@@ -114,6 +111,22 @@ class Driver:
         )
         await self._handler.download_request(request)
         return request.meta["playwright_page"], led
+
+    async def _start(self) -> None:
+        """Playwright and the browser; WrongUse if that fails twice."""
+        with suppress(Error):
+            return await self._launch()
+        await self._end()  # somebody may have killed it before it stood; nobody does that again
+        try:
+            await self._launch()
+        except Error as error:
+            program, why = self._options["executable_path"], str(error).splitlines()[0]
+            advice = "In a container it may want BROWSER_SANDBOX=0."
+            raise WrongUse(f"{program} can't be started ({why}). {advice}") from error
+
+    async def _launch(self) -> None:
+        await self._handler._launch()  # noqa: SLF001 -- its signal was sent when the crawl began
+        await self._handler._maybe_launch_browser()  # noqa: SLF001 -- what fails here is no page's fault
 
     async def _leave(self, name: str) -> None:
         """Close the context; a browser in which that can't be done has shown its last page."""
@@ -145,6 +158,9 @@ class Driver:
         if self._weighing is None:
             return
         self._weighing.cancel()
+        await self._end()
+
+    async def _end(self) -> None:
         try:
             async with asyncio.timeout(LOOK_SECONDS):
                 await self._handler.close()
