@@ -9,13 +9,13 @@ anapress:u:<b>     id and digest → SHA-256, of pages that were given validator
 anapress:c:<b>     URL, and URL with date → the newest record of an archive service's that it has there
 anapress:r:<b>     the URLs of requisites that the archive has, as keys
 anapress:buckets   the numbers b of i: that are in use
-anapress:left      a list with a member for each 1,000 ids that are left: an autoscaler reads its length
 anapress:due       b → how many ids of it can be leased
 anapress:old       b → no article of it that nobody holds was captured before (unix ms)
 anapress:workers   worker → when it was heard of, by the server's clock
 anapress:held      id → worker; anapress:h:<worker> id → b; anapress:batches worker → its last lease
 anapress:deaths    id → workers that died with it; anapress:flying ids of those that are on their way
 anapress:segments  segment → n; anapress:commits n → segment
+anapress:left      a list with a member for each 1,000 ids that are left: an autoscaler reads its length
 """
 
 from __future__ import annotations
