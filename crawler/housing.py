@@ -116,9 +116,14 @@ class Housing:
 
     def ensure_archive(self, store: Store) -> Archive:
         """The archive in the store, made if there is none; a mistake in LEDGER_URL leaves none behind."""
-        if archive.find(store) is None and (ledger := read_ledger(self.ledger)) is not None:
-            ledger.close()
+        if archive.find(store) is None:
+            self.try_ledger()
         return archive.ensure(store, self.contact)
+
+    def try_ledger(self) -> None:
+        """WrongUse or LedgerError where LEDGER_URL leads to none; that it is not made yet is no mistake."""
+        if (ledger := read_ledger(self.ledger)) is not None:
+            ledger.close()
 
     def open_ledger(self, store: Store) -> Ledger:
         """The ledger of the archive in the store; a new one is made of the newest snapshot and the log."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from configparser import ConfigParser
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,14 @@ import yaml
 from scrapy.settings import default_settings
 
 from crawler import settings
+from crawler.items import ArticleId
 from crawler.ledger import scripts
+from crawler.ledger.redis import RedisLedger
 from tests.crawling import CHECKOUT, Ran, run
 from tests.image import BROWSER, DOCKERFILE, REPLAY
+from tests.redisserver import KINDS
+from tests.test_ledger import commit
+from tests.test_ledger import read as article
 
 DEPLOY = CHECKOUT / "deploy"
 AWS, COMPOSE, KUBERNETES = DEPLOY / "aws.yaml", DEPLOY / "compose.yaml", DEPLOY / "kubernetes"
@@ -189,6 +195,27 @@ def test_the_autoscaler_finds_the_workers_and_their_ledger() -> None:
     (port,) = service["spec"]["ports"]
     assert asks["address"] == f"{service['metadata']['name']}.{namespace}.svc.cluster.local:{port['port']}"
     assert asks["listName"].startswith(scripts.PREFIX)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_autoscaler_reads_how_many_thousands_of_ids_are_left(servers, kind) -> None:
+    (trigger,) = read(SCALED)["spec"]["triggers"]
+    own = servers[kind]
+    own.empty()
+
+    def told() -> int:
+        with own.client() as client:
+            return client.llen(trigger["metadata"]["listName"])
+
+    with closing(RedisLedger(own.url)) as ledger:
+        ledger.add(map(ArticleId, range(1, 2002)), "list")
+        assert told() == 3
+        ledger.lease("w", 1500)
+        assert told() == 3  # leased, they are left until their commit
+        commit(ledger, *(article(id) for id in range(1, 1002)))
+        assert (told(), ledger.counts().left) == (1, 1000)
+        commit(ledger, *(article(id) for id in range(1002, 2002)))
+        assert (told(), ledger.counts().left) == (0, 0)
 
 
 def test_cloudformation_takes_the_template() -> None:

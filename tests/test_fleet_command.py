@@ -12,8 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from scrapy.settings import Settings
 
+from crawler.errors import LedgerError
 from crawler.fleet import FIGURES, FIRST_PAUSE, LONGEST_PAUSE, STEADY_SECONDS, Fleet, Record
+from crawler.housing import Housing
 from tests.crawling import CHECKOUT, SCRAPY, House
 from tests.site import Site, id_of, running_site
 from tests.test_fleet import fetched, until
@@ -101,6 +104,17 @@ def test_a_mistake_is_one_sentence(house, arguments, told) -> None:
     assert told in ran.last
 
 
+def test_a_ledger_that_is_not_there_leaves_nothing_behind(house, monkeypatch) -> None:
+    monkeypatch.setattr("crawler.ledger.server.OPENING_SECONDS", 0.0)
+    settings = Settings()
+    settings.setmodule("crawler.settings")
+    settings.setdict({"ARCHIVE_URL": house.archive.folder, "LEDGER_URL": "unix:///nowhere/s"}, "cmdline")
+    housing = Housing.of(settings)
+    with pytest.raises(LedgerError, match="was away"):
+        housing.ensure_archive(housing.open_store())
+    assert not house.archive.folder.exists()
+
+
 def test_what_no_worker_can_do_ends_the_fleet_with_the_worker_s_own_words(house) -> None:
     runs = house.scrapy("fleet", "-n", "2", "-aids=no-such-file")
     assert runs.code == 2
@@ -138,9 +152,9 @@ def test_a_fleet_whose_workers_can_not_live_gives_up(monkeypatch) -> None:
     ],
 )
 def test_a_ledger_that_can_not_be_is_one_sentence_and_leaves_nothing_behind(house, url, command) -> None:
-    ran = house.scrapy(*command, LEDGER_URL=url)
-    assert ran.code == 2
-    assert ran.last.startswith("LEDGER_URL is ")
+    ran = house.scrapy(*command, LEDGER_URL=url, LOG_LEVEL="WARNING", CONTACT="a@example.org")
+    (line,) = ran.said.splitlines()  # of a fleet, too: no worker begins
+    assert (ran.code, line.startswith("LEDGER_URL is ")) == (2, True)
     assert not house.archive.folder.exists()
 
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
+import itertools
+import random
 import subprocess
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -129,6 +133,83 @@ def test_a_host_that_answers_slowly_is_asked_more_slowly_by_all(board) -> None:
     asyncio.run(fleet())
     assert paces[0] >= 0.3
     assert paces[0] / 2 <= paces[1] < paces[0]  # about halfway back
+
+
+class Clock:
+    """Time that passes when all sleep."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._count = itertools.count()
+
+    def __call__(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._sleepers, (self.now + seconds, next(self._count), woken))
+        await woken
+
+    async def go_on(self, until: float) -> None:
+        while self.now < until:
+            for _ in range(20):  # whoever is awake does what there is to do
+                await asyncio.sleep(0)
+            self.now, _, woken = heapq.heappop(self._sleepers)
+            woken.set_result(None)
+
+
+class Timed(FileBoard):
+    """By that clock."""
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        super().__init__(path)
+        self._clock = clock
+
+    def read(self, host: str) -> tuple[bytes | None, float]:
+        return super().read(host)[0], self._clock()
+
+
+def test_workers_have_equal_shares_of_a_host_whoever_joins_or_leaves(tmp_path: Path) -> None:
+    random.seed(8)
+    clock = Clock()
+    board, went = Timed(tmp_path / "budget.db", clock), []
+
+    async def work(name: str) -> None:
+        of = FleetHosts(clock, clock.sleep, board, ask, room=1, pace=Pace(least=1.0, most=1.0))
+        while True:
+            async with of.turn(HOST):
+                went.append((clock.now, name))
+                await clock.sleep(0.2)
+
+    async def fleet() -> None:
+        first, second = asyncio.ensure_future(work("first")), asyncio.ensure_future(work("second"))
+        await clock.go_on(200)
+        third = asyncio.ensure_future(work("third"))
+        await clock.go_on(400)
+        first.cancel()
+        await clock.go_on(600)
+        second.cancel()
+        third.cancel()
+
+    asyncio.run(fleet())
+    for begin, names in (
+        (0, {"first", "second"}),
+        (200, {"first", "second", "third"}),
+        (401, {"second", "third"}),
+    ):
+        had = Counter(name for moment, name in went if begin <= moment < begin + 199)
+        assert had.keys() == names
+        assert min(had.values()) > 199 / len(names) / 2
+        assert 170 < had.total() <= 200  # nobody's leaving or joining costs the others a turn
+
+
+def test_a_fleet_slows_down_at_once_and_speeds_up_by_halves_within_its_bounds() -> None:
+    pace = Pace(least=0.5, most=60.0)
+    assert pace.after(0.5, took=4.0) == 4.0
+    assert pace.after(4.0, took=0.1) == pytest.approx(2.05)
+    assert pace.after(0.5, took=0.1) == 0.5
+    assert pace.after(50.0, took=90.0) == 60.0
 
 
 def test_the_place_of_a_worker_that_died_is_free_after_a_while() -> None:

@@ -6,7 +6,6 @@ import threading
 from contextlib import closing
 
 import pytest
-import yaml
 
 from crawler.errors import LedgerError, WrongUse
 from crawler.items import ArticleId, Outcome
@@ -14,7 +13,6 @@ from crawler.ledger import open_ledger, read_ledger, server
 from crawler.ledger.redis import RedisLedger
 from crawler.lines import OutcomeLine
 from tests.redisserver import KINDS, running
-from tests.test_deploy import SCALED
 from tests.test_ledger import AT, HASH, commit, ids_of, line, read
 
 IDS = [ArticleId(id) for id in range(1, 101)]
@@ -244,21 +242,3 @@ def test_a_large_commit_is_seen_whole_by_n(own) -> None:
     with closing(RedisLedger(own.url)) as ledger:
         commit(ledger, *(line(id, Outcome.KNOWN) for id in range(1, 5001)))
         assert ledger.counts().left == 5000
-
-
-def test_an_autoscaler_reads_how_many_thousands_of_ids_are_left(own) -> None:
-    (trigger,) = yaml.safe_load(SCALED.read_text())["spec"]["triggers"]
-
-    def told() -> int:
-        with own.client() as client:
-            return client.llen(trigger["metadata"]["listName"])
-
-    with closing(RedisLedger(own.url)) as ledger:
-        ledger.add(map(ArticleId, range(1, 2002)), "list")
-        assert told() == 3
-        ledger.lease("w", 1500)
-        assert told() == 3  # leased, they are left until their commit
-        commit(ledger, *(read(id) for id in range(1, 1002)))
-        assert (told(), ledger.counts().left) == (1, 1000)
-        commit(ledger, *(read(id) for id in range(1002, 2002)))
-        assert (told(), ledger.counts().left) == (0, 0)

@@ -351,3 +351,11 @@ def wait_for(job: Job, key: str, seconds: float = 30) -> None:
             return
         time.sleep(0.1)
     raise AssertionError(f"{key} did not come")
+
+
+def test_a_fleet_shares_a_bucket_and_ends_as_one(job: Job) -> None:
+    ran = job.run("fleet", "-n", "2", "-aids=" + ",".join(map(str, IDS)), "-arequisites=0")
+    assert ran.code == 0, ran.said
+    assert ran.last.startswith(f"2 workers: {len(IDS)} takes")
+    assert {id: len(takes) for id, takes in job.archive().takes().items()} == dict.fromkeys(IDS, 1)
+    assert job.run("verify").code == 0

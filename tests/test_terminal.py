@@ -153,6 +153,23 @@ def test_the_panel_fits_its_terminal(house: House, silent: str, columns: int, ro
     assert "anapress: crawling" not in terminal.text
 
 
+def test_the_panel_of_a_fleet_has_a_line_for_each_worker_and_goes(house: House, silent: str) -> None:
+    settings = house.settings(CONNECT_TO=silent, STOP_SECONDS=2, LOG_LEVEL="INFO")
+    given = f"-aids={','.join(map(str, [*IDS, HELD]))}"
+    done = re.compile(r"\[[12]\] (\d+) of \d+ done")
+    with running(str(SCRAPY), "fleet", "-n", "2", given, "-arequisites=0", *settings) as terminal:
+        lines = lambda: [match for line in terminal.shown if (match := done.match(line))]  # noqa: E731
+        terminal.until(lambda: len(lines()) == 2 and sum(int(match[1]) for match in lines()) == len(IDS))
+        assert [line for line in terminal.shown if line.startswith("fleet: 2 of 2 workers run")]
+        terminal.press(INTERRUPT)
+        terminal.end()
+    assert terminal.code == 3
+    assert not lines()
+    assert "Enabled extensions" not in terminal.text
+    assert terminal.text.count("takes in ") == 1  # one summary for all
+    assert f"2 workers: {len(IDS)} takes (9 article" in terminal.text.replace("\n", " ")
+
+
 def test_a_terminal_that_is_resized_keeps_nothing_of_the_old_panel(house: House, silent: str) -> None:
     with watched(house, silent, *IDS, HELD) as terminal:
         for columns, rows in ((40, 10), (100, 30), (60, 8)):
