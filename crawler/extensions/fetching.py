@@ -17,7 +17,7 @@ from crawler.extensions.answer import answer_to
 from crawler.extensions.archivist import Archivist
 from crawler.extensions.listing import Unlistable
 from crawler.items import Absent
-from crawler.sources.live import HOPS, REDIRECTS
+from crawler.sources.live import HOPS, REDIRECTS, location_of
 
 PIECE_BYTES = 8 << 20  #: a request; a page's limit is twice that
 _RANGE = re.compile(rb"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18})")
@@ -57,7 +57,7 @@ async def _piece(crawler: Crawler, url: str, at: int) -> tuple[Response, str]:
         answer = await _ask(crawler, url, at)
         if answer.status not in REDIRECTS:
             return answer, url
-        url = urljoin(url, (answer.headers.get("Location") or b"").decode("latin-1"))
+        url = urljoin(url, location_of(answer))
     raise Unlistable(f"{_shown(url)} can't be fetched: it leads in circles")
 
 

@@ -39,7 +39,7 @@ from crawler.sources.archived import (
     taken,
     untaken,
 )
-from crawler.sources.live import REDIRECTS, Answer
+from crawler.sources.live import REDIRECTS, Answer, location_of
 from crawler.warc import warc_date
 from crawler.wire.coding import decode
 from crawler.wire.failure import BadMessage
@@ -173,7 +173,7 @@ class _Playing:
 
     def _moved(self, answer: Response) -> Capture | None:
         """The capture that the machine has instead of the one that was asked for."""
-        location = (answer.headers.get("Location") or b"").decode("latin-1")
+        location = location_of(answer)
         if answer.status not in REDIRECTS or not location:
             return None
         return self._played(urljoin(f"{self._base}/", location))
