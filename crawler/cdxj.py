@@ -62,6 +62,17 @@ class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """URL and status of the page that the record shows; only what came as 200 is ever rendered."""
         return (self.url.removeprefix(DOM), 200) if self.url.startswith(DOM) else (self.url, self.status)
 
+    def ref(self, segment: str) -> RecordRef:
+        """Where the record lies, in the archive that the segment is of."""
+        return RecordRef(
+            segment=segment,
+            warc=f"warcs/{self.filename}",
+            offset=self.offset,
+            length=self.length,
+            record_id=self.id,
+            payload_digest=self.digest,
+        )
+
 
 def urlkey(url: str) -> str:
     """The URL as the index sorts it; a URL that has no such form stands for itself, as in cdxj-indexer."""
@@ -171,18 +182,10 @@ def stored(entry: Entry, segment: str) -> Stored | None:
     """The payload that the entry's record holds whole; none if it is a revisit, no response, cut or empty."""
     if entry.mime == REVISIT or entry.status is None or entry.truncated or not entry.size:
         return None
-    ref = RecordRef(
-        segment=segment,
-        warc=f"warcs/{entry.filename}",
-        offset=entry.offset,
-        length=entry.length,
-        record_id=entry.id,
-        payload_digest=entry.digest,
-    )
     return Stored(
         sha256=bytes.fromhex(entry.sha256),
         length=entry.size,
-        record=ref,
+        record=entry.ref(segment),
         url=entry.url,
         date=entry.date,
     )

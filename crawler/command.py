@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import signal
 import sys
 import time
 from contextlib import suppress
@@ -15,6 +17,7 @@ from crawler.ending import code_of
 from crawler.errors import CrawlerError, StoreRefused, WrongUse
 from crawler.housing import Housing
 
+UNREAD = 128 + signal.SIGPIPE  #: as a shell says of a command that a closed pipe ended
 SECONDS = 2  # between two lines of progress
 
 
@@ -35,7 +38,10 @@ class ArchiveCommand(ScrapyCommand):
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         assert self.settings is not None
         try:
+            if sys.stdout is None:
+                raise WrongUse("stdout is closed: send it to /dev/null if nobody is to read it.")
             self.act(Housing.of(self.settings), args, opts)
+            sys.stdout.flush()  # else a disk that is full would only show after our last word
         except StoreRefused as error:  # nothing was fetched, and a person must mend it
             self._wrong(WrongUse(str(error)))
         except CrawlerError as error:
@@ -44,7 +50,8 @@ class ArchiveCommand(ScrapyCommand):
             sys.stderr.write("Stopped; run it again. (exit 3)\n")
             self.exitcode = 3
         except BrokenPipeError:
-            self.exitcode = 1  # whoever read our output has left
+            self.exitcode = UNREAD  # whoever read our output has left
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python yet holds of it
         except OSError as error:
             sys.stderr.write(f"the archive can't be written: {error} (exit 6)\n")
             self.exitcode = 6

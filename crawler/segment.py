@@ -69,10 +69,6 @@ class Segment:
         disk.sync_folder(spool.folder)
 
     @property
-    def key(self) -> str:
-        return place("warc", self.name)
-
-    @property
     def empty(self) -> bool:
         """Whether there is nothing in it but the warcinfo."""
         return self._records == 1 and not self.drafts
@@ -152,14 +148,7 @@ class Segment:
 
     def _index(self, entry: cdxj.Entry) -> RecordRef:
         self._note({"index": str(entry)})
-        return RecordRef(
-            segment=self.name,
-            warc=self.key,
-            offset=entry.offset,
-            length=entry.length,
-            record_id=entry.id,
-            payload_digest=entry.digest,
-        )
+        return entry.ref(self.name)
 
     def _append(self, data: bytes) -> int:
         self._disk.write(self._warc, data)

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from tests.browser import Window
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from tests.redisserver import RedisServer
     from tests.s3 import Endpoint
 
+
+# by the wall clock a busy machine fails what is right
+settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ours")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # as in a job in the background: the commands would ignore it, too, and tests press Ctrl-C

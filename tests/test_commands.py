@@ -7,7 +7,10 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -15,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.crawling import SCRAPY, House, Ran, run
+from tests.crawling import CHECKOUT, SCRAPY, House, Ran, run
 from tests.site import FAULTS, Site, id_of, running_site
 
 NONCE, STATIC, GONE = id_of(4), id_of(3), FAULTS["status_404"]
@@ -296,6 +299,29 @@ def test_an_export_for_which_the_disk_has_no_room_is_a_failure_and_no_wrong_use(
         ran = full(house, "export", str(target), kilobytes=kilobytes)
         assert (ran.code, said in ran.last, "Traceback" in ran.said) == (6, True, False), ran.said
     assert not [path for path in house.folder.iterdir() if "all.jsonl" in path.name]
+
+
+@pytest.mark.parametrize("command", [("export", "-"), ("wacz", "-"), ("ids", "status")])
+def test_a_reader_who_has_left_is_no_failure(house: House, command: tuple[str, ...]) -> None:
+    line = [str(SCRAPY), *command, *house.settings()]
+    with subprocess.Popen(line, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout
+        process.stdout.close()
+        assert process.stderr
+        assert process.stderr.read() == b""
+    assert process.returncode == 128 + signal.SIGPIPE, "as of any other command"
+
+
+def test_a_stdout_that_is_closed_is_told(house: House) -> None:
+    line = shlex.join([str(SCRAPY), "export", "-", *house.settings()])
+    ran = run("bash", "-c", f"{line} >&-")
+    assert (ran.code, len(ran.said.splitlines()), "stdout is closed" in ran.said) == (2, 1, True), ran.said
+
+
+def test_a_ctrl_c_before_anything_has_begun_is_a_sentence() -> None:
+    presses = "import os, signal, crawler.commands; os.kill(os.getpid(), signal.SIGINT)"
+    ran = run(sys.executable, "-c", presses)
+    assert (ran.code, ran.said) == (3, "Stopped; run it again. (exit 3)\n")
 
 
 def test_a_full_disk_behind_stdout_is_a_failure_too(house: House) -> None:

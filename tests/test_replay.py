@@ -6,9 +6,12 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +23,9 @@ from surt import surt
 from warcio.archiveiterator import ArchiveIterator
 
 from crawler.replay import ranges
+from crawler.replay.folder import passing_folder
+from crawler.replay.page import page
+from crawler.replay.search import HITS, ROWS, SCHEMA, Place, Shelf
 from tests.crawling import House, Record, scrapy
 from tests.replaying import Replay, children, parent, replaying
 from tests.s3 import Endpoint
@@ -187,6 +193,26 @@ def test_a_search_finds_a_word_inside_another_and_all_of_several(replay: Replay)
     assert SEED_ID not in replay.ids(q="تدمر xyzzy")
 
 
+def test_a_search_says_how_many_it_found_on_each_page(house: House, replay: Replay) -> None:
+    few, all = len(replay.ids(q="تدمر")), len(house.archive.items())
+    assert 0 < few < ROWS < all
+    assert f"عدد النتائج: {few} من {all}،" in replay.list(q="تدمر")
+    for before in ("", "2"):
+        assert f"عدد النتائج: {all} من {all}،" in replay.list(q="ا", before=before)
+    assert "عدد النتائج" not in replay.list(q=" ")
+
+
+def test_a_search_counts_as_far_as_a_reader_cares(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "articles.db")) as database:
+        database.executescript(SCHEMA)
+        rows = [(id, 1, "", "", "", "", "", "", "word") for id in range(HITS + 9)]
+        database.executemany("INSERT INTO articles VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        database.execute("INSERT INTO shown SELECT id, version, moment FROM articles")
+        database.commit()
+    hits = Shelf(tmp_path / "articles.db").hits("word")
+    assert "أكثر من 1,000 من 1,009" in page([], HITS + 9, "word", Place(), hits)
+
+
 @pytest.mark.parametrize("words", ["*", "[", "?", "%", "'", '"><script>', "\0", "ا" * 1000])
 def test_a_search_for_anything_is_no_more_than_a_search(replay: Replay, words: str) -> None:
     assert "<script>" not in replay.list(q=words)
@@ -329,11 +355,30 @@ def test_a_signal_ends_it_clean(growing: House, number: signal.Signals) -> None:
         assert not Path(f"/proc/{child}").exists()
 
 
-def test_pywb_ends_with_us_however_we_end(growing: House) -> None:
+def test_pywb_ends_with_us_however_we_end_and_our_folder_with_the_next_replay(
+    growing: House, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path_factory.mktemp("tmpdir")
+    monkeypatch.setenv("TMPDIR", str(place))
     with replaying(growing.settings()) as replay:
-        (child,) = children(replay.process.pid)
+        (child,), (folder,) = children(replay.process.pid), place.iterdir()
         replay.process.kill()
         replay.wait(lambda: parent(Path(f"/proc/{child}/stat")) is None)
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
+    with passing_folder():
+        assert not folder.exists()
+
+
+def test_the_folder_of_a_replay_that_lives_or_of_others_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    others = tmp_path / "replay-of-others"
+    others.mkdir()
+    with passing_folder() as one, passing_folder() as other:
+        assert {one, other, others} == set(tmp_path.iterdir())
+        assert one.stat().st_mode & 0o077 == 0, "and nobody else may read it"
+    assert [*tmp_path.iterdir()] == [others]
 
 
 def test_it_does_not_go_on_without_pywb(growing: House) -> None:

@@ -354,6 +354,11 @@ def test_a_wacz_goes_from_bucket_to_bucket_and_is_the_same(
     assert (again.code, "is there already" in again.last) == (2, True)
 
 
+def test_a_bucket_that_is_not_there_is_the_one_that_was_given(house: House, copied: dict[str, Any]) -> None:
+    ran = house.scrapy("wacz", "s3://no-such-bucket-here/all.wacz", **copied)
+    assert (ran.code, "s3://no-such-bucket-here: " in ran.last, "ARCHIVE_URL" in ran.said) == (2, True, False)
+
+
 @pytest.mark.parametrize(
     "act", [error("InternalError"), lose_answer(), cut_answer(20)], ids=lambda act: act.name
 )

@@ -42,15 +42,7 @@ class Places:
         if (row := self._database.execute(query, (record_id, segment)).fetchone()) is None:
             return None
         entry = parse(row[0].encode())
-        ref = RecordRef(
-            segment=row[1],
-            warc=f"warcs/{entry.filename}",
-            offset=entry.offset,
-            length=entry.length,
-            record_id=entry.id,
-            payload_digest=entry.digest,
-        )
-        return entry, ref, row[2]
+        return entry, entry.ref(row[1]), row[2]
 
     def close(self) -> None:
         self._database.close()

@@ -13,7 +13,7 @@ from crawler.command import ArchiveCommand
 from crawler.corpus import Corpus
 from crawler.errors import WrongUse
 from crawler.housing import Housing
-from crawler.sink import file_sink
+from crawler.sink import file_sink, stdout_sink
 
 GZIP = 31  #: zlib's wbits for a gzip member; its header then has no name and no time
 
@@ -32,8 +32,9 @@ class Command(ArchiveCommand):
         archive.found(store)
         corpus = Corpus(store, exclusions.excluded(exclusions.read(store)))
         if args[0] == "-":
-            sys.stdout.buffer.writelines(line + b"\n" for line in corpus)
-            sys.stdout.buffer.flush()  # else a disk that is full would only show after our last word
+            with stdout_sink() as sink:
+                for line in corpus:
+                    sink.write(line + b"\n")
         else:
             count = _write(Path(args[0]), corpus)
             sys.stdout.write(f"{count} articles in {args[0]}\n")

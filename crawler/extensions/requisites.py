@@ -20,7 +20,7 @@ from crawler.items import ArticleId
 from crawler.needs import Need
 from crawler.requisites import absolute, host_of, is_ours, of_style
 from crawler.site import article_id, is_site_host
-from crawler.sources.live import REDIRECTS
+from crawler.sources.live import REDIRECTS, location_of
 from crawler.sources.reasons import Waits, absence_of
 
 DEPTH = 5  #: styles and redirects that lead to one another
@@ -169,7 +169,7 @@ class Requisites:
 def _led_to(response: Response) -> Sequence[str]:
     """What a redirect leads to, or a style names: it is needed for the same page."""
     if response.status in REDIRECTS:
-        return absolute([(response.headers.get("Location") or b"").decode("latin-1")], response.url)
+        return absolute([location_of(response)], response.url)
     if (response.headers.get("Content-Type") or b"").lower().startswith(b"text/css"):
         return of_style(response.body.decode("utf-8", "replace"), response.url)
     return ()

@@ -21,7 +21,7 @@ from crawler.extensions.manners import Manners
 from crawler.items import Absent, Outcome
 from crawler.manners.robots import LIMIT, Robots, token_of
 from crawler.site import HOME
-from crawler.sources.live import REDIRECTS, unreadable
+from crawler.sources.live import REDIRECTS, location_of, unreadable
 from crawler.sources.reasons import Forbidden, Refused, Unreached, Waits
 from crawler.sources.walk import SITEMAPS
 
@@ -159,7 +159,7 @@ def _origin(url: str) -> str:
 
 def _target(response: Response) -> str | None:
     """Where a redirect leads, None where that is nowhere."""
-    location = (response.headers.get("Location") or b"").decode("latin-1").strip(" \t")
+    location = location_of(response).strip(" \t")
     try:
         target = urljoin(response.url, location)
         parts = urlsplit(target)

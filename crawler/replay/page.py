@@ -6,7 +6,7 @@ import re
 from html import escape
 from urllib.parse import urlencode
 
-from crawler.replay.search import ROWS, Place, Row
+from crawler.replay.search import HITS, ROWS, Place, Row
 
 COLLECTION = "anapress"  #: the first step of every replayed page's path
 HEADERS = [
@@ -33,7 +33,7 @@ small, .note {{ color: #666; display: block }} a {{ color: #0b4f8a }} nav {{ dis
 </head>
 <body>
 <h1><a href="/">أرشيف أنا برس</a></h1>
-<p class="note">عدد المقالات: {count}، الأحدث أولاً</p>
+<p class="note">{counted}، الأحدث أولاً</p>
 <form>
 <input type="search" name="q" value="{words}" maxlength="200" placeholder="كلمات من العنوان أو النص">
 <label>قبل <input type="date" name="before" value="{day}"></label>
@@ -52,16 +52,22 @@ ROW = """<li><a href="{replay}" dir="auto">{title}</a>
 NOTHING = '<li class="note">لا مقالات هنا</li>'
 
 
-def page(rows: list[Row], count: int, words: str, before: Place) -> str:
-    """The page with these articles, out of so many that there are."""
+def page(rows: list[Row], count: int, words: str, before: Place, hits: int | None) -> str:
+    """The page with these articles, out of so many that there are, and of so many that hold the words."""
     day = before.moment[:10] if before != Place() else ""
     return PAGE.format(
-        count=f"{count:,}",
+        counted=_counted(count, hits),
         words=escape(words),
         day=escape(day),
         rows="\n".join(map(_row, rows)) or NOTHING,
         onward=_onward(rows, words, before),
     )
+
+
+def _counted(count: int, hits: int | None) -> str:
+    if hits is None:
+        return f"عدد المقالات: {count:,}"
+    return f"عدد النتائج: {f'أكثر من {HITS:,}' if hits > HITS else f'{hits:,}'} من {count:,}"
 
 
 def _row(row: Row) -> str:

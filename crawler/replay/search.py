@@ -16,6 +16,7 @@ from crawler.fingerprint import normalised
 
 FILE = "articles.db"
 ROWS = 50  #: of a page of the list
+HITS = 1000  #: of a search that are counted: the rest would be a look through all texts, for a number
 WORDS = 8  #: of a search that count
 SCHEMA = """
 PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;
@@ -31,6 +32,10 @@ SELECT id, articles.moment, url, captured_at, published_at, title, section
 FROM shown JOIN articles USING (id, version)
 WHERE (shown.moment, id) < (?, ?) AND id NOT IN excluded {words}
 ORDER BY shown.moment DESC, id DESC LIMIT ?
+"""
+COUNT = """
+SELECT count(*) FROM (
+    SELECT 1 FROM shown JOIN articles USING (id, version) WHERE id NOT IN excluded {words} LIMIT ?)
 """
 
 
@@ -84,14 +89,30 @@ class Shelf:
 
     def find(self, text: str = "", before: Place = Place(), most: int = ROWS) -> list[Row]:
         """The newest articles before this place that hold all of these words."""
-        words = sorted(set(searched(text).split()), key=len, reverse=True)[:WORDS]  # the rarest first
-        query = FIND.format(words="AND words GLOB ? " * len(words))
+        words = _words(text)
         with closing(self._open()) as database:
-            rows = database.execute(query, (before.moment, before.id, *map(_anywhere, words), most))
+            rows = database.execute(_holding(FIND, words), (before.moment, before.id, *words, most))
             return [Row(*row) for row in rows]
+
+    def hits(self, text: str) -> int:
+        """How many articles hold all of these words; of more than HITS, one more."""
+        words = _words(text)
+        with closing(self._open()) as database:
+            (count,) = database.execute(_holding(COUNT, words), (*words, HITS + 1)).fetchone()
+            return int(count)
 
     def _open(self) -> sqlite3.Connection:
         return sqlite3.connect(f"file:{self.file}?mode=ro", uri=True, timeout=30)
+
+
+def _words(text: str) -> list[str]:
+    """The patterns of a text's words, the rarest first."""
+    words = sorted(set(searched(text).split()), key=len, reverse=True)
+    return [_anywhere(word) for word in words[:WORDS]]
+
+
+def _holding(query: str, words: list[str]) -> str:
+    return query.format(words="AND words GLOB ? " * len(words))
 
 
 def _anywhere(word: str) -> str:

@@ -27,7 +27,7 @@ from pywb.utils.geventserver import RequestURIWSGIHandler  # noqa: E402
 
 from crawler.replay import READY  # noqa: E402
 from crawler.replay.page import HEADERS, page  # noqa: E402
-from crawler.replay.search import FILE, Place, Shelf  # noqa: E402
+from crawler.replay.search import FILE, ROWS, Place, Shelf  # noqa: E402
 
 Environ = dict[str, Any]
 
@@ -50,7 +50,10 @@ def _listed(shelf: Shelf, query: str) -> bytes:
     asked = parse_qs(query, errors="replace", max_num_fields=100)
     words, before = (asked.get(name, [""])[0][:200] for name in ("q", "before"))
     place = Place.parse(before)
-    return page(shelf.find(words, place), shelf.count(), words, place).encode()
+    rows, hits = shelf.find(words, place), None
+    if words.strip():
+        hits = len(rows) if place == Place() and len(rows) < ROWS else shelf.hits(words)
+    return page(rows, shelf.count(), words, place, hits).encode()
 
 
 def main() -> None:

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from crawler.errors import ArchiveError, WrongUse
 from crawler.replay import READY, environment, ranges
+from crawler.replay.folder import passing_folder
 from crawler.replay.holdings import INDEX, Holdings
 from crawler.replay.page import COLLECTION
 from crawler.stores import Store
@@ -38,7 +38,7 @@ def serving(
     with ExitStack() as let_go:
         listener = let_go.enter_context(_listening(bind, port))
         python = environment.python(tell)
-        folder = Path(let_go.enter_context(TemporaryDirectory(prefix="replay-")))
+        folder = let_go.enter_context(passing_folder())
         holdings = Holdings(store, folder, _indexed(python, also, folder) if also else None)
         holdings.refresh()
         warcs = let_go.enter_context(ranges.serving(holdings.open))

@@ -54,7 +54,7 @@ def live(
             return _inward(answer.url) or led
         if answer.status not in REDIRECTS:
             return unreadable(answer) or (page_of(id, answer, source=LIVE), answer.status)
-        location = (answer.headers.get("Location") or b"").decode("latin-1")
+        location = location_of(answer)
         target = redirect_target(location, base=answer.url, asked=id)
         if isinstance(target, Absent):
             return _inward(location) or target
@@ -69,6 +69,11 @@ def _inward(location: str) -> Absent | None:
     except ValueError:  # no URL
         return None
     return Absent(outcome=Outcome.REFUSED, reason="ssrf_blocked") if is_inward(host) else None
+
+
+def location_of(response: Response) -> str:
+    """Where a response says that it leads to; empty if it says nothing."""
+    return (response.headers.get("Location") or b"").decode("latin-1")
 
 
 def unreadable(response: Response) -> Absent | None:

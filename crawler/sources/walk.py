@@ -20,7 +20,7 @@ from crawler.discovery.told import key, ours
 from crawler.errors import Undecodable
 from crawler.items import Absent, ArticleId, Outcome
 from crawler.site import HOME
-from crawler.sources.live import READ, REDIRECTS, unreadable
+from crawler.sources.live import READ, REDIRECTS, location_of, unreadable
 from crawler.sources.section import Finding, Section
 
 SITEMAPS = "sitemaps"  #: in a request's meta: those that the robots.txt of its host names
@@ -176,7 +176,7 @@ class _Walk:
             self._queue(self._maps, (ours(one, HOME) for one in answer.meta.get(SITEMAPS, ())), 0)
             if answer.status not in REDIRECTS:
                 return self._whole(answer)
-            url = ours((answer.headers.get("Location") or b"").decode("latin-1"), answer.url)
+            url = ours(location_of(answer), answer.url)
             if not url or (key(url) != own and not self._is_new(url)):
                 return None
         self._lose("redirect_loop")

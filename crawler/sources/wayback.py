@@ -5,18 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from itertools import pairwise
 from json import loads
 from urllib.parse import unquote, urlencode, urljoin
-from uuid import uuid5
 
 from scrapy import Request
 from scrapy.http import Response
 
-from crawler.errors import Undecodable
-from crawler.items import Absent, ArticleId, Capture, Exchange, Lease, Origin, Outcome, Take
+from crawler.items import Absent, ArticleId, Capture, Lease, Outcome, Take
 from crawler.manners.services import WAYBACK, WAYBACK_INDEX
 from crawler.site import article_id, url_of
 from crawler.sources.archived import (
@@ -39,12 +35,9 @@ from crawler.sources.archived import (
     taken,
     untaken,
 )
-from crawler.sources.live import REDIRECTS, Answer
+from crawler.sources.live import REDIRECTS, Answer, location_of
+from crawler.sources.memento import restored
 from crawler.warc import warc_date
-from crawler.wire.coding import decode
-from crawler.wire.failure import BadMessage
-from crawler.wire.head import Head, parse_head
-from crawler.wire.message import dechunk
 
 FIELDS = "urlkey,timestamp,original,mimetype,statuscode,digest,length"
 ROWS = 10_000  #: of one list: some MB
@@ -53,13 +46,6 @@ SITE = "anapress.net/a/"
 HOPS = 10
 LOOP = Absent(outcome=Outcome.FAILED, reason="redirect_loop")
 EXCLUDED = Absent(outcome=Outcome.REFUSED, reason="excluded")
-RESTORED_BYTES = 16 << 20  #: of a page; a longer one is kept as the service gave it
-
-_ORIGINAL = b"x-archive-orig-"
-_FRAMING = {b"content-length", b"transfer-encoding", b"content-encoding", b"connection", b"keep-alive"}
-_LINK = re.compile(rb'<([^<>]+)>\s*;\s*rel="original"', re.IGNORECASE)
-_REWRITTEN = re.compile(rb"^(?:https?:)?(?://[^/]*)?/web/[0-9]+[a-z_]*/")
-_GZIP = b"\x1f\x8b"
 
 
 def walk(base: str, id: ArticleId | None = None, *, fresh: bool = False) -> Walk:
@@ -101,32 +87,6 @@ def wayback(
         if take and which is Which.BEST and not isinstance(take.result, Absent):
             break
     return settled(takes, which, untaken(lease, NOT_ARCHIVED, WAYBACK, url_of(lease.id)))
-
-
-def restored(exchange: Exchange) -> Exchange | None:
-    """The site's response that a playback shows; None if the machine speaks for itself."""
-    try:
-        head = parse_head(exchange.head)
-        if (date := _memento(head)) is None:
-            return None
-        body = _body(exchange, head)
-    except (BadMessage, Undecodable):
-        return None
-    played = re.fullmatch(r".*?/web/[0-9]{1,14}[a-z_]*/(.*)", exchange.url, re.DOTALL)
-    link = _LINK.search(b", ".join(head.all(b"Link")))
-    url = link[1].decode("latin-1") if link else unquote(played[1]) if played else exchange.url
-    return replace(
-        exchange,
-        id=uuid5(exchange.id, "restored"),
-        url=url,
-        began=date,
-        request=b"",
-        head=_head(head, body),
-        body=body,
-        ip=None,
-        interim=b"",
-        origin=Origin(url=exchange.url, at=exchange.began, exchange=exchange.id),
-    )
 
 
 class _Playing:
@@ -173,7 +133,7 @@ class _Playing:
 
     def _moved(self, answer: Response) -> Capture | None:
         """The capture that the machine has instead of the one that was asked for."""
-        location = (answer.headers.get("Location") or b"").decode("latin-1")
+        location = location_of(answer)
         if answer.status not in REDIRECTS or not location:
             return None
         return self._played(urljoin(f"{self._base}/", location))
@@ -238,45 +198,3 @@ def _captures(rows: Sequence[dict[str, str]]) -> Iterator[Capture]:
             mime=row.get("mimetype", ""),
             digest=row.get("digest", ""),
         )
-
-
-def _memento(head: Head) -> datetime | None:
-    try:
-        date = parsedate_to_datetime((head.get(b"Memento-Datetime") or b"").decode("latin-1"))
-    except ValueError:
-        return None
-    return date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
-
-
-def _body(exchange: Exchange, head: Head) -> bytes:
-    """The body as the machine has it: the codings of its own transfer taken off."""
-    if isinstance(exchange.body, bytes):
-        body = exchange.body
-    elif exchange.body.stat().st_size > RESTORED_BYTES:
-        raise Undecodable("large")
-    else:
-        body = exchange.body.read_bytes()
-    body = dechunk(body) if head.chunked else body
-    coding = b",".join(head.all(b"Content-Encoding")).decode("latin-1")
-    return decode(body, coding, limit=RESTORED_BYTES)
-
-
-def _head(played: Head, body: bytes) -> bytes:
-    """The site's head as far as the machine tells it; what framed the first transfer keeps its new name."""
-    lines = [b"HTTP/1.1 %d %s" % (played.status, played.reason)]
-    names = set()
-    for name, value in played.headers:
-        if (lower := name.lower()).startswith(_ORIGINAL):
-            own = name[len(_ORIGINAL) :]
-            kept = name if own.lower() in _FRAMING else own
-            names.add(kept.lower())
-            lines.append(kept + b": " + value)
-            if lower == b"x-archive-orig-content-encoding" and b"gzip" in value and body[:2] == _GZIP:
-                lines.append(b"Content-Encoding: gzip")  # nothing else said so
-    lines += [
-        name + b": " + _REWRITTEN.sub(b"", said)
-        for name in (b"Content-Type", b"Location")
-        if name.lower() not in names and (said := played.get(name))
-    ]
-    lines.append(b"Content-Length: %d" % len(body))
-    return b"\r\n".join(lines) + b"\r\n\r\n"
