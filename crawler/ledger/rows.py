@@ -16,8 +16,6 @@ N1 = "n1:sha256:"
 
 def values(line: OutcomeLine, n: int, at: str) -> dict[str, Any]:
     """What the sentences of an outcome line of commit n are told."""
-    captured = milliseconds(_moment(line.captured_at or at)) if line.outcome in ARTICLES else None
-    validated = line.record if line.etag or line.last_modified else None
     return {
         "id": line.article_id,
         "found": line.found or "list",
@@ -25,14 +23,24 @@ def values(line: OutcomeLine, n: int, at: str) -> dict[str, Any]:
         "take": line.take,
         "outcome": line.outcome,
         "reason": line.reason,
-        "captured": captured,
+        "captured": captured(line, at),
         "n": n,
         "version": line.version,
         "content_hash": line.content_hash and pack_hash(line.content_hash),
         "etag": line.etag,
         "last_modified": line.last_modified,
-        "digest": validated and validated.payload_digest,
+        "digest": validated(line),
     }
+
+
+def captured(line: OutcomeLine, at: str) -> int | None:
+    """When the article of a line was captured (unix ms); None if it tells of none."""
+    return milliseconds(_moment(line.captured_at or at)) if line.outcome in ARTICLES else None
+
+
+def validated(line: OutcomeLine) -> str | None:
+    """The digest of the payload that came with a line's validators."""
+    return line.record.payload_digest if line.record and (line.etag or line.last_modified) else None
 
 
 def of_segment(n: int, segment: str, stored: Stored) -> None:
@@ -74,7 +82,7 @@ def milliseconds(moment: datetime) -> int:
 
 def pack_hash(text: str) -> bytes | str:
     """The 32 bytes of `n1:sha256:<hex>`."""
-    return _packed(text, lambda: bytes.fromhex(text.removeprefix(N1)), unpack_hash)
+    return _packed(text, text.removeprefix(N1), unpack_hash)
 
 
 def unpack_hash(packed: bytes | str) -> str:
@@ -83,7 +91,7 @@ def unpack_hash(packed: bytes | str) -> str:
 
 def pack_record_id(text: str) -> bytes | str:
     """The 16 bytes of `<urn:uuid:…>`."""
-    return _packed(text, lambda: bytes.fromhex(text[10:46].replace("-", "")), unpack_record_id)
+    return _packed(text, text[10:46].replace("-", ""), unpack_record_id)
 
 
 def unpack_record_id(packed: bytes | str) -> str:
@@ -93,9 +101,9 @@ def unpack_record_id(packed: bytes | str) -> str:
     return f"<urn:uuid:{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}>"
 
 
-def _packed(text: str, pack: Callable[[], bytes], unpack: Callable[[bytes | str], str]) -> bytes | str:
+def _packed(text: str, digits: str, unpack: Callable[[bytes | str], str]) -> bytes | str:
     try:
-        packed = pack()
+        packed = bytes.fromhex(digits)
     except ValueError:
         return text
     return packed if unpack(packed) == text else text  # never another text than was given

@@ -12,11 +12,10 @@ local function count(name, change) counts[name] = (counts[name] or 0) + change e
 local function standing(e) return has(e.flags, TODO) and 'left' or 'o:' .. e.outcome end
 
 local function know(b, id, requeued, take, found)
-    local key = P .. 'i:' .. b
-    local value = call('HGET', key, id)
+    local value, key = entry_of(b, id)
     if not value then
-        call('HSET', key, id, string.char(TODO + LOGGED, 0) .. found)
-        call('SETBIT', P .. 'buckets', b, 1)
+        call('HSET', P .. 'l:' .. b, id, string.char(TODO + LOGGED, 0) .. found)
+        used(b)
         due(b, 1)
         count('left', 1)
         return
@@ -31,13 +30,15 @@ local function know(b, id, requeued, take, found)
         count(standing(e), -1)
         count('left', 1)
         flags = flags + TODO
+        call('HDEL', key, id)
+        key = P .. 'l:' .. b
         if call('HEXISTS', HELD, id) == 0 then due(b, 1) end
     end
     if flags ~= e.flags then call('HSET', key, id, string.char(flags) .. value:sub(2)) end
 end
 
 local WIDTH = {s = 8, k = 6}
-local function width(kind) return WIDTH[kind] or 4 end
+local function width(step) return WIDTH[step] or 3 end
 
 local ids, at = {}, 1
 local steps = cmsgpack.unpack(ARGV[5])
@@ -69,10 +70,10 @@ local function again(b, id, was, is)
 end
 
 local function settle(b, id, outcome, captured, entry, found, tail)
-    local key = P .. 'i:' .. b
-    local value = call('HGET', key, id)
+    local value, key = entry_of(b, id)
     if value then
         local flags = value:byte(1)
+        if has(flags, TODO) then call('HDEL', key, id) end
         if not has(flags, LOGGED) then count('unlogged', -1) end
         if has(flags, TODO) and not holders[id] then due(b, -1) end
         if has(flags, TAKEN) then
@@ -84,20 +85,20 @@ local function settle(b, id, outcome, captured, entry, found, tail)
             found = value:sub(3)
         end
     else
-        call('SETBIT', P .. 'buckets', b, 1)
+        used(b)
     end
-    count('o:' .. outcome, 1)
+    count(outcome, 1)
     if captured > 0 then oldest[b] = math.min(oldest[b] or captured, captured) end
-    call('HSET', key, id, entry .. found .. tail)
+    call('HSET', P .. 'i:' .. b, id, entry .. found .. tail)
 end
 
 at = 1
 while steps[at] do
-    local kind, b, field, value = steps[at], steps[at + 1], steps[at + 2], steps[at + 3]
-    if kind == 's' then settle(b, field, value, unpack(steps, at + 4, at + 7))
-    elseif kind == 'k' then know(b, field, value, steps[at + 4], steps[at + 5])
-    else call(kind == 'c:' and 'HSET' or 'HSETNX', P .. kind .. b, field, value) end
-    at = at + width(kind)
+    local step, a, b, c = steps[at], steps[at + 1], steps[at + 2], steps[at + 3]
+    if step == 's' then settle(a, b, c, unpack(steps, at + 4, at + 7))
+    elseif step == 'k' then know(a, b, c, steps[at + 4], steps[at + 5])
+    else call(step:sub(1, 1) == 'c' and 'HSET' or 'HSETNX', P .. step, a, b) end
+    at = at + width(step)
 end
 for worker, held in pairs(leases) do
     many('HDEL', HELD, held)
@@ -107,7 +108,11 @@ if #ids > 0 and call('EXISTS', P .. 'deaths') == 1 then
     many('HDEL', P .. 'deaths', ids)
     many('SREM', P .. 'flying', ids)
 end
-for b, captured in pairs(oldest) do call('ZADD', OLD, 'LT', captured, b) end
+local ages = {}
+for b, captured in pairs(oldest) do ages[#ages + 1], ages[#ages + 2] = captured, b end
+for from = 1, #ages, 1000 do
+    call('ZADD', OLD, 'LT', unpack(ages, from, math.min(from + 999, #ages)))
+end
 for name, change in pairs(counts) do call('HINCRBY', META, name, change) end
 show_left()
 if segment ~= '' then
