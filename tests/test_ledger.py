@@ -38,6 +38,7 @@ from crawler.lines import Original, OutcomeLine
 from crawler.validators import Validators
 
 AT = "2026-03-01T12:00:00.000Z"
+DIGEST = f"sha1:{'A' * 32}"
 HASH, OTHER = f"n1:sha256:{'ab' * 32}", f"n1:sha256:{'cd' * 32}"
 
 
@@ -113,7 +114,7 @@ def record(
         offset=offset,
         length=80,
         record_id=f"<urn:uuid:00000000-0000-4000-8000-{offset:012d}>",
-        payload_digest="sha1:" + "A" * 32,
+        payload_digest=DIGEST,
     )
     return Stored(sha256=sha256, length=length, record=ref, url=url, date="2026-03-01T11:59:58.123456Z")
 
@@ -407,7 +408,7 @@ def test_a_commit_is_taken_in_whole_or_not_at_all(ledger) -> None:
     assert ledger.segment("segment-1") is None
     assert ledger.leased("w") == 1
     assert ledger.original(HASH) is None
-    assert ledger.stored(b"s" * 32, 100) is None
+    assert ledger.stored(b"s" * 32, 100, DIGEST) is None
     assert ledger.counts().known == 1
 
 
@@ -468,19 +469,20 @@ def test_a_text_hashed_in_another_way_is_found_too(ledger) -> None:
 # payloads and segments
 
 
-def test_a_stored_payload_is_found_by_hash_and_length(ledger) -> None:
+def test_a_stored_payload_is_found_by_its_hashes_and_length(ledger) -> None:
     first, again = record("segment-1", 10), record("segment-1", 90)
     commit(ledger, stored=[first, again])
-    assert ledger.stored(b"s" * 32, 100) == first
-    assert ledger.stored(b"s" * 32, 101) is None
-    assert ledger.stored(b"t" * 32, 100) is None
+    assert ledger.stored(b"s" * 32, 100, DIGEST) == first
+    assert ledger.stored(b"s" * 32, 101, DIGEST) is None
+    assert ledger.stored(b"t" * 32, 100, DIGEST) is None
+    assert ledger.stored(b"s" * 32, 100, f"sha1:{'B' * 32}") is None
 
 
 def test_a_record_without_digest_and_with_an_odd_id_comes_back_as_it_was(ledger) -> None:
     odd = record("segment-1")
     odd = replace(odd, record=replace(odd.record, record_id="<urn:x:1>", payload_digest=None))
     commit(ledger, stored=[odd])
-    assert ledger.stored(odd.sha256, odd.length) == odd
+    assert ledger.stored(odd.sha256, odd.length, None) == odd
 
 
 def test_the_newest_answer_of_an_archive_service_is_found_by_its_url_and_by_its_date(ledger) -> None:
@@ -880,7 +882,7 @@ def test_an_older_program_s_ledger_is_brought_to_this_format(file, older) -> Non
     with closing(sqlite3.connect(file)) as db:
         db.executescript(older)
     with closing(SqliteLedger(file)) as ledger:
-        assert ledger.stored(PAGE.sha256, PAGE.length) == PAGE
+        assert ledger.stored(PAGE.sha256, PAGE.length, DIGEST) == PAGE
         assert ledger.original(HASH) == Original(id="9", version=1)
         assert [ledger.version(id, text) for id in (1, 9) for text in (HASH, OTHER)] == [1, None, 1, 2]
         commit(ledger, captured(1, JANUARY, **GIVEN), held=["http://anapress.net/x"])

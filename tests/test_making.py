@@ -15,7 +15,7 @@ from crawler.items import ArticleId, Outcome
 from crawler.ledger import Follower, Seed
 from crawler.ledger.sqlite import SqliteLedger
 from crawler.lines import Original
-from tests.test_ledger import AT, HASH, OTHER, commit, line, read, record
+from tests.test_ledger import AT, DIGEST, HASH, OTHER, commit, line, read, record
 
 IDS = [ArticleId(id) for id in (1, 2, 3, 4)]
 LOG = (
@@ -53,7 +53,7 @@ def said(ledger: SqliteLedger) -> list[object]:
         [ledger.standing(id) for id in IDS],
         [ledger.version(id, text) for id in IDS for text in (HASH, OTHER)],
         [ledger.original(text) for text in (HASH, OTHER)],
-        ledger.stored(b"s" * 32, 100),
+        ledger.stored(b"s" * 32, 100, DIGEST),
         [ledger.segment(f"segment-{n}") for n in range(1, 6)],
         ledger.lease("w", 9),
         list(ledger.settled(Outcome.GONE)),

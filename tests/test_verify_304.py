@@ -48,7 +48,7 @@ class Mistaken(SqliteLedger):
 
     def validated(self, id: ArticleId, held: Validators) -> Stored | None:
         measured = measure(self.named)
-        return self.stored(measured.sha256, measured.length)
+        return self.stored(measured.sha256, measured.length, measured.payload_digest)
 
 
 def told(home: Path, named: Exchange) -> list[str]:

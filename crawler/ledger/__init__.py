@@ -155,8 +155,8 @@ class Ledger(Follower, Known, Protocol):
     def done(self, ids: Iterable[ArticleId], *, captured_before: datetime | None = None) -> int:
         """How many of these ids `lease` would never give: settled, and no articles captured before then."""
 
-    def stored(self, sha256: bytes, length: int) -> Stored | None:
-        """A committed record that holds this payload whole."""
+    def stored(self, sha256: bytes, length: int, digest: str | None) -> Stored | None:
+        """A committed record that holds this payload whole, and says this digest of it."""
 
     def captured(self, url: str, date: str | None = None) -> Stored | None:
         """The newest committed record under an archive service's URL that is whole; with this WARC-Date."""

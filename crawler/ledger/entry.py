@@ -1,14 +1,16 @@
 """What the Redis ledger keeps of one id, in as few bytes as its scripts can still read.
 
-An id that was never taken is flags, attempts and where it was found; one that was taken has HEAD, its text's
-hash and the texts of TAIL. The same layout stands in crawler.ledger.scripts.
+The first byte has the flags and, times OUTCOME, the outcome; the second the attempts. An id that was never
+taken has only TEXTS behind them; one that was taken has numbers and its text's hash first, most of them in
+the form PLAIN, others in that of ANY. The same layout stands in crawler.ledger.scripts.
 """
 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import Self
+
+from msgspec import Struct
 
 from crawler.errors import LedgerError
 from crawler.items import ARTICLES, ArticleId, Lease, Outcome
@@ -16,14 +18,19 @@ from crawler.ledger import Standing
 from crawler.ledger.rows import pack_hash, unpack_hash
 from crawler.validators import Validators
 
-TODO, LOGGED, TAKEN = 1, 2, 4
+TODO, LOGGED, TAKEN, PLAIN, OUTCOME = 1, 2, 4, 8, 16
 OUTCOMES = tuple(Outcome)
-HEAD = struct.Struct(">BBBIIQIIB")
-MOST_ATTEMPTS = 255  #: that the one byte can count; RETRY_TIMES ends an id long before
+ANY = struct.Struct(
+    ">BBIQIIIB"
+)  #: flags, attempts, settled, captured, takes, version, versions, hash's length
+PLAIN_SIZE, HASH = 14, 32  #: the same in one or two bytes less each, before a hash of the usual length
+MOST = 255  #: that one byte can count, or tell of a length; RETRY_TIMES ends an id's attempts long before
+FOUND = ("list", "link", "cdx", "sitemap", "feed", "section", "home")  #: a byte each, from 1 on
+CODES = {found: chr(code) for code, found in enumerate(FOUND, 1)}
+TEXTS = 5  #: found, reason, etag, last_modified, digest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Struct, frozen=True, kw_only=True):
     """One id as the ledger has it; the fields are those of the SQLite ledger's table."""
 
     todo: bool
@@ -47,22 +54,21 @@ class Entry:
         flags, attempts = data[0], data[1]
         todo, logged = bool(flags & TODO), bool(flags & LOGGED)
         if not flags & TAKEN:
-            return cls(todo=todo, logged=logged, attempts=attempts, found=data[2:].decode())
-        _, _, outcome, takes, settled, captured, version, versions, length = HEAD.unpack_from(data)
-        end = HEAD.size + length
-        found, reason, etag, last_modified, digest = data[end:].decode().split("\0")
+            return cls(todo=todo, logged=logged, attempts=attempts, found=_found(data[2:].decode()))
+        settled, captured, takes, version, versions, start, end = _numbers(data)
+        found, reason, etag, last_modified, digest, *_ = data[end:].decode().split("\0") + [""] * TEXTS
         return cls(
             todo=todo,
             logged=logged,
             attempts=attempts,
-            outcome=OUTCOMES[outcome],
+            outcome=OUTCOMES[flags // OUTCOME],
             takes=takes,
             settled=settled,
             captured=captured,
             version=version or None,
             versions=versions,
-            content_hash=text_of(data[HEAD.size : end]),
-            found=found,
+            content_hash=text_of(data[start:end]),
+            found=_found(found),
             reason=reason,
             etag=etag or None,
             last_modified=last_modified or None,
@@ -107,13 +113,24 @@ UNHEARD = Entry(todo=False, logged=False)
 """Of an id that the ledger has never heard of."""
 
 
+def settled(outcome: Outcome, n: int, captured: int, take: int, version: int, hash: bytes) -> bytes:
+    """The entry, without its texts, of an id that commit n settles with its first take."""
+    flags = LOGGED | TAKEN | OUTCOMES.index(outcome) * OUTCOME
+    if len(hash) == HASH and take <= MOST and version <= MOST and n < 1 << 24:
+        numbers = n.to_bytes(3, "big") + captured.to_bytes(6, "big")
+        return bytes((flags | PLAIN, 0)) + numbers + bytes((take, version, version)) + hash
+    return ANY.pack(flags, 0, n, captured, take, version, version, len(hash)) + hash
+
+
 def hash_of(text: str | None) -> bytes:
-    """A content hash in bytes, none for none."""
+    """A content hash in bytes, none for none; only one of the usual kind has HASH of them."""
     if text is None:
         return b""
     packed = pack_hash(text)
-    data = b"t" + packed.encode() if isinstance(packed, str) else b"n" + packed
-    if len(data) > MOST_ATTEMPTS:
+    data = packed.encode() if isinstance(packed, str) else packed
+    if isinstance(packed, str) and len(data) == HASH:
+        data += b"\0"
+    if len(data) > MOST:
         raise LedgerError(f"{text[:80]!r}… is no content hash")
     return data
 
@@ -122,9 +139,27 @@ def text_of(data: bytes) -> str | None:
     """The content hash that the bytes stand for."""
     if not data:
         return None
-    return unpack_hash(data[1:]) if data[:1] == b"n" else data[1:].decode()
+    return unpack_hash(data) if len(data) == HASH else data.decode().rstrip("\0")
+
+
+def code_of(found: str) -> str:
+    """How an id was found, as an entry has it."""
+    return CODES.get(found, found)
 
 
 def tail(*texts: str | None) -> str:
-    """The texts behind an entry's hash; none of them has a zero byte."""
-    return "\0".join((text or "").replace("\0", " ") for text in texts)
+    """The texts behind an entry's first; none of them has a zero byte, and the last is not empty."""
+    return "".join("\0" + (text or "").replace("\0", " ") for text in texts).rstrip("\0")
+
+
+def _found(code: str) -> str:
+    return FOUND[ord(code) - 1] if len(code) == 1 and 0 < ord(code) <= len(FOUND) else code
+
+
+def _numbers(data: bytes) -> tuple[int, ...]:
+    """Settled, captured, takes, version, versions; from where to where the hash lies."""
+    if data[0] & PLAIN:
+        settled, captured = int.from_bytes(data[2:5], "big"), int.from_bytes(data[5:11], "big")
+        return settled, captured, *data[11:PLAIN_SIZE], PLAIN_SIZE, PLAIN_SIZE + HASH
+    _, _, *numbers, length = ANY.unpack_from(data)
+    return *numbers, ANY.size, ANY.size + length

@@ -56,9 +56,9 @@ class SqliteIndex(SqliteFollower):
     def among(self, ids: Iterable[ArticleId], texts: Iterable[str]) -> Known:  # noqa: ARG002
         return self  # a file is near
 
-    def stored(self, sha256: bytes, length: int) -> Stored | None:
-        where = "WHERE sha256 = ? AND length = ? ORDER BY number LIMIT 1"
-        return stored_of(self._db.row(f"{schema.STORED} {where}", sha256, length))
+    def stored(self, sha256: bytes, length: int, digest: str | None) -> Stored | None:
+        where = "WHERE sha256 = ? AND length = ? AND digest IS ? ORDER BY number LIMIT 1"
+        return stored_of(self._db.row(f"{schema.STORED} {where}", sha256, length, digest))
 
     def captured(self, url: str, date: str | None = None) -> Stored | None:
         where = "WHERE url = ? AND date = coalesce(?, date) ORDER BY number DESC LIMIT 1"

@@ -1,9 +1,8 @@
-"""Records and texts as values of the Redis ledger, and back: nothing that another field says already."""
+"""Records and texts as values of the Redis ledger, and back: nothing that whoever asks knows already."""
 
 from __future__ import annotations
 
 import re
-from base64 import b32encode
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,67 +14,102 @@ from crawler.lines import Original
 from crawler.site import article_id, url_of
 from crawler.warc import warc_date
 
-SHA1 = "sha1:"
-DIGEST = re.compile(r"sha1:[A-Z2-7]{32}")
-DIGITS = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "0123456789abcdefghijklmnopqrstuv")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
+MILLISECOND = timedelta(milliseconds=1)
+ODD = 0x80  #: from there on a first byte is that of MessagePack; bits of each number in the usual form:
+N, OFFSET, SIZE, ID, MOMENT = 23, 32, 24, 56, 48
 
 
-class Payload(Struct, frozen=True, array_like=True):
-    """A stored payload without its SHA-256, which is its key, and without its segment, which n tells."""
+class Whole(Struct, frozen=True):
+    """What tells a payload from any other."""
+
+    sha256: bytes
+    length: int
+    digest: str | None
+
+    @classmethod
+    def of(cls, stored: Stored) -> Whole:
+        return cls(stored.sha256, stored.length, stored.record.payload_digest)
+
+    def __bytes__(self) -> bytes:
+        return b"%b%d %b" % (self.sha256, self.length, (self.digest or "").encode())
+
+
+class Place(Struct, frozen=True, array_like=True):
+    """Where a whole payload lies, without its segment, which n tells."""
 
     n: int
-    length: int
     offset: int
     size: int  #: of the record
     record_id: Any  #: its 16 bytes, or any other text
-    digest: Any  #: its 20 bytes, any other text, or None
     url: int | str  #: an article's id, or any other URL
-    date: int | str  #: microseconds since 1970, or any other text
+    date: int | str  #: milliseconds since 1970, or any other text
 
     @classmethod
-    def of(cls, n: int, stored: Stored) -> Payload:
-        record = stored.record
-        return cls(
-            n,
-            stored.length,
-            record.offset,
-            record.length,
-            pack_record_id(record.record_id),
-            _pack_digest(record.payload_digest),
-            own_id(stored.url) or stored.url,
-            _pack_date(stored.date),
-        )
+    def of(cls, n: int, stored: Stored) -> Place:
+        record, url = stored.record, own_id(stored.url) or stored.url
+        record_id = pack_record_id(record.record_id)
+        return cls(n, record.offset, record.length, record_id, url, _pack_date(stored.date))
 
-    def stored(self, sha256: bytes, segment: str) -> Stored:
+    @classmethod
+    def parse(cls, data: bytes) -> Place:
+        if data[0] >= ODD:
+            return _unpack(data)
+        place, what = int.from_bytes(data[:10], "big"), int.from_bytes(data[26:], "big")
+        at, size = divmod(place, 1 << SIZE)
+        n, offset = divmod(at, 1 << OFFSET)
+        return cls(n, offset, size, data[10:26], *divmod(what, 1 << MOMENT))
+
+    def __bytes__(self) -> bytes:
+        url, date, id = self.url, self.date, self.record_id
+        if not (isinstance(url, int) and isinstance(date, int) and isinstance(id, bytes)):
+            return _pack(self)
+        if self.n >> N or self.offset >> OFFSET or self.size >> SIZE or url >> ID or date >> MOMENT:
+            return _pack(self)
+        place = (self.n << OFFSET | self.offset) << SIZE | self.size
+        return place.to_bytes(10, "big") + id + (url << MOMENT | date).to_bytes(13, "big")
+
+    def stored(self, whole: Whole, segment: str) -> Stored:
+        """The payload, where the archive has it."""
         record = RecordRef(
             segment=segment,
             warc=f"warcs/{segment}.warc.gz",
             offset=self.offset,
             length=self.size,
             record_id=unpack_record_id(self.record_id),
-            payload_digest=_unpack_digest(self.digest),
+            payload_digest=whole.digest,
         )
         url = self.url if isinstance(self.url, str) else url_of(ArticleId(self.url))
         date = self.date if isinstance(self.date, str) else _unpack_date(self.date)
-        return Stored(sha256=sha256, length=self.length, record=record, url=url, date=date)
+        return Stored(sha256=whole.sha256, length=whole.length, record=record, url=url, date=date)
 
 
-pack = msgpack.Encoder().encode
-unpack = msgpack.Decoder(Payload).decode
-_unpack_text = msgpack.Decoder(tuple[int, int]).decode
+_pack = msgpack.Encoder().encode
+_unpack = msgpack.Decoder(Place).decode
+_unpack_found = msgpack.Decoder(tuple[bytes, int, str | None, bytes]).decode
+
+
+def pack_found(stored: Stored, place: bytes) -> bytes:
+    """A payload and its place, for who asks by other names than its hashes."""
+    return _pack((stored.sha256, stored.length, stored.record.payload_digest, place))
+
+
+def unpack_found(data: bytes) -> tuple[Whole, bytes]:
+    sha256, length, digest, place = _unpack_found(data)
+    return Whole(sha256, length, digest), place
 
 
 def pack_text(id: ArticleId, version: int) -> bytes:
-    """Who brought a text first."""
-    return pack((id, version))
+    """Who brought a text first; a number alone takes few bytes, and most texts are their id's first."""
+    return b"%d" % id if version == 1 else b"%d %d" % (id, version)
 
 
 def unpack_text(data: bytes | None) -> Original | None:
     if data is None:
         return None
-    id, version = _unpack_text(data)
-    return Original(id=str(id), version=version)
+    id, _, version = data.decode().partition(" ")
+    return Original(id=id, version=int(version or 1))
 
 
 def own_id(url: str) -> ArticleId | None:
@@ -84,28 +118,14 @@ def own_id(url: str) -> ArticleId | None:
     return id if id is not None and url_of(id) == url else None
 
 
-def _pack_digest(text: str | None) -> bytes | str | None:
-    if text is None:
-        return None
-    if not DIGEST.fullmatch(text):
-        return text
-    return int(text[len(SHA1) :].translate(DIGITS), 32).to_bytes(
-        20, "big"
-    )  # b32decode takes ten times as long
-
-
-def _unpack_digest(packed: bytes | str | None) -> str | None:
-    return SHA1 + b32encode(packed).decode() if isinstance(packed, bytes) else packed
-
-
 def _pack_date(text: str) -> int | str:
-    try:
-        since = datetime.fromisoformat(text) - EPOCH
-    except (ValueError, TypeError):  # no date, or one without a zone
+    if not DATE.fullmatch(text):
         return text
-    packed = since // timedelta(microseconds=1)
-    return packed if _unpack_date(packed) == text else text
+    try:
+        return (datetime.fromisoformat(text) - EPOCH) // MILLISECOND
+    except ValueError:  # no date
+        return text
 
 
 def _unpack_date(packed: int) -> str:
-    return warc_date(EPOCH + timedelta(microseconds=packed))
+    return warc_date(EPOCH + packed * MILLISECOND)

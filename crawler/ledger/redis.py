@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import sys
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
 from itertools import islice
@@ -18,13 +18,13 @@ from typing import Self
 from crawler.errors import LedgerError
 from crawler.items import ArticleId, Lease, Stored
 from crawler.ledger import Counts, Fill, Seed, scripts
-from crawler.ledger.entry import OUTCOMES, Entry
+from crawler.ledger.entry import MOST, OUTCOMES, Entry, code_of
 from crawler.ledger.redis_index import RedisIndex
 from crawler.ledger.rows import milliseconds
 from crawler.ledger.scripts import applying, leases
 from crawler.ledger.server import SECONDS, Emptied, Server
 from crawler.ledger.shared import MANY, anew
-from crawler.ledger.steps import Steps, bucket_of, held_key, packed, text
+from crawler.ledger.steps import Steps, held_key, packed
 from crawler.lines import OutcomeLine
 from crawler.validators import Validators
 
@@ -88,7 +88,7 @@ class RedisLedger(RedisIndex):
             return
         if n > applied + 1:
             raise LedgerError(f"{self._server.name} has {applied} commits and can't take in commit {n} next")
-        parts = list(Steps(self._bucket, n, segment, at).parts(outcomes, stored, held, MANY))
+        parts = list(Steps(self._keys, n, segment, at).parts(outcomes, stored, held, MANY))
         self._newest = max(self._newest, n)  # it is in the log
         try:
             for number, part in enumerate(parts, 1):
@@ -134,8 +134,8 @@ class RedisLedger(RedisIndex):
 
     @anew
     def tried(self, lease: Lease) -> None:
-        place = lease.id, self._bucket(lease.id)
-        self._server.run(leases.TRIED, *place, lease.take, min(lease.attempts, 255))
+        place = lease.id, self._keys.bucket(lease.id)
+        self._server.run(leases.TRIED, *place, lease.take, min(lease.attempts, MOST))
 
     @anew
     def flies(self, id: ArticleId, *, away: bool) -> None:
@@ -156,7 +156,7 @@ class RedisLedger(RedisIndex):
 
     def claim(self, urls: Collection[str]) -> Sequence[str]:
         by_key = {key: url for url in urls if (key := held_key(url)) not in self._claimed}
-        held = self._fields([("r:", bucket_of(key), text(key)) for key in by_key])
+        held = self._tagged([("r:", key) for key in by_key])
         free = [key for key, there in zip(by_key, held, strict=True) if there is None]
         self._claimed.update(free)
         return [by_key[key] for key in free]
@@ -207,7 +207,7 @@ class RedisLedger(RedisIndex):
 
     @anew
     def _add(self, ids: Sequence[ArticleId], found: str) -> int:
-        return int(self._server.run(scripts.ADD, found, self._places(ids)))
+        return int(self._server.run(scripts.ADD, code_of(found), self._places(ids)))
 
     @anew
     def _lease(
@@ -217,15 +217,21 @@ class RedisLedger(RedisIndex):
         token = secrets.token_hex(8)  # for a lease that is asked for again because its answer was lost
         before, as_of, start = bounds
         wanted = "" if among is None else self._places(among)
-        n, more, flat = self._server.run(
+        n, more, given = self._server.run(
             *(leases.LEASE, worker, token, count, self._lease_seconds, before, as_of, wanted, start)
         )
         self._check(n)
-        given = [
-            (ArticleId(int(id)), Entry.parse(value), int(deaths))
-            for id, value, deaths in zip(flat[::3], flat[1::3], flat[2::3], strict=True)
-        ]
-        return given, int(more)
+        return list(_leased(given)), int(more)
 
     def _places(self, ids: Iterable[ArticleId]) -> bytes:
-        return packed([each for id in ids for each in (self._bucket(id), str(id))])
+        return packed([each for id in ids for each in (self._keys.bucket(id), str(id))])
+
+
+def _leased(given: bytes) -> Iterator[tuple[ArticleId, Entry, int]]:
+    """What LEASE gives: in one piece, for a client reads a thousand small ones slowly."""
+    at = 0
+    while at < len(given):
+        size, length, deaths = leases.GIVEN.unpack_from(given, at)
+        id, entry = at + leases.GIVEN.size, at + leases.GIVEN.size + size
+        at = entry + length
+        yield ArticleId(int(given[id:entry])), Entry.parse(given[entry:at]), deaths

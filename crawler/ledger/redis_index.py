@@ -10,13 +10,11 @@ from crawler.items import ArticleId, Outcome, Stored
 from crawler.ledger import Known, Standing
 from crawler.ledger.ahead import Ahead
 from crawler.ledger.entry import UNHEARD, Entry, hash_of
-from crawler.ledger.payload import unpack, unpack_text
+from crawler.ledger.payload import Place, Whole, unpack_found, unpack_text
 from crawler.ledger.shared import MANY, Shared, anew
-from crawler.ledger.steps import bucket_of, captured_key, own_key, text
+from crawler.ledger.steps import captured_key, own_key, text
 from crawler.lines import Original
 from crawler.validators import Validators
-
-SHA256 = 32  #: bytes
 
 
 class RedisIndex(Shared):
@@ -42,24 +40,20 @@ class RedisIndex(Shared):
         entry = self._entries([id])[0]
         if entry.content_hash == content_hash and entry.version is not None:
             return entry.version
-        (earlier,) = self._fields_of_ids("v:", [(id, text(b"%d" % id + hash_of(content_hash)))])
+        (earlier,) = self._of_ids("v:", [(id, text(b"%d" % id + hash_of(content_hash)))])
         return None if earlier is None else int(earlier)
 
     def original(self, content_hash: str) -> Original | None:
         return self._originals([content_hash])[0]
 
-    def stored(self, sha256: bytes, length: int) -> Stored | None:
-        (page,) = self._payloads([sha256])
-        return page if page is not None and page.length == length else None
+    def stored(self, sha256: bytes, length: int, digest: str | None) -> Stored | None:
+        whole = Whole(sha256, length, digest)
+        (place,) = self._tagged([("p:", bytes(whole))])
+        return None if place is None else self._placed([(whole, place)])[0]
 
     def captured(self, url: str, date: str | None = None) -> Stored | None:
-        key = captured_key(url, date)
-        (found,) = self._fields([("c:", bucket_of(key), text(key))])
-        if found is None:
-            return None
-        sha256, page = found[:SHA256], unpack(found[SHA256:])
-        (segment,) = self._fields([("commits", "", str(page.n))])
-        stored = page.stored(sha256, segment.decode()) if segment is not None else None
+        (found,) = self._tagged([("c:", captured_key(url, date))])
+        stored = None if found is None else self._placed([unpack_found(found)])[0]
         return stored if stored is not None and stored.url == url else None
 
     def validated(self, id: ArticleId, held: Validators) -> Stored | None:
@@ -82,36 +76,41 @@ class RedisIndex(Shared):
         yield from sorted(id for id, entry in self._all() if entry.todo == left)
 
     def _entries(self, ids: Sequence[ArticleId]) -> list[Entry]:
-        found = self._fields_of_ids("i:", [(id, str(id)) for id in ids])
+        found = self._of_ids("i:", [(id, str(id)) for id in ids])
         return [UNHEARD if each is None else Entry.parse(each) for each in found]
 
     def _originals(self, texts: Sequence[str]) -> list[Original | None]:
-        keys = list(map(hash_of, texts))
-        return [
-            unpack_text(each) for each in self._fields([("t:", bucket_of(key), text(key)) for key in keys])
-        ]
-
-    def _payloads(self, keys: Sequence[bytes]) -> list[Stored | None]:
-        found = self._fields([("p:", bucket_of(key), text(key)) for key in keys])
-        pages = [None if each is None else unpack(each) for each in found]
-        segments = self._fields([("commits", "", str(page.n if page else 0)) for page in pages])
-        return [
-            page.stored(key, segment.decode()) if page is not None and segment is not None else None
-            for key, page, segment in zip(keys, pages, segments, strict=True)
-        ]
+        return list(map(unpack_text, self._tagged([("t:", hash_of(text)) for text in texts])))
 
     def _confirmed(self, entries: Sequence[tuple[ArticleId, Entry]]) -> list[Stored | None]:
         """The record that each entry's validators speak of."""
-        wanted = {id: text(own_key(id, entry.digest)) for id, entry in entries if entry.held and entry.digest}
-        keys = dict(zip(wanted, self._fields_of_ids("u:", list(wanted.items())), strict=True))
-        there = {id: key for id, key in keys.items() if key is not None}
-        pages = dict(zip(there, self._payloads(list(there.values())), strict=True))
+        wanted = {id: own_key(id, entry.digest) for id, entry in entries if entry.held and entry.digest}
+        if not wanted:
+            return [None] * len(entries)
+        found = dict(zip(wanted, self._tagged([("u:", key) for key in wanted.values()]), strict=True))
+        there = {id: unpack_found(value) for id, value in found.items() if value is not None}
+        pages = dict(zip(there, self._placed(list(there.values())), strict=True))
         return [pages.get(id) for id, _ in entries]
 
+    def _placed(self, found: Sequence[tuple[Whole, bytes]]) -> list[Stored | None]:
+        """Payloads whose places are told, with the segments that they lie in."""
+        places = [(whole, Place.parse(place)) for whole, place in found]
+        segments = self._fields([("commits", "", str(place.n)) for _, place in places])
+        return [
+            None if segment is None else place.stored(whole, segment.decode())
+            for (whole, place), segment in zip(places, segments, strict=True)
+        ]
+
     @anew
-    def _fields_of_ids(self, kind: str, wanted: Sequence[tuple[ArticleId, object]]) -> list[Any]:
+    def _of_ids(self, kind: str, wanted: Sequence[tuple[ArticleId, object]]) -> list[Any]:
         """Fields that lie where their ids do."""
-        return self._values([(kind, self._bucket(id), field) for id, field in wanted])
+        return self._values([(kind, self._keys.bucket(id), field) for id, field in wanted])
+
+    @anew
+    def _tagged(self, wanted: Sequence[tuple[str, bytes]]) -> list[Any]:
+        """Fields that lie where their kind and key say."""
+        tags = [(kind, *self._keys.tag(key)) for kind, key in wanted]
+        return self._values([(kind, bucket, text(field)) for kind, bucket, field in tags])
 
     @anew
     def _fields(self, wanted: Sequence[tuple[str, object, object]]) -> list[Any]:

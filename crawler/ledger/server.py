@@ -23,7 +23,7 @@ SECONDS = 60.0  #: for which a server may be away before that ends a run
 OPENING_SECONDS = 10.0  #: the same at the start: more likely the address is wrong
 MAKING_SECONDS = 60  #: after which a maker of a ledger that says nothing counts as dead
 PAUSES = (0.05, 1.0)  #: the first and the longest between two tries
-FORMAT = 1
+FORMAT = 2
 META, MAKING = f"{scripts.PREFIX}meta", f"{scripts.PREFIX}making"
 AWAY = (
     failed.ConnectionError,
@@ -84,16 +84,18 @@ class Server:
                 f"{self.name} was filled by a newer program (format {int(form)}, this one knows {FORMAT}): "
                 "use that, or another LEDGER_URL."
             )
-        if whole:
-            self._epoch = epoch.decode()
-        return bool(whole)
+        if not whole or int(form) < FORMAT:  # what an older program filled, the log fills again
+            return False
+        self._epoch = epoch.decode()
+        return True
 
     def make(self, fill: Callable[[], object]) -> bool:
         """Make a ledger, whole when it is filled; False if somebody else is about to."""
         if not self._ask("SET", MAKING, secrets.token_hex(8), "NX", "EX", MAKING_SECONDS):
             return False
-        epoch = self._ask("HGET", META, "epoch")
-        if epoch is None:  # else its maker died: what it brought is there
+        epoch, form = self._ask("HMGET", META, "epoch", "format")
+        if epoch is None or int(form) != FORMAT:  # else its maker died: what it brought is there
+            self._ask("DEL", META)
             self._clear()
             epoch = secrets.token_hex(8).encode()
             self._ask("HSET", META, "epoch", epoch, "format", FORMAT)

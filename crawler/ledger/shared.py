@@ -5,13 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from functools import wraps
-from hashlib import blake2b
 from typing import Any, Concatenate, ParamSpec, TypeVar
 from uuid import UUID
 
 from crawler.errors import LedgerError, WrongUse
-from crawler.items import ArticleId
 from crawler.ledger import scripts
+from crawler.ledger.keys import Keys
 from crawler.ledger.server import Emptied, Server
 from crawler.ledger.steps import packed
 
@@ -99,10 +98,9 @@ class Shared:
             self._filled()
             raise Emptied
 
-    def _bucket(self, id: ArticleId) -> int:
-        """Which of the small hashes has the id: no site can know, and make one of them large."""
-        key = self._server.epoch.encode()
-        return int.from_bytes(blake2b(b"%d" % id, digest_size=2, key=key).digest(), "big")
+    @property
+    def _keys(self) -> Keys:
+        return Keys.of(self._server.epoch)
 
     def _values(self, wanted: Sequence[tuple[str, object, object]]) -> list[Any]:
         """The values of fields of hashes: kind, bucket, field."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 
 from msgspec import Raw, msgpack
 
 from crawler.items import ArticleId, Outcome, Stored
 from crawler.ledger import payload
-from crawler.ledger.entry import OUTCOMES, hash_of, tail
+from crawler.ledger.entry import OUTCOMES, code_of, hash_of, settled, tail
+from crawler.ledger.keys import Keys
 from crawler.ledger.rows import key_of, of_segment, values
 from crawler.lines import OutcomeLine
 from crawler.site import is_on_site
@@ -23,11 +24,6 @@ def text(data: bytes) -> Raw:
     """Bytes as a script reads them: its MessagePack is older than that kind's bytes, and has only text."""
     size = len(data)
     return Raw((bytes((0xD9, size)) if size < 256 else b"\xda" + size.to_bytes(2, "big")) + data)
-
-
-def bucket_of(key: bytes) -> int:
-    """Of a hash: it is as good as random."""
-    return int.from_bytes(key[-2:], "big")
 
 
 def own_key(id: ArticleId, digest: str) -> bytes:
@@ -48,18 +44,18 @@ def captured_key(url: str, date: str | None) -> bytes:
 class Steps:
     """Commit n of a segment, in parts."""
 
-    def __init__(self, bucket: Callable[[ArticleId], int], n: int, segment: str, at: str) -> None:
-        self._bucket, self._n, self._segment, self._at = bucket, n, segment, at
+    def __init__(self, keys: Keys, n: int, segment: str, at: str) -> None:
+        self._keys, self._n, self._segment, self._at = keys, n, segment, at
         self._validated: set[bytes] = set()  # pages that came with validators in this commit
 
     def parts(
         self, outcomes: Iterable[OutcomeLine], stored: Iterable[Stored], held: Iterable[str], size: int
     ) -> Iterator[bytes]:
-        """So many steps each, packed; one at least."""
+        """So many steps each, packed as one flat list; one part at least."""
         steps = self._steps(outcomes, stored, held)
-        yield packed(list(islice(steps, size)))
+        yield packed(list(chain.from_iterable(islice(steps, size))))
         while some := list(islice(steps, size)):
-            yield packed(some)
+            yield packed(list(chain.from_iterable(some)))
 
     def _steps(
         self, outcomes: Iterable[OutcomeLine], stored: Iterable[Stored], held: Iterable[str]
@@ -68,42 +64,35 @@ class Steps:
             yield from self._line(line)
         for record in stored:
             yield from self._stored(record)
-        for key in map(held_key, held):
-            yield "r:", bucket_of(key), text(key), ""
+        for url in held:
+            yield self._field("r:", held_key(url), b"")
 
     def _line(self, line: OutcomeLine) -> Iterator[Step]:
         told, id = values(line, self._n, self._at), line.article_id
-        bucket = self._bucket(id)
+        bucket, found = self._keys.bucket(id), code_of(told["found"])
         if line.outcome is Outcome.KNOWN:
-            yield "k", bucket, str(id), told["requeued"], line.take, told["found"]
+            yield "k", bucket, str(id), told["requeued"], line.take, found
             return
-        key = hash_of(line.content_hash)
-        texts = (line.reason, line.etag, line.last_modified, told["digest"])
-        yield (
-            "s",
-            bucket,
-            str(id),
-            OUTCOMES.index(line.outcome),
-            line.take,
-            max(told["captured"] or 0, 0),
-            line.version or 0,
-            text(key),
-            told["found"],
-            "\0" + tail(*texts),
-        )
+        captured, version, hash = max(told["captured"] or 0, 0), line.version or 0, hash_of(line.content_hash)
+        entry = settled(line.outcome, self._n, captured, line.take, version, hash)
+        texts = tail(line.reason, line.etag, line.last_modified, told["digest"])
+        yield "s", bucket, str(id), OUTCOMES.index(line.outcome), captured, text(entry), found, texts
         if line.outcome in BROUGHT and line.version is not None:
-            yield "t:", bucket_of(key), text(key), text(payload.pack_text(id, line.version))
+            yield self._field("t:", hash, payload.pack_text(id, line.version))
         if told["digest"]:
             self._validated.add(own_key(id, told["digest"]))
 
     def _stored(self, stored: Stored) -> Iterator[Step]:
         of_segment(self._n, self._segment, stored)
-        sha256 = stored.sha256
-        page = payload.pack(payload.Payload.of(self._n, stored))
-        yield "p:", bucket_of(sha256), text(sha256), text(page)
+        place = bytes(payload.Place.of(self._n, stored))
+        yield self._field("p:", bytes(payload.Whole.of(stored)), place)
         if not is_on_site(stored.url):
             for key in (captured_key(stored.url, None), captured_key(stored.url, stored.date)):
-                yield "c:", bucket_of(key), text(key), text(sha256 + page)
+                yield self._field("c:", key, payload.pack_found(stored, place))
         digest, id = stored.record.payload_digest, payload.own_id(stored.url)
         if id is not None and digest and (key := own_key(id, digest)) in self._validated:
-            yield "u:", self._bucket(id), text(key), text(sha256)
+            yield self._field("u:", key, payload.pack_found(stored, place))
+
+    def _field(self, kind: str, key: bytes, value: bytes) -> Step:
+        bucket, field = self._keys.tag(key)
+        return kind, bucket, text(field), text(value)

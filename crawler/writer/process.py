@@ -174,7 +174,7 @@ class Writer:
         if not warc.repeatable(exchange, measured):
             return None
         stored = self._payloads.get(measured.sha256)
-        return stored or self._ledger.stored(measured.sha256, measured.length)
+        return stored or self._ledger.stored(measured.sha256, measured.length, measured.payload_digest)
 
     def _confirmed(self, exchange: Exchange) -> Stored | None:
         """What a 304 speaks of: the page whose validators its request had."""

@@ -2,12 +2,13 @@
 
 anapress:meta      epoch, whole, archive, n, left, unlogged, o:<outcome>
 anapress:i:<b>     id → its entry (crawler.ledger.entry), in small hashes, for these take few bytes an id
-anapress:t:<b>     content hash → the id and version that brought it first
 anapress:v:<b>     id and content hash → version, of texts that an id showed before its present one
-anapress:p:<b>     SHA-256 → the record that holds the payload whole
-anapress:u:<b>     id and digest → SHA-256, of pages that were given validators
-anapress:c:<b>     URL, and URL with date → the newest record of an archive service's that it has there
-anapress:r:<b>     the URLs of requisites that the archive has, as keys
+                   The fields of the next five are tags (crawler.ledger.keys):
+anapress:t:<b>     content hash → the id and version that brought it first
+anapress:p:<b>     payload → the record that holds it whole (crawler.ledger.payload)
+anapress:u:<b>     id and digest → payload and record, of pages that were given validators
+anapress:c:<b>     URL, and URL with date → the same of the newest that an archive service has there
+anapress:r:<b>     the URLs of requisites that the archive has
 anapress:buckets   the numbers b of i: that are in use
 anapress:due       b → how many ids of it can be leased
 anapress:old       b → no article of it that nobody holds was captured before (unix ms)
@@ -36,20 +37,31 @@ end
 
 local function has(flags, bit) return flags % (2 * bit) >= bit end
 
-local HEAD = '>BBBI4I4I8I4I4B'
+local TODO, LOGGED, TAKEN, PLAIN = 1, 2, 4, 8
+local SHORT, ANY, HASH = '>BBI3I6BBB', '>BBI4I8I4I4I4B', 32
 local function parsed(value)
     local flags = value:byte(1)
-    if not has(flags, 4) then
-        return {flags = flags, attempts = value:byte(2), outcome = 0, takes = 0, settled = 0, captured = 0,
-            version = 0, versions = 0, hash = '', found = value:sub(3)}
+    local e = {flags = flags, outcome = math.floor(flags / 16), takes = 0, settled = 0, captured = 0,
+        version = 0, versions = 0, hash = '', texts = value:sub(3)}
+    if not has(flags, TAKEN) then return e end
+    local length, at, _ = HASH, nil, nil
+    if has(flags, PLAIN) then
+        _, _, e.settled, e.captured, e.takes, e.version, e.versions, at = struct.unpack(SHORT, value)
+    else
+        _, _, e.settled, e.captured, e.takes, e.version, e.versions, length, at = struct.unpack(ANY, value)
     end
-    local e, length, at = {}, nil, nil
-    e.flags, e.attempts, e.outcome, e.takes, e.settled, e.captured, e.version, e.versions, length, at =
-        struct.unpack(HEAD, value)
-    e.hash = value:sub(at, at + length - 1)
-    e.tail = value:sub(at + length)
-    e.found = e.tail:match('^%Z*')
+    e.hash, e.texts = value:sub(at, at + length - 1), value:sub(at + length)
     return e
+end
+
+-- Lua hands some thousand values over at once, not more
+local function many(command, key, list)
+    local all = {}
+    for from = 1, #list, 1000 do
+        local some = call(command, key, unpack(list, from, math.min(from + 999, #list)))
+        for _, each in ipairs(type(some) == 'table' and some or {}) do all[#all + 1] = each end
+    end
+    return all
 end
 
 local function due(b, change)
@@ -63,7 +75,7 @@ local function free(worker, id, b)
     local value = call('HGET', P .. 'i:' .. b, id)
     if not value then return end
     local e = parsed(value)
-    if has(e.flags, 1) then due(b, 1)
+    if has(e.flags, TODO) then due(b, 1)
     elseif e.captured > 0 then call('ZADD', OLD, 'LT', e.captured, b) end
 end
 

@@ -1,6 +1,7 @@
 """What takes a part of a commit in, in one atomic step."""
 
-# n; the segment with the commit's last part, else ''; steps. A part that was taken in once changes nothing.
+# n; the segment with the commit's last part, else ''; steps, one behind the other. A part that was taken in
+# once changes nothing.
 APPLY = """
 local n, segment, counts = tonumber(ARGV[3]), ARGV[4], {}
 local applied = tonumber(call('HGET', META, 'n') or '0')
@@ -8,13 +9,13 @@ if n <= applied then return applied end
 if n > applied + 1 then return redis.error_reply('GAP ' .. applied) end
 
 local function count(name, change) counts[name] = (counts[name] or 0) + change end
-local function standing(e) return has(e.flags, 1) and 'left' or 'o:' .. e.outcome end
+local function standing(e) return has(e.flags, TODO) and 'left' or 'o:' .. e.outcome end
 
 local function know(b, id, requeued, take, found)
     local key = P .. 'i:' .. b
     local value = call('HGET', key, id)
     if not value then
-        call('HSET', key, id, string.char(3, 0) .. found)
+        call('HSET', key, id, string.char(TODO + LOGGED, 0) .. found)
         call('SADD', P .. 'buckets', b)
         due(b, 1)
         count('left', 1)
@@ -22,26 +23,30 @@ local function know(b, id, requeued, take, found)
     end
     local e = parsed(value)
     local flags = e.flags
-    if not has(flags, 2) then
+    if not has(flags, LOGGED) then
         count('unlogged', -1)
-        flags = flags + 2
+        flags = flags + LOGGED
     end
-    if requeued and e.takes == take and not has(flags, 1) then
+    if requeued and e.takes == take and not has(flags, TODO) then
         count(standing(e), -1)
         count('left', 1)
-        flags = flags + 1
+        flags = flags + TODO
         if call('HEXISTS', HELD, id) == 0 then due(b, 1) end
     end
     if flags ~= e.flags then call('HSET', key, id, string.char(flags) .. value:sub(2)) end
 end
 
-local ids = {}
+local WIDTH = {s = 8, k = 6}
+local function width(kind) return WIDTH[kind] or 4 end
+
+local ids, at = {}, 1
 local steps = cmsgpack.unpack(ARGV[5])
-for _, step in ipairs(steps) do
-    if step[1] == 's' then ids[#ids + 1] = step[3] end
+while steps[at] do
+    if steps[at] == 's' then ids[#ids + 1] = steps[at + 2] end
+    at = at + width(steps[at])
 end
 local holders, leases, oldest = {}, {}, {}
-for i, worker in ipairs(#ids > 0 and call('HMGET', HELD, unpack(ids)) or {}) do
+for i, worker in ipairs(many('HMGET', HELD, ids)) do
     if worker then
         holders[ids[i]] = worker
         leases[worker] = leases[worker] or {}
@@ -49,42 +54,59 @@ for i, worker in ipairs(#ids > 0 and call('HMGET', HELD, unpack(ids)) or {}) do
     end
 end
 
-local function settle(b, id, outcome, take, captured, version, hash, found, tail)
+-- what stands behind an id's flags and attempts once it is taken again
+local function again(b, id, was, is)
+    local version, versions, hash = is.version, math.max(was.versions, is.versions), is.hash
+    if hash == '' then hash, version = was.hash, was.version
+    elseif was.hash ~= hash and was.version > 0 then
+        call('HSET', P .. 'v:' .. b, id .. was.hash, was.version)
+    end
+    local short = is.takes < 256 and versions < 256 and version < 256 and n < 2 ^ 24 and #hash == HASH
+    local numbers = {is.settled, is.captured, is.takes, version, versions}
+    local flags = LOGGED + TAKEN + is.outcome * 16
+    if short then return struct.pack(SHORT, flags + PLAIN, 0, unpack(numbers)) .. hash end
+    numbers[6] = #hash
+    return struct.pack(ANY, flags, 0, unpack(numbers)) .. hash
+end
+
+local function settle(b, id, outcome, captured, entry, found, tail)
     local key = P .. 'i:' .. b
-    local value, versions = call('HGET', key, id), version
+    local value = call('HGET', key, id)
     if value then
-        local e = parsed(value)
-        found, versions = e.found, math.max(e.versions, version)
-        count(standing(e), -1)
-        if not has(e.flags, 2) then count('unlogged', -1) end
-        if has(e.flags, 1) and not holders[id] then due(b, -1) end
-        if hash == '' then hash, version = e.hash, e.version
-        elseif e.hash ~= hash and e.version > 0 then
-            call('HSET', P .. 'v:' .. b, id .. e.hash, e.version)
+        local flags = value:byte(1)
+        if not has(flags, LOGGED) then count('unlogged', -1) end
+        if has(flags, TODO) and not holders[id] then due(b, -1) end
+        if has(flags, TAKEN) then
+            local was = parsed(value)
+            count(standing(was), -1)
+            found, entry = was.texts:match('^%Z*'), again(b, id, was, parsed(entry))
+        else
+            count('left', -1)
+            found = value:sub(3)
         end
     else
         call('SADD', P .. 'buckets', b)
     end
     count('o:' .. outcome, 1)
     if captured > 0 then oldest[b] = math.min(oldest[b] or captured, captured) end
-    local head = struct.pack(HEAD, 6, 0, outcome, take, n, captured, version, versions, #hash)
-    call('HSET', key, id, head .. hash .. found .. tail)
+    call('HSET', key, id, entry .. found .. tail)
 end
 
-for _, step in ipairs(steps) do
-    if step[1] == 's' then
-        settle(step[2], step[3], step[4], step[5], step[6], step[7], step[8], step[9], step[10])
-    elseif step[1] == 'k' then know(step[2], step[3], step[4], step[5], step[6])
-    elseif step[1] == 'c:' then call('HSET', P .. step[1] .. step[2], step[3], step[4])
-    else call('HSETNX', P .. step[1] .. step[2], step[3], step[4]) end
+at = 1
+while steps[at] do
+    local kind, b, field, value = steps[at], steps[at + 1], steps[at + 2], steps[at + 3]
+    if kind == 's' then settle(b, field, value, unpack(steps, at + 4, at + 7))
+    elseif kind == 'k' then know(b, field, value, steps[at + 4], steps[at + 5])
+    else call(kind == 'c:' and 'HSET' or 'HSETNX', P .. kind .. b, field, value) end
+    at = at + width(kind)
 end
 for worker, held in pairs(leases) do
-    call('HDEL', HELD, unpack(held))
-    call('HDEL', P .. 'h:' .. worker, unpack(held))
+    many('HDEL', HELD, held)
+    many('HDEL', P .. 'h:' .. worker, held)
 end
 if #ids > 0 and call('EXISTS', P .. 'deaths') == 1 then
-    call('HDEL', P .. 'deaths', unpack(ids))
-    call('SREM', P .. 'flying', unpack(ids))
+    many('HDEL', P .. 'deaths', ids)
+    many('SREM', P .. 'flying', ids)
 end
 for b, captured in pairs(oldest) do call('ZADD', OLD, 'LT', captured, b) end
 for name, change in pairs(counts) do call('HINCRBY', META, name, change) end

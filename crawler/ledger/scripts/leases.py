@@ -1,29 +1,41 @@
 """What is done to leases: each script one atomic step."""
 
+from __future__ import annotations
+
+import struct
+
+GIVEN = struct.Struct(">BIH")  #: of a lease: the sizes of its id and entry, which follow; deaths
+
 # worker, token, how many, lease seconds, captured before (ms, -1: no refresh), as of; `among` (bucket and id,
 # as often as wanted) or ''; the first of the buckets by age that are looked through
 LEASE = """
 local worker, token, count, seconds = ARGV[3], ARGV[4], tonumber(ARGV[5]), ARGV[6]
 local before, as_of, among, from = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9], tonumber(ARGV[10])
-local AGES = 500  -- buckets by age in one call: nobody else is served meanwhile
-local given, n = {}, tonumber(call('HGET', META, 'n') or '0')
+local GIVEN, AGES = '>BI4I2', 500  -- buckets by age in one call: nobody else is served meanwhile
+local n = tonumber(call('HGET', META, 'n') or '0')
+local ids, values, places, mine = {}, {}, {}, {}
 
-local function give(id, value)
-    given[#given + 1] = id
-    given[#given + 1] = value
-    given[#given + 1] = tonumber(call('HGET', P .. 'deaths', id) or '0')
+-- the leases as the caller reads them
+local function given()
+    local deaths = call('EXISTS', P .. 'deaths') == 1 and many('HMGET', P .. 'deaths', ids) or {}
+    for i, id in ipairs(ids) do
+        values[i] = struct.pack(GIVEN, #id, #values[i], tonumber(deaths[i] or '0')) .. id .. values[i]
+    end
+    return table.concat(values)
 end
 
 local last = call('HGET', P .. 'batches', worker)
 if last then
     local batch = cmsgpack.unpack(last)
     if batch[1] == token then  -- our answer was lost on its way
-        for i = 2, #batch, 2 do
-            if call('HGET', HELD, batch[i]) == worker then
-                give(batch[i], call('HGET', P .. 'i:' .. batch[i + 1], batch[i]))
+        local places = batch[2]
+        for i = 1, #places, 2 do
+            if call('HGET', HELD, places[i]) == worker then
+                ids[#ids + 1] = places[i]
+                values[#values + 1] = call('HGET', P .. 'i:' .. places[i + 1], places[i])
             end
         end
-        return {n, -1, given}
+        return {n, -1, given()}
     end
 end
 
@@ -33,38 +45,47 @@ for i = 1, #workers, 2 do
 end
 call('ZADD', P .. 'workers', now(), worker)
 
-local batch = {token}
 local function hold(id, b, value)
-    call('HSET', HELD, id, worker)
-    call('HSET', P .. 'h:' .. worker, id, b)
-    batch[#batch + 1] = id
-    batch[#batch + 1] = b
+    ids[#ids + 1], values[#values + 1], mine[id] = id, value, true
+    places[#places + 1] = id
+    places[#places + 1] = b
     count = count - 1
-    give(id, value)
 end
 
-local function aged(e) return not has(e.flags, 1) and e.captured > 0 and e.captured < before end
+-- those of a bucket that nobody holds, by what is asked of their values
+local function unheld(b, asked)
+    local all, wanted, some = call('HGETALL', P .. 'i:' .. b), {}, {}
+    for i = 1, #all, 2 do
+        if not mine[all[i]] and asked(all[i + 1]) then
+            wanted[#wanted + 1] = all[i]
+            some[#some + 1] = all[i + 1]
+        end
+    end
+    local holders, i = many('HMGET', HELD, wanted), 0
+    return function()
+        repeat i = i + 1 until not holders[i]
+        return wanted[i], some[i]
+    end
+end
+
+local function aged(e) return not has(e.flags, TODO) and e.captured > 0 and e.captured < before end
 
 local function lease_of(b)
-    local ids, had = call('HGETALL', P .. 'i:' .. b), 0
-    for i = 1, #ids, 2 do
+    local had = 0
+    for id, value in unheld(b, function(value) return has(value:byte(1), TODO) end) do
         if count <= 0 then break end
-        if has(ids[i + 1]:byte(1), 1) and call('HEXISTS', HELD, ids[i]) == 0 then
-            hold(ids[i], b, ids[i + 1])
-            had = had + 1
-        end
+        hold(id, b, value)
+        had = had + 1
     end
     if had > 0 then due(b, -had) else call('ZREM', DUE, b) end
 end
 
 local function lease_aged(b)
-    local ids, oldest = call('HGETALL', P .. 'i:' .. b), nil
-    for i = 1, #ids, 2 do
-        local e = parsed(ids[i + 1])
-        if e.captured > 0 and not has(e.flags, 1) and call('HEXISTS', HELD, ids[i]) == 0 then
-            if count > 0 and aged(e) and e.settled <= as_of then hold(ids[i], b, ids[i + 1])
-            elseif not oldest or e.captured < oldest then oldest = e.captured end
-        end
+    local oldest
+    for id, value in unheld(b, function(value) return not has(value:byte(1), TODO) end) do
+        local e = parsed(value)
+        if count > 0 and aged(e) and e.settled <= as_of then hold(id, b, value)
+        elseif e.captured > 0 and (not oldest or e.captured < oldest) then oldest = e.captured end
     end
     if oldest then call('ZADD', OLD, oldest, b) else call('ZREM', OLD, b) end
 end
@@ -76,9 +97,9 @@ if among ~= '' then
         if count <= 0 then break end
         local b, id = wanted[i], wanted[i + 1]
         local value = call('HGET', P .. 'i:' .. b, id)
-        if value and call('HEXISTS', HELD, id) == 0 then
+        if value and not mine[id] and call('HEXISTS', HELD, id) == 0 then
             local e = parsed(value)
-            if has(e.flags, 1) then
+            if has(e.flags, TODO) then
                 due(b, -1)
                 hold(id, b, value)
             elseif aged(e) and e.settled <= as_of then hold(id, b, value) end
@@ -99,8 +120,12 @@ else
         if count > 0 and #buckets == AGES then more = from + AGES end
     end
 end
-call('HSET', P .. 'batches', worker, cmsgpack.pack(batch))
-return {n, more, given}
+local holds = {}
+for i, id in ipairs(ids) do holds[2 * i - 1], holds[2 * i] = id, worker end
+many('HSET', HELD, holds)
+many('HSET', P .. 'h:' .. worker, places)
+call('HSET', P .. 'batches', worker, cmsgpack.pack({token, places}))
+return {n, more, given()}
 """
 
 # id, bucket, take, attempts
@@ -145,7 +170,7 @@ for _, b in ipairs(cmsgpack.unpack(ARGV[3])) do
     local ids = call('HGETALL', P .. 'i:' .. b)
     for i = 1, #ids, 2 do
         local e = parsed(ids[i + 1])
-        if not has(e.flags, 1) and e.captured > 0 and e.captured < tonumber(ARGV[4])
+        if not has(e.flags, TODO) and e.captured > 0 and e.captured < tonumber(ARGV[4])
             and call('HEXISTS', HELD, ids[i]) == 0 then count = count + 1 end
     end
 end

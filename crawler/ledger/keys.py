@@ -1,0 +1,41 @@
+"""Where things lie on a server: in small hashes, which take few bytes a field."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Self
+
+from crawler.items import ArticleId
+
+BUCKET, TAG = 2, 8  #: bytes
+
+
+class Keys:
+    """Buckets and tags of one ledger, keyed by its epoch: no site can know them, and crowd a bucket.
+
+    Nor can it make two things that have one tag. Of ten million that nobody chose two have the same bucket
+    and tag with one chance in 10^10; that is why a tag stands for a hash of four times its length.
+    """
+
+    def __init__(self, epoch: str) -> None:
+        self._hash = blake2b(digest_size=BUCKET + TAG, key=epoch.encode())
+
+    @classmethod
+    @lru_cache(maxsize=4)
+    def of(cls, epoch: str) -> Self:
+        return cls(epoch)
+
+    def bucket(self, id: ArticleId) -> int:
+        """Which bucket has the id."""
+        return int.from_bytes(self._digest(b"%d" % id)[:BUCKET], "big")
+
+    def tag(self, data: bytes) -> tuple[int, bytes]:
+        """In which bucket, and by which field, what these bytes name is found."""
+        digest = self._digest(data)
+        return int.from_bytes(digest[:BUCKET], "big"), digest[BUCKET:]
+
+    def _digest(self, data: bytes) -> bytes:
+        hash = self._hash.copy()
+        hash.update(data)
+        return hash.digest()
