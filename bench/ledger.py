@@ -181,7 +181,7 @@ def stored(leases: Sequence[Lease], segment: str) -> Iterator[Stored]:
 
 
 def say(name: str, figure: float, unit: str) -> None:
-    print(f"{name:60} {figure:10.2f} {unit}")  # noqa: T201
+    print(f"{name:60} {figure:10.2f} {unit}", flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """What a fleet's ledger costs on a real server: python -m bench.redis [--ids 10000000] [--kind valkey]
 
 Memory an id, when all are to do, when all are settled as articles, and with the payload of each besides; the
-times of a lease and its commit, by the clock and by the processor (ours and the server's), which other work
-on the machine disturbs less.
+times of a lease and of its commit, payloads and all, at the beginning and at the end: by the clock, as who
+asks sees it, and by the processor, ours and the server's, which other work on the machine disturbs less.
 """
 
 from __future__ import annotations
@@ -10,18 +10,22 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from functools import partial
 
 from redis import Redis
 
 from bench.ledger import AT, BATCH, FIRST, ROUNDS, STEP, outcomes, say, stored
-from crawler.items import ArticleId, Lease
+from crawler.items import ArticleId, Lease, Stored
 from crawler.ledger.redis import RedisLedger
+from crawler.lines import OutcomeLine
 from tests.redisserver import KINDS, RedisServer, running
 
 AIM = 150  #: bytes an id
+MANY = 20_000  #: ids of a commit, of those that are not timed
+Lines = Callable[[str], Iterable[OutcomeLine]]
+Records = Callable[[str], Iterable[Stored]]
 
 
 def main() -> None:
@@ -36,69 +40,75 @@ def main() -> None:
 
 def measure(server: RedisServer, count: int) -> None:
     empty = used(server)
+
+    def weigh(state: str) -> None:
+        say(f"{state}, bytes an id", (used(server) - empty) / count, "")
+
     with closing(RedisLedger(server.url)) as ledger:
-        began = time.perf_counter()
-        ledger.add((ArticleId(FIRST + STEP * i) for i in range(count)), "list")
-        say(f"{count:,} ids added", time.perf_counter() - began, "s")
-        say("all to do", (used(server) - empty) / count, "bytes an id")
+        clocked("added", count, lambda: ledger.add(listed(0, count), "list"))
+        weigh("left")
         rounds = max(1, min(ROUNDS, count // BATCH // 3))
-        timed(ledger, server, "all to do", rounds)
-        began = time.perf_counter()
-        for leases in leased(ledger, rounds * BATCH):
-            settle(ledger, leases)
-        say(f"{count:,} ids settled", time.perf_counter() - began, "s")
-        say(f"all settled, a text each (aim {AIM})", (used(server) - empty) / count, "bytes an id")
+        timed(ledger, server, "all left", rounds)
+        clocked("settled", count, lambda: settle(ledger, rounds * BATCH))
+        weigh("settled as articles")
+        clocked("payloads", count, lambda: payloads(ledger, rounds * BATCH, count))
+        weigh(f"settled, with the payload of each (aim {AIM})")
         timed(ledger, server, "nearly all settled", rounds)
-        began = time.perf_counter()
-        ledger.counts()
-        say("counts", (time.perf_counter() - began) * 1000, "ms")
-        before, some = used(server), payloads(ledger, min(count, 1_000_000))
-        say("a stored payload", (used(server) - before) / some, "bytes more")
+        clocked("counted", count, ledger.counts)
 
 
-def leased(ledger: RedisLedger, keep: int) -> Iterator[Sequence[Lease]]:
+def listed(start: int, end: int) -> Iterator[ArticleId]:
+    return (ArticleId(FIRST + STEP * i) for i in range(start, end))
+
+
+def settle(ledger: RedisLedger, keep: int) -> None:
+    """All ids but so many, as articles without a payload."""
     while (left := ledger.counts().left) > keep:
-        yield ledger.lease("w", min(20_000, left - keep))
+        leases = ledger.lease("w", min(MANY, left - keep))
+        apply(ledger, lambda segment, some=leases: outcomes(some, segment), lambda _: ())
 
 
-def settle(ledger: RedisLedger, leases: Sequence[Lease]) -> None:
+def payloads(ledger: RedisLedger, start: int, count: int) -> None:
+    """In commits of their own, so that they can be weighed; the first ids have theirs."""
+    for at in range(start, count, MANY):
+        some = [Lease(id=id, take=1) for id in listed(at, min(at + MANY, count))]
+        apply(ledger, lambda _: (), lambda segment, some=some: stored(some, segment))
+
+
+def apply(ledger: RedisLedger, lines: Lines, records: Records) -> None:
     n = ledger.n() + 1
-    ledger.apply(n, f"segment-{n}", AT, outcomes(leases, f"segment-{n}"), ())
+    ledger.apply(n, f"segment-{n}", AT, lines(f"segment-{n}"), records(f"segment-{n}"))
 
 
-def payloads(ledger: RedisLedger, count: int) -> int:
-    """Payloads in commits of their own, so that they can be weighed."""
-    for start in range(0, count, 20_000):
-        n = ledger.n() + 1
-        some = [Lease(id=ArticleId(FIRST + STEP * i), take=1) for i in range(start, start + 20_000)]
-        ledger.apply(n, f"segment-{n}", AT, (), stored(some, f"segment-{n}"))
-    return count
-
-
-def timed(ledger: RedisLedger, server: RedisServer, name: str, rounds: int) -> None:
-    steps: dict[str, list[tuple[float, float]]] = {"lease": [], "apply": []}
+def timed(ledger: RedisLedger, server: RedisServer, state: str, rounds: int) -> None:
+    took: dict[str, list[tuple[float, ...]]] = {"lease": [], "apply": []}
     with server.client() as client:
         for _ in range(rounds):
             leases: list[Lease] = []
-            steps["lease"].append(clocked(client, partial(_into, leases, ledger)))
+            took["lease"].append(spent(client, lambda into=leases: into.extend(ledger.lease("w", BATCH))))
             n = ledger.n() + 1
             lines, records = list(outcomes(leases, f"segment-{n}")), list(stored(leases, f"segment-{n}"))
-            apply = partial(ledger.apply, n, f"segment-{n}", AT, lines, records)
-            steps["apply"].append(clocked(client, apply))
-    for step, times in steps.items():
-        say(f"{step} of {BATCH}, {name}", statistics.median(wall for wall, _ in times) * 1000, "ms")
-        say("  of the processor", statistics.fmean(cpu for _, cpu in times) * 1000, "ms")
+            commit = partial(ledger.apply, n, f"segment-{n}", AT, lines, records)
+            took["apply"].append(spent(client, commit))
+    for step, times in took.items():
+        wall, own, served = zip(*times, strict=True)
+        say(f"{step} of {BATCH}, {state}: by the clock", statistics.median(wall) * 1000, "ms")
+        say("  of the processor, ours", statistics.fmean(own) * 1000, "ms")
+        say("  of the processor, the server's", statistics.fmean(served) * 1000, "ms")
 
 
-def _into(leases: list[Lease], ledger: RedisLedger) -> None:
-    leases += ledger.lease("w", BATCH)
+def clocked(what: str, count: int, step: Callable[[], object]) -> None:
+    began = time.perf_counter()
+    step()
+    say(f"{count:,} ids {what}", time.perf_counter() - began, "s")
 
 
-def clocked(client: Redis, step: Callable[[], object]) -> tuple[float, float]:
-    """Seconds of the clock, and of the processor."""
+def spent(client: Redis, step: Callable[[], object]) -> tuple[float, ...]:
+    """Seconds of the clock, of our processor and of the server's."""
     before, used, began = cpu(client), time.process_time(), time.perf_counter()
     step()
-    return time.perf_counter() - began, time.process_time() - used + cpu(client) - before
+    wall, own = time.perf_counter() - began, time.process_time() - used
+    return wall, own, cpu(client) - before
 
 
 def cpu(client: Redis) -> float:

@@ -23,7 +23,10 @@ OUTCOMES = tuple(Outcome)
 ANY = struct.Struct(
     ">BBIQIIIB"
 )  #: flags, attempts, settled, captured, takes, version, versions, hash's length
-PLAIN_SIZE, HASH = 14, 32  #: the same in one or two bytes less each, before a hash of the usual length
+PLAIN_SIZE, HASH = (
+    12,
+    32,
+)  #: flags, attempts, settled, captured, takes; it shows its first text, as usually hashed
 MOST = 255  #: that one byte can count, or tell of a length; RETRY_TIMES ends an id's attempts long before
 FOUND = ("list", "link", "cdx", "sitemap", "feed", "section", "home")  #: a byte each, from 1 on
 CODES = {found: chr(code) for code, found in enumerate(FOUND, 1)}
@@ -116,23 +119,30 @@ UNHEARD = Entry(todo=False, logged=False)
 def settled(outcome: Outcome, n: int, captured: int, take: int, version: int, hash: bytes) -> bytes:
     """The entry, without its texts, of an id that commit n settles with its first take."""
     flags = LOGGED | TAKEN | OUTCOMES.index(outcome) * OUTCOME
-    if len(hash) == HASH and take <= MOST and version <= MOST and n < 1 << 24:
-        numbers = n.to_bytes(3, "big") + captured.to_bytes(6, "big")
-        return bytes((flags | PLAIN, 0)) + numbers + bytes((take, version, version)) + hash
+    if len(hash) == HASH and version == 1 and take <= MOST and n < 1 << 24:
+        return b"%c\0%b%b%c%b" % (
+            flags | PLAIN,
+            n.to_bytes(3, "big"),
+            captured.to_bytes(6, "big"),
+            take,
+            hash,
+        )
     return ANY.pack(flags, 0, n, captured, take, version, version, len(hash)) + hash
 
 
 def hash_of(text: str | None) -> bytes:
-    """A content hash in bytes, none for none; only one of the usual kind has HASH of them."""
-    if text is None:
-        return b""
-    packed = pack_hash(text)
-    data = packed.encode() if isinstance(packed, str) else packed
-    if isinstance(packed, str) and len(data) == HASH:
-        data += b"\0"
+    """A content hash in bytes, none for none."""
+    return plain(text and pack_hash(text))
+
+
+def plain(packed: bytes | str | None) -> bytes:
+    """A hash that is packed already, in bytes; only one of the usual kind has HASH of them."""
+    if packed is None or isinstance(packed, bytes):
+        return packed or b""
+    data = packed.encode()
     if len(data) > MOST:
-        raise LedgerError(f"{text[:80]!r}… is no content hash")
-    return data
+        raise LedgerError(f"{packed[:80]!r}… is no content hash")
+    return data + b"\0" if len(data) == HASH else data
 
 
 def text_of(data: bytes) -> str | None:
@@ -149,6 +159,8 @@ def code_of(found: str) -> str:
 
 def tail(*texts: str | None) -> str:
     """The texts behind an entry's first; none of them has a zero byte, and the last is not empty."""
+    if not any(texts):
+        return ""
     return "".join("\0" + (text or "").replace("\0", " ") for text in texts).rstrip("\0")
 
 
@@ -160,6 +172,6 @@ def _numbers(data: bytes) -> tuple[int, ...]:
     """Settled, captured, takes, version, versions; from where to where the hash lies."""
     if data[0] & PLAIN:
         settled, captured = int.from_bytes(data[2:5], "big"), int.from_bytes(data[5:11], "big")
-        return settled, captured, *data[11:PLAIN_SIZE], PLAIN_SIZE, PLAIN_SIZE + HASH
+        return settled, captured, data[11], 1, 1, PLAIN_SIZE, PLAIN_SIZE + HASH
     _, _, *numbers, length = ANY.unpack_from(data)
     return *numbers, ANY.size, ANY.size + length

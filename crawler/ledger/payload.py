@@ -14,6 +14,7 @@ from crawler.lines import Original
 from crawler.site import article_id, url_of
 from crawler.warc import warc_date
 
+OWN = url_of(ArticleId(0))[:-1]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
 MILLISECOND = timedelta(milliseconds=1)
@@ -114,8 +115,11 @@ def unpack_text(data: bytes | None) -> Original | None:
 
 def own_id(url: str) -> ArticleId | None:
     """The id whose own URL this is, spelt as we spell it."""
-    id = article_id(url)
-    return id if id is not None and url_of(id) == url else None
+    digits = url.removeprefix(OWN)
+    if digits == url or not digits.isascii() or not digits.isdecimal():
+        return None
+    id = article_id(digits)
+    return id if str(id) == digits else None
 
 
 def _pack_date(text: str) -> int | str:

@@ -119,9 +119,10 @@ class Server:
         self._ask("HSETNX", META, "archive", archive)
         return str(self._ask("HGET", META, "archive").decode())
 
-    def members(self, name: str) -> list[bytes]:
-        """The members of a set."""
-        return list(self._ask("SMEMBERS", scripts.PREFIX + name))
+    def bits(self, name: str) -> list[int]:
+        """The numbers of the bits that are set."""
+        data: bytes = self._ask("GET", scripts.PREFIX + name) or b""
+        return [8 * at + bit for at, byte in enumerate(data) for bit in range(8) if byte & (0x80 >> bit)]
 
     def below(self, name: str, limit: int) -> list[bytes]:
         """The members of a sorted set with lower scores."""

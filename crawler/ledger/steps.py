@@ -9,7 +9,7 @@ from msgspec import Raw, msgpack
 
 from crawler.items import ArticleId, Outcome, Stored
 from crawler.ledger import payload
-from crawler.ledger.entry import OUTCOMES, code_of, hash_of, settled, tail
+from crawler.ledger.entry import OUTCOMES, code_of, plain, settled, tail
 from crawler.ledger.keys import Keys
 from crawler.ledger.rows import key_of, of_segment, values
 from crawler.lines import OutcomeLine
@@ -73,7 +73,11 @@ class Steps:
         if line.outcome is Outcome.KNOWN:
             yield "k", bucket, str(id), told["requeued"], line.take, found
             return
-        captured, version, hash = max(told["captured"] or 0, 0), line.version or 0, hash_of(line.content_hash)
+        captured, version, hash = (
+            max(told["captured"] or 0, 0),
+            line.version or 0,
+            plain(told["content_hash"]),
+        )
         entry = settled(line.outcome, self._n, captured, line.take, version, hash)
         texts = tail(line.reason, line.etag, line.last_modified, told["digest"])
         yield "s", bucket, str(id), OUTCOMES.index(line.outcome), captured, text(entry), found, texts
@@ -89,10 +93,16 @@ class Steps:
         if not is_on_site(stored.url):
             for key in (captured_key(stored.url, None), captured_key(stored.url, stored.date)):
                 yield self._field("c:", key, payload.pack_found(stored, place))
-        digest, id = stored.record.payload_digest, payload.own_id(stored.url)
-        if id is not None and digest and (key := own_key(id, digest)) in self._validated:
-            yield self._field("u:", key, payload.pack_found(stored, place))
+        own = _own(stored) if self._validated else None
+        if own is not None and own in self._validated:
+            yield self._field("u:", own, payload.pack_found(stored, place))
 
     def _field(self, kind: str, key: bytes, value: bytes) -> Step:
         bucket, field = self._keys.tag(key)
         return kind, bucket, text(field), text(value)
+
+
+def _own(stored: Stored) -> bytes | None:
+    """What a page of the site is found by, under its article's own URL."""
+    id, digest = payload.own_id(stored.url), stored.record.payload_digest
+    return own_key(id, digest) if id is not None and digest else None

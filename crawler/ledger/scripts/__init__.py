@@ -9,7 +9,7 @@ anapress:p:<b>     payload → the record that holds it whole (crawler.ledger.pa
 anapress:u:<b>     id and digest → payload and record, of pages that were given validators
 anapress:c:<b>     URL, and URL with date → the same of the newest that an archive service has there
 anapress:r:<b>     the URLs of requisites that the archive has
-anapress:buckets   the numbers b of i: that are in use
+anapress:buckets   a bit for each number b of i: that is in use
 anapress:due       b → how many ids of it can be leased
 anapress:old       b → no article of it that nobody holds was captured before (unix ms)
 anapress:workers   worker → when it was heard of, by the server's clock
@@ -38,7 +38,7 @@ end
 local function has(flags, bit) return flags % (2 * bit) >= bit end
 
 local TODO, LOGGED, TAKEN, PLAIN = 1, 2, 4, 8
-local SHORT, ANY, HASH = '>BBI3I6BBB', '>BBI4I8I4I4I4B', 32
+local SHORT, ANY, HASH = '>BBI3I6B', '>BBI4I8I4I4I4B', 32
 local function parsed(value)
     local flags = value:byte(1)
     local e = {flags = flags, outcome = math.floor(flags / 16), takes = 0, settled = 0, captured = 0,
@@ -46,7 +46,8 @@ local function parsed(value)
     if not has(flags, TAKEN) then return e end
     local length, at, _ = HASH, nil, nil
     if has(flags, PLAIN) then
-        _, _, e.settled, e.captured, e.takes, e.version, e.versions, at = struct.unpack(SHORT, value)
+        _, _, e.settled, e.captured, e.takes, at = struct.unpack(SHORT, value)
+        e.version, e.versions = 1, 1
     else
         _, _, e.settled, e.captured, e.takes, e.version, e.versions, length, at = struct.unpack(ANY, value)
     end
@@ -117,7 +118,7 @@ for i = 1, #given, 2 do
     if call('HSETNX', P .. 'i:' .. given[i], given[i + 1], value) == 1 then
         new = new + 1
         due(given[i], 1)
-        call('SADD', P .. 'buckets', given[i])
+        call('SETBIT', P .. 'buckets', given[i], 1)
     end
 end
 call('HINCRBY', META, 'left', new)

@@ -16,7 +16,7 @@ local function know(b, id, requeued, take, found)
     local value = call('HGET', key, id)
     if not value then
         call('HSET', key, id, string.char(TODO + LOGGED, 0) .. found)
-        call('SADD', P .. 'buckets', b)
+        call('SETBIT', P .. 'buckets', b, 1)
         due(b, 1)
         count('left', 1)
         return
@@ -61,12 +61,11 @@ local function again(b, id, was, is)
     elseif was.hash ~= hash and was.version > 0 then
         call('HSET', P .. 'v:' .. b, id .. was.hash, was.version)
     end
-    local short = is.takes < 256 and versions < 256 and version < 256 and n < 2 ^ 24 and #hash == HASH
-    local numbers = {is.settled, is.captured, is.takes, version, versions}
     local flags = LOGGED + TAKEN + is.outcome * 16
-    if short then return struct.pack(SHORT, flags + PLAIN, 0, unpack(numbers)) .. hash end
-    numbers[6] = #hash
-    return struct.pack(ANY, flags, 0, unpack(numbers)) .. hash
+    if #hash == HASH and version == 1 and versions == 1 and is.takes < 256 and n < 2 ^ 24 then
+        return struct.pack(SHORT, flags + PLAIN, 0, n, is.captured, is.takes) .. hash
+    end
+    return struct.pack(ANY, flags, 0, n, is.captured, is.takes, version, versions, #hash) .. hash
 end
 
 local function settle(b, id, outcome, captured, entry, found, tail)
@@ -85,7 +84,7 @@ local function settle(b, id, outcome, captured, entry, found, tail)
             found = value:sub(3)
         end
     else
-        call('SADD', P .. 'buckets', b)
+        call('SETBIT', P .. 'buckets', b, 1)
     end
     count('o:' .. outcome, 1)
     if captured > 0 then oldest[b] = math.min(oldest[b] or captured, captured) end
