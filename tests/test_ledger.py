@@ -8,6 +8,7 @@ import threading
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import UUID
@@ -452,6 +453,36 @@ def test_a_return_to_an_earlier_text_shows_that_version_and_keeps_the_highest(le
     assert ledger.version(ArticleId(2), HASH) is None
 
 
+@pytest.mark.parametrize("count", [2, 255, 256, 70_000])
+def test_an_id_may_have_any_number_of_takes_and_texts(ledger, count) -> None:
+    commit(ledger, read(1))
+    commit(ledger, read(1, OTHER, count, Outcome.CHANGED, take=count))
+    commit(ledger, read(1, OTHER, count, Outcome.UNCHANGED, take=count + 1))
+    standing = ledger.standing(ArticleId(1))
+    assert (standing.takes, standing.version, standing.versions) == (count + 1, count, count)
+    assert ledger.counts().outcomes == {Outcome.UNCHANGED: 1}
+    assert ledger.version(ArticleId(1), HASH) == 1
+
+
+@pytest.mark.parametrize("text", ["n2:x", "n2:a-hash-that-has-32-characters", "n2:" + "y" * 200])
+def test_a_text_of_any_kind_of_hash_stays_the_id_s_own(ledger, text) -> None:
+    commit(ledger, read(1, text))
+    commit(ledger, line(1, Outcome.FAILED, take=2))
+    standing = ledger.standing(ArticleId(1))
+    assert (standing.content_hash, standing.version, standing.takes) == (text, 1, 2)
+    assert ledger.original(text) == Original(id="1", version=1)
+
+
+@pytest.mark.parametrize(
+    "found", ["list", "link", "cdx", "sitemap", "feed", "section", "home", "a friend", "l"]
+)
+def test_how_an_id_was_found_first_stays_with_it(ledger, found) -> None:
+    ledger.add([ArticleId(1)], found)
+    commit(ledger, line(1, Outcome.FAILED, reason="timeout", found="cdx"))
+    commit(ledger, line(1, Outcome.KNOWN, reason="requeued", take=1, found="link"))
+    assert [lease.found for lease in ledger.lease("w", 1)] == [found]
+
+
 def test_the_original_of_a_text_is_the_first_in_the_order_of_commits(ledger) -> None:
     commit(ledger, read(9))
     commit(ledger, read(1), read(9, OTHER, 2, Outcome.CHANGED, take=2))
@@ -483,6 +514,25 @@ def test_a_record_without_digest_and_with_an_odd_id_comes_back_as_it_was(ledger)
     odd = replace(odd, record=replace(odd.record, record_id="<urn:x:1>", payload_digest=None))
     commit(ledger, stored=[odd])
     assert ledger.stored(odd.sha256, odd.length, None) == odd
+
+
+URLS = (
+    "http://anapress.net/a/1",
+    "http://anapress.net/a/01",
+    f"http://anapress.net/a/{2**63 - 1}",
+    "http://a/",
+)
+DATES = (AT, "2026-03-01T11:59:58.123456Z", "1969-12-31T23:59:59.000Z", "2026-13-01T00:00:00.000Z")
+PLACES = ((0, 1), (2**32, 80), (90, 2**24))
+
+
+def test_a_record_comes_back_as_it_was_wherever_it_lies(ledger) -> None:
+    given = []
+    for number, (url, date, (offset, size)) in enumerate(product(URLS, DATES, PLACES)):
+        each = record("segment-1", sha256=bytes([number]) * 32, url=url)
+        given.append(replace(each, date=date, record=replace(each.record, offset=offset, length=size)))
+    commit(ledger, stored=given)
+    assert [ledger.stored(each.sha256, each.length, DIGEST) for each in given] == given
 
 
 def test_the_newest_answer_of_an_archive_service_is_found_by_its_url_and_by_its_date(ledger) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from contextlib import closing
+from dataclasses import replace
+from itertools import chain
 
 import pytest
 
@@ -13,7 +15,7 @@ from crawler.ledger import open_ledger, read_ledger, server
 from crawler.ledger.redis import RedisLedger
 from crawler.lines import OutcomeLine
 from tests.redisserver import KINDS, running
-from tests.test_ledger import AT, HASH, commit, ids_of, line, read
+from tests.test_ledger import AT, HASH, commit, ids_of, line, read, record
 
 IDS = [ArticleId(id) for id in range(1, 101)]
 
@@ -166,6 +168,47 @@ def test_what_a_killed_maker_left_half_done_the_next_one_makes_whole(own, log, m
     assert read_ledger(own.url) is None
     with closing(RedisLedger(own.url, fill=log.follow)) as ledger:
         assert ledger.n() == 2
+
+
+def formatted(own, form: int) -> None:
+    """As a program of another format would have left the ledger."""
+    with own.client() as client:
+        client.hset("anapress:meta", "format", form)
+        client.hset("anapress:i:7", "1", b"\3\0of another layout")
+
+
+def test_a_ledger_of_an_older_format_is_made_anew_of_the_log(own, log, ledger) -> None:
+    formatted(own, 1)
+    assert read_ledger(own.url) is None
+    with closing(RedisLedger(own.url, fill=log.follow)) as newer:
+        assert (newer.n(), newer.counts().left, newer.standing(IDS[0]).takes) == (2, 99, 1)
+    assert not own.client().exists("anapress:i:7")
+
+
+def test_who_worked_on_a_ledger_that_was_made_anew_goes_on(own, log, ledger) -> None:
+    formatted(own, 1)
+    RedisLedger(own.url, fill=log.follow).close()
+    assert len(ledger.lease("w", 200)) == 99
+
+
+def test_a_ledger_of_a_newer_format_is_refused(own, log, ledger) -> None:
+    formatted(own, server.FORMAT + 1)
+    with pytest.raises(WrongUse, match="filled by a newer program"):
+        RedisLedger(own.url, fill=log.follow)
+
+
+def test_an_article_and_its_payload_take_few_bytes(own) -> None:
+    """Of what the server keeps (docs/FLEET.md); how that is packed it decides."""
+    id = ArticleId(203367206718582)
+    page = record("segment-1", url=f"http://anapress.net/a/{id}")
+    page = replace(page, date=AT)
+    with closing(RedisLedger(own.url)) as ledger, own.client() as client:
+        commit(ledger, read(id), stored=[page])
+        fields = [
+            field for key in client.scan_iter("anapress:[itp]:*") for field in client.hgetall(key).items()
+        ]
+    assert len(fields) == 3
+    assert sum(map(len, chain.from_iterable(fields))) <= 136
 
 
 def test_who_can_not_fill_a_ledger_makes_none(own, monkeypatch) -> None:

@@ -131,14 +131,10 @@ def settled(outcome: Outcome, n: int, captured: int, take: int, version: int, ha
 
 
 def hash_of(text: str | None) -> bytes:
-    """A content hash in bytes, none for none."""
-    return plain(text and pack_hash(text))
-
-
-def plain(packed: bytes | str | None) -> bytes:
-    """A hash that is packed already, in bytes; only one of the usual kind has HASH of them."""
-    if packed is None or isinstance(packed, bytes):
-        return packed or b""
+    """A content hash in bytes, none for none; only one of the usual kind has HASH of them."""
+    packed = pack_hash(text) if text else b""
+    if isinstance(packed, bytes):
+        return packed
     data = packed.encode()
     if len(data) > MOST:
         raise LedgerError(f"{packed[:80]!r}… is no content hash")

@@ -8,7 +8,8 @@ from typing import Self
 
 from crawler.items import ArticleId
 
-BUCKET, TAG = 2, 8  #: bytes
+BITS = 17  #: of a bucket's number: at ten million, fields enough to be cheap, few enough to be found quickly
+BUCKET, TAG = 3, 8  #: bytes of a digest
 
 
 class Keys:
@@ -26,16 +27,20 @@ class Keys:
     def of(cls, epoch: str) -> Self:
         return cls(epoch)
 
-    def bucket(self, id: ArticleId) -> int:
-        """Which bucket has the id."""
-        return int.from_bytes(self._digest(b"%d" % id)[:BUCKET], "big")
+    def bucket(self, id: ArticleId) -> str:
+        """Which bucket has the id, in hex."""
+        return _bucket(self._digest(b"%d" % id))
 
-    def tag(self, data: bytes) -> tuple[int, bytes]:
+    def tag(self, data: bytes) -> tuple[str, bytes]:
         """In which bucket, and by which field, what these bytes name is found."""
         digest = self._digest(data)
-        return int.from_bytes(digest[:BUCKET], "big"), digest[BUCKET:]
+        return _bucket(digest), digest[BUCKET:]
 
     def _digest(self, data: bytes) -> bytes:
         hash = self._hash.copy()
         hash.update(data)
         return hash.digest()
+
+
+def _bucket(digest: bytes) -> str:
+    return f"{int.from_bytes(digest[:BUCKET], 'big') >> (8 * BUCKET - BITS):x}"

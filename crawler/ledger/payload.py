@@ -11,7 +11,7 @@ from msgspec import Struct, msgpack
 from crawler.items import ArticleId, RecordRef, Stored
 from crawler.ledger.rows import pack_record_id, unpack_record_id
 from crawler.lines import Original
-from crawler.site import article_id, url_of
+from crawler.site import MOST, url_of
 from crawler.warc import warc_date
 
 OWN = url_of(ArticleId(0))[:-1]
@@ -48,12 +48,6 @@ class Place(Struct, frozen=True, array_like=True):
     date: int | str  #: milliseconds since 1970, or any other text
 
     @classmethod
-    def of(cls, n: int, stored: Stored) -> Place:
-        record, url = stored.record, own_id(stored.url) or stored.url
-        record_id = pack_record_id(record.record_id)
-        return cls(n, record.offset, record.length, record_id, url, _pack_date(stored.date))
-
-    @classmethod
     def parse(cls, data: bytes) -> Place:
         if data[0] >= ODD:
             return _unpack(data)
@@ -61,15 +55,6 @@ class Place(Struct, frozen=True, array_like=True):
         at, size = divmod(place, 1 << SIZE)
         n, offset = divmod(at, 1 << OFFSET)
         return cls(n, offset, size, data[10:26], *divmod(what, 1 << MOMENT))
-
-    def __bytes__(self) -> bytes:
-        url, date, id = self.url, self.date, self.record_id
-        if not (isinstance(url, int) and isinstance(date, int) and isinstance(id, bytes)):
-            return _pack(self)
-        if self.n >> N or self.offset >> OFFSET or self.size >> SIZE or url >> ID or date >> MOMENT:
-            return _pack(self)
-        place = (self.n << OFFSET | self.offset) << SIZE | self.size
-        return place.to_bytes(10, "big") + id + (url << MOMENT | date).to_bytes(13, "big")
 
     def stored(self, whole: Whole, segment: str) -> Stored:
         """The payload, where the archive has it."""
@@ -89,6 +74,18 @@ class Place(Struct, frozen=True, array_like=True):
 _pack = msgpack.Encoder().encode
 _unpack = msgpack.Decoder(Place).decode
 _unpack_found = msgpack.Decoder(tuple[bytes, int, str | None, bytes]).decode
+
+
+def pack_place(n: int, stored: Stored, id: ArticleId | None) -> bytes:
+    """Where a payload lies that commit n brings; `id`: of the article whose own URL it came from."""
+    offset, size = stored.record.offset, stored.record.length
+    record_id, date = pack_record_id(stored.record.record_id), _pack_date(stored.date)
+    if id is None or isinstance(date, str) or isinstance(record_id, str):
+        return _pack(Place(n, offset, size, record_id, id or stored.url, date))
+    if n >> N or offset >> OFFSET or size >> SIZE or id >> ID or date >> MOMENT:
+        return _pack(Place(n, offset, size, record_id, id, date))
+    place, what = (n << OFFSET | offset) << SIZE | size, id << MOMENT | date
+    return place.to_bytes(10, "big") + record_id + what.to_bytes(13, "big")
 
 
 def pack_found(stored: Stored, place: bytes) -> bytes:
@@ -116,10 +113,10 @@ def unpack_text(data: bytes | None) -> Original | None:
 def own_id(url: str) -> ArticleId | None:
     """The id whose own URL this is, spelt as we spell it."""
     digits = url.removeprefix(OWN)
-    if digits == url or not digits.isascii() or not digits.isdecimal():
+    if digits == url or not digits.isdecimal() or len(digits) > len(str(MOST)):
         return None
-    id = article_id(digits)
-    return id if str(id) == digits else None
+    id = int(digits)
+    return ArticleId(id) if id <= MOST and str(id) == digits else None
 
 
 def _pack_date(text: str) -> int | str:

@@ -93,7 +93,8 @@ class RedisLedger(RedisIndex):
         try:
             for number, part in enumerate(parts, 1):
                 self._server.run(applying.APPLY, n, segment if number == len(parts) else "", part)
-                self._server.still_making()
+                if self._following:
+                    self._server.still_making()
         except Emptied:
             self.join(make=self.fillable)
             self._entries([])  # which brings a ledger that is older than n to the log's end
@@ -186,7 +187,7 @@ class RedisLedger(RedisIndex):
     @anew
     def aged(self, captured_before: datetime) -> int:
         before, count = milliseconds(captured_before), 0
-        buckets = iter(list(map(int, self._server.below("old", before))))
+        buckets = iter(self._server.below("old", before))
         while some := list(islice(buckets, FEW)):
             count += int(self._server.run(leases.AGED, packed(some), before))
         return count

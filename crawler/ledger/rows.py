@@ -16,8 +16,6 @@ N1 = "n1:sha256:"
 
 def values(line: OutcomeLine, n: int, at: str) -> dict[str, Any]:
     """What the sentences of an outcome line of commit n are told."""
-    captured = milliseconds(_moment(line.captured_at or at)) if line.outcome in ARTICLES else None
-    validated = line.record if line.etag or line.last_modified else None
     return {
         "id": line.article_id,
         "found": line.found or "list",
@@ -25,14 +23,24 @@ def values(line: OutcomeLine, n: int, at: str) -> dict[str, Any]:
         "take": line.take,
         "outcome": line.outcome,
         "reason": line.reason,
-        "captured": captured,
+        "captured": captured(line, at),
         "n": n,
         "version": line.version,
         "content_hash": line.content_hash and pack_hash(line.content_hash),
         "etag": line.etag,
         "last_modified": line.last_modified,
-        "digest": validated and validated.payload_digest,
+        "digest": validated(line),
     }
+
+
+def captured(line: OutcomeLine, at: str) -> int | None:
+    """When the article of a line was captured (unix ms); None if it tells of none."""
+    return milliseconds(_moment(line.captured_at or at)) if line.outcome in ARTICLES else None
+
+
+def validated(line: OutcomeLine) -> str | None:
+    """The digest of the payload that came with a line's validators."""
+    return line.record.payload_digest if line.record and (line.etag or line.last_modified) else None
 
 
 def of_segment(n: int, segment: str, stored: Stored) -> None:

@@ -124,9 +124,10 @@ class Server:
         data: bytes = self._ask("GET", scripts.PREFIX + name) or b""
         return [8 * at + bit for at, byte in enumerate(data) for bit in range(8) if byte & (0x80 >> bit)]
 
-    def below(self, name: str, limit: int) -> list[bytes]:
+    def below(self, name: str, limit: int) -> list[str]:
         """The members of a sorted set with lower scores."""
-        return list(self._ask("ZRANGEBYSCORE", scripts.PREFIX + name, "-inf", f"({limit}"))
+        found = self._ask("ZRANGEBYSCORE", scripts.PREFIX + name, "-inf", f"({limit}")
+        return [member.decode() for member in found]
 
     def hashes(self, names: Iterable[str]) -> list[dict[bytes, bytes]]:
         """Whole hashes at once."""

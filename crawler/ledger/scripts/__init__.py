@@ -65,6 +65,8 @@ local function many(command, key, list)
     return all
 end
 
+local function used(b) call('SETBIT', P .. 'buckets', tonumber(b, 16), 1) end
+
 local function due(b, change)
     if tonumber(call('ZINCRBY', DUE, change, b)) <= 0 then call('ZREM', DUE, b) end
 end
@@ -118,7 +120,7 @@ for i = 1, #given, 2 do
     if call('HSETNX', P .. 'i:' .. given[i], given[i + 1], value) == 1 then
         new = new + 1
         due(given[i], 1)
-        call('SETBIT', P .. 'buckets', given[i], 1)
+        used(given[i])
     end
 end
 call('HINCRBY', META, 'left', new)

@@ -16,7 +16,7 @@ local function know(b, id, requeued, take, found)
     local value = call('HGET', key, id)
     if not value then
         call('HSET', key, id, string.char(TODO + LOGGED, 0) .. found)
-        call('SETBIT', P .. 'buckets', b, 1)
+        used(b)
         due(b, 1)
         count('left', 1)
         return
@@ -37,7 +37,7 @@ local function know(b, id, requeued, take, found)
 end
 
 local WIDTH = {s = 8, k = 6}
-local function width(kind) return WIDTH[kind] or 4 end
+local function width(step) return WIDTH[step] or 3 end
 
 local ids, at = {}, 1
 local steps = cmsgpack.unpack(ARGV[5])
@@ -84,20 +84,20 @@ local function settle(b, id, outcome, captured, entry, found, tail)
             found = value:sub(3)
         end
     else
-        call('SETBIT', P .. 'buckets', b, 1)
+        used(b)
     end
-    count('o:' .. outcome, 1)
+    count(outcome, 1)
     if captured > 0 then oldest[b] = math.min(oldest[b] or captured, captured) end
     call('HSET', key, id, entry .. found .. tail)
 end
 
 at = 1
 while steps[at] do
-    local kind, b, field, value = steps[at], steps[at + 1], steps[at + 2], steps[at + 3]
-    if kind == 's' then settle(b, field, value, unpack(steps, at + 4, at + 7))
-    elseif kind == 'k' then know(b, field, value, steps[at + 4], steps[at + 5])
-    else call(kind == 'c:' and 'HSET' or 'HSETNX', P .. kind .. b, field, value) end
-    at = at + width(kind)
+    local step, a, b, c = steps[at], steps[at + 1], steps[at + 2], steps[at + 3]
+    if step == 's' then settle(a, b, c, unpack(steps, at + 4, at + 7))
+    elseif step == 'k' then know(a, b, c, steps[at + 4], steps[at + 5])
+    else call(step:sub(1, 1) == 'c' and 'HSET' or 'HSETNX', P .. step, a, b) end
+    at = at + width(step)
 end
 for worker, held in pairs(leases) do
     many('HDEL', HELD, held)
