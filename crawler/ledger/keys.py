@@ -29,18 +29,11 @@ class Keys:
 
     def bucket(self, id: ArticleId) -> str:
         """Which bucket has the id, in hex."""
-        return _bucket(self._digest(b"%d" % id))
+        return self.tag(b"%d" % id)[0]
 
     def tag(self, data: bytes) -> tuple[str, bytes]:
         """In which bucket, and by which field, what these bytes name is found."""
-        digest = self._digest(data)
-        return _bucket(digest), digest[BUCKET:]
-
-    def _digest(self, data: bytes) -> bytes:
         hash = self._hash.copy()
         hash.update(data)
-        return hash.digest()
-
-
-def _bucket(digest: bytes) -> str:
-    return f"{int.from_bytes(digest[:BUCKET], 'big') >> (8 * BUCKET - BITS):x}"
+        digest = hash.digest()
+        return f"{int.from_bytes(digest[:BUCKET], 'big') >> 8 * BUCKET - BITS:x}", digest[BUCKET:]

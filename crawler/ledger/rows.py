@@ -82,7 +82,7 @@ def milliseconds(moment: datetime) -> int:
 
 def pack_hash(text: str) -> bytes | str:
     """The 32 bytes of `n1:sha256:<hex>`."""
-    return _packed(text, lambda: bytes.fromhex(text.removeprefix(N1)), unpack_hash)
+    return _packed(text, text.removeprefix(N1), unpack_hash)
 
 
 def unpack_hash(packed: bytes | str) -> str:
@@ -91,7 +91,7 @@ def unpack_hash(packed: bytes | str) -> str:
 
 def pack_record_id(text: str) -> bytes | str:
     """The 16 bytes of `<urn:uuid:…>`."""
-    return _packed(text, lambda: bytes.fromhex(text[10:46].replace("-", "")), unpack_record_id)
+    return _packed(text, text[10:46].replace("-", ""), unpack_record_id)
 
 
 def unpack_record_id(packed: bytes | str) -> str:
@@ -101,9 +101,9 @@ def unpack_record_id(packed: bytes | str) -> str:
     return f"<urn:uuid:{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}>"
 
 
-def _packed(text: str, pack: Callable[[], bytes], unpack: Callable[[bytes | str], str]) -> bytes | str:
+def _packed(text: str, digits: str, unpack: Callable[[bytes | str], str]) -> bytes | str:
     try:
-        packed = pack()
+        packed = bytes.fromhex(digits)
     except ValueError:
         return text
     return packed if unpack(packed) == text else text  # never another text than was given
