@@ -49,11 +49,12 @@ def measure(server: RedisServer, count: int) -> None:
         weigh("left")
         rounds = max(1, min(ROUNDS, count // BATCH // 3))
         timed(ledger, server, "all left", rounds)
-        clocked("settled", count, lambda: settle(ledger, rounds * BATCH))
+        clocked("settled", count, lambda: settle(ledger))
         weigh("settled as articles")
-        clocked("payloads", count, lambda: payloads(ledger, rounds * BATCH, count))
+        clocked("given payloads", count, lambda: payloads(ledger, count))
         weigh(f"settled, with the payload of each (aim {AIM})")
-        timed(ledger, server, "nearly all settled", rounds)
+        ledger.add(listed(count, count + rounds * BATCH), "list")
+        timed(ledger, server, "few left among them", rounds)
         clocked("counted", count, ledger.counts)
 
 
@@ -61,16 +62,15 @@ def listed(start: int, end: int) -> Iterator[ArticleId]:
     return (ArticleId(FIRST + STEP * i) for i in range(start, end))
 
 
-def settle(ledger: RedisLedger, keep: int) -> None:
-    """All ids but so many, as articles without a payload."""
-    while (left := ledger.counts().left) > keep:
-        leases = ledger.lease("w", min(MANY, left - keep))
+def settle(ledger: RedisLedger) -> None:
+    """All ids, as articles without a payload."""
+    while leases := ledger.lease("w", MANY):
         apply(ledger, lambda segment, some=leases: outcomes(some, segment), lambda _: ())
 
 
-def payloads(ledger: RedisLedger, start: int, count: int) -> None:
-    """In commits of their own, so that they can be weighed; the first ids have theirs."""
-    for at in range(start, count, MANY):
+def payloads(ledger: RedisLedger, count: int) -> None:
+    """In commits of their own, so that they can be weighed."""
+    for at in range(0, count, MANY):
         some = [Lease(id=id, take=1) for id in listed(at, min(at + MANY, count))]
         apply(ledger, lambda _: (), lambda segment, some=some: stored(some, segment))
 

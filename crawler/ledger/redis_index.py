@@ -118,7 +118,7 @@ class RedisIndex(Shared):
 
     @anew
     def _all(self) -> list[tuple[ArticleId, Entry]]:
-        buckets = [f"i:{each:x}" for each in self._server.bits("buckets")]
+        buckets = [f"{kind}:{each:x}" for each in self._server.bits("buckets") for kind in "li"]
         return [
             (ArticleId(int(id)), Entry.parse(value))
             for start in range(0, len(buckets), MANY)

@@ -1,7 +1,9 @@
 """What the Redis ledger does on the server, each script one atomic step.
 
 anapress:meta      epoch, whole, archive, n, left, unlogged, o:<outcome>
-anapress:i:<b>     id → its entry (crawler.ledger.entry), in small hashes, for these take few bytes an id
+anapress:l:<b>     id → its entry (crawler.ledger.entry), of ids that are left; in small hashes, for these
+                   take few bytes an id, and apart, for a lease looks a whole one through
+anapress:i:<b>     the same of ids that are settled
 anapress:v:<b>     id and content hash → version, of texts that an id showed before its present one
                    The fields of the next five are tags (crawler.ledger.keys):
 anapress:t:<b>     content hash → the id and version that brought it first
@@ -9,7 +11,7 @@ anapress:p:<b>     payload → the record that holds it whole (crawler.ledger.pa
 anapress:u:<b>     id and digest → payload and record, of pages that were given validators
 anapress:c:<b>     URL, and URL with date → the same of the newest that an archive service has there
 anapress:r:<b>     the URLs of requisites that the archive has
-anapress:buckets   a bit for each number b of i: that is in use
+anapress:buckets   a bit for each number b of l: or i: that is in use
 anapress:due       b → how many ids of it can be leased
 anapress:old       b → no article of it that nobody holds was captured before (unix ms)
 anapress:workers   worker → when it was heard of, by the server's clock
@@ -71,11 +73,20 @@ local function due(b, change)
     if tonumber(call('ZINCRBY', DUE, change, b)) <= 0 then call('ZREM', DUE, b) end
 end
 
+-- an id's entry, and where it lies: nowhere yet, that is among the settled
+local function entry_of(b, id)
+    local key = P .. 'l:' .. b
+    local value = call('HGET', key, id)
+    if value then return value, key end
+    key = P .. 'i:' .. b
+    return call('HGET', key, id), key
+end
+
 -- the id's lease has ended without a take
 local function free(worker, id, b)
     call('HDEL', HELD, id)
     call('HDEL', P .. 'h:' .. worker, id)
-    local value = call('HGET', P .. 'i:' .. b, id)
+    local value = entry_of(b, id)
     if not value then return end
     local e = parsed(value)
     if has(e.flags, TODO) then due(b, 1)
@@ -108,7 +119,8 @@ local function living(seen, seconds) return math.abs(now() - tonumber(seen)) <= 
 READ = """
 local wanted, values = cmsgpack.unpack(ARGV[3]), {tonumber(call('HGET', META, 'n') or '0')}
 for i = 1, #wanted, 3 do
-    values[#values + 1] = call('HGET', P .. wanted[i] .. wanted[i + 1], wanted[i + 2])
+    local kind, b, field = wanted[i], wanted[i + 1], wanted[i + 2]
+    values[#values + 1] = kind == 'i:' and entry_of(b, field) or call('HGET', P .. kind .. b, field)
 end
 return values
 """
@@ -117,10 +129,11 @@ return values
 ADD = """
 local value, given, new = string.char(1, 0) .. ARGV[3], cmsgpack.unpack(ARGV[4]), 0
 for i = 1, #given, 2 do
-    if call('HSETNX', P .. 'i:' .. given[i], given[i + 1], value) == 1 then
+    local b, id = given[i], given[i + 1]
+    if call('HEXISTS', P .. 'i:' .. b, id) == 0 and call('HSETNX', P .. 'l:' .. b, id, value) == 1 then
         new = new + 1
-        due(given[i], 1)
-        used(given[i])
+        due(b, 1)
+        used(b)
     end
 end
 call('HINCRBY', META, 'left', new)

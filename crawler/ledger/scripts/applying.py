@@ -12,10 +12,9 @@ local function count(name, change) counts[name] = (counts[name] or 0) + change e
 local function standing(e) return has(e.flags, TODO) and 'left' or 'o:' .. e.outcome end
 
 local function know(b, id, requeued, take, found)
-    local key = P .. 'i:' .. b
-    local value = call('HGET', key, id)
+    local value, key = entry_of(b, id)
     if not value then
-        call('HSET', key, id, string.char(TODO + LOGGED, 0) .. found)
+        call('HSET', P .. 'l:' .. b, id, string.char(TODO + LOGGED, 0) .. found)
         used(b)
         due(b, 1)
         count('left', 1)
@@ -31,6 +30,8 @@ local function know(b, id, requeued, take, found)
         count(standing(e), -1)
         count('left', 1)
         flags = flags + TODO
+        call('HDEL', key, id)
+        key = P .. 'l:' .. b
         if call('HEXISTS', HELD, id) == 0 then due(b, 1) end
     end
     if flags ~= e.flags then call('HSET', key, id, string.char(flags) .. value:sub(2)) end
@@ -69,10 +70,10 @@ local function again(b, id, was, is)
 end
 
 local function settle(b, id, outcome, captured, entry, found, tail)
-    local key = P .. 'i:' .. b
-    local value = call('HGET', key, id)
+    local value, key = entry_of(b, id)
     if value then
         local flags = value:byte(1)
+        if has(flags, TODO) then call('HDEL', key, id) end
         if not has(flags, LOGGED) then count('unlogged', -1) end
         if has(flags, TODO) and not holders[id] then due(b, -1) end
         if has(flags, TAKEN) then
@@ -88,7 +89,7 @@ local function settle(b, id, outcome, captured, entry, found, tail)
     end
     count(outcome, 1)
     if captured > 0 then oldest[b] = math.min(oldest[b] or captured, captured) end
-    call('HSET', key, id, entry .. found .. tail)
+    call('HSET', P .. 'i:' .. b, id, entry .. found .. tail)
 end
 
 at = 1
@@ -107,7 +108,11 @@ if #ids > 0 and call('EXISTS', P .. 'deaths') == 1 then
     many('HDEL', P .. 'deaths', ids)
     many('SREM', P .. 'flying', ids)
 end
-for b, captured in pairs(oldest) do call('ZADD', OLD, 'LT', captured, b) end
+local ages = {}
+for b, captured in pairs(oldest) do ages[#ages + 1], ages[#ages + 2] = captured, b end
+for from = 1, #ages, 1000 do
+    call('ZADD', OLD, 'LT', unpack(ages, from, math.min(from + 999, #ages)))
+end
 for name, change in pairs(counts) do call('HINCRBY', META, name, change) end
 if segment ~= '' then
     call('HSETNX', P .. 'segments', segment, n)

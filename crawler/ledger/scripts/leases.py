@@ -11,7 +11,8 @@ GIVEN = struct.Struct(">BIH")  #: of a lease: the sizes of its id and entry, whi
 LEASE = """
 local worker, token, count, seconds = ARGV[3], ARGV[4], tonumber(ARGV[5]), ARGV[6]
 local before, as_of, among, from = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9], tonumber(ARGV[10])
-local GIVEN, AGES = '>BI4I2', 500  -- buckets by age in one call: nobody else is served meanwhile
+local GIVEN = '>BI4I2'
+local SOME, AGES = 32, 500  -- buckets at once, and those by age in one call: nobody else is served meanwhile
 local n = tonumber(call('HGET', META, 'n') or '0')
 local ids, values, places, mine = {}, {}, {}, {}
 
@@ -32,7 +33,7 @@ if last then
         for i = 1, #places, 2 do
             if call('HGET', HELD, places[i]) == worker then
                 ids[#ids + 1] = places[i]
-                values[#values + 1] = call('HGET', P .. 'i:' .. places[i + 1], places[i])
+                values[#values + 1] = entry_of(places[i + 1], places[i])
             end
         end
         return {n, -1, given()}
@@ -52,11 +53,11 @@ local function hold(id, b, value)
     count = count - 1
 end
 
--- those of a bucket that nobody holds, by what is asked of their values
-local function unheld(b, asked)
-    local all, wanted, some = call('HGETALL', P .. 'i:' .. b), {}, {}
+-- those of a bucket that nobody holds
+local function unheld(key)
+    local all, wanted, some = call('HGETALL', key), {}, {}
     for i = 1, #all, 2 do
-        if not mine[all[i]] and asked(all[i + 1]) then
+        if not mine[all[i]] then
             wanted[#wanted + 1] = all[i]
             some[#some + 1] = all[i + 1]
         end
@@ -72,7 +73,7 @@ local function aged(e) return not has(e.flags, TODO) and e.captured > 0 and e.ca
 
 local function lease_of(b)
     local had = 0
-    for id, value in unheld(b, function(value) return has(value:byte(1), TODO) end) do
+    for id, value in unheld(P .. 'l:' .. b) do
         if count <= 0 then break end
         hold(id, b, value)
         had = had + 1
@@ -82,7 +83,7 @@ end
 
 local function lease_aged(b)
     local oldest
-    for id, value in unheld(b, function(value) return not has(value:byte(1), TODO) end) do
+    for id, value in unheld(P .. 'i:' .. b) do
         local e = parsed(value)
         if count > 0 and aged(e) and e.settled <= as_of then hold(id, b, value)
         elseif e.captured > 0 and (not oldest or e.captured < oldest) then oldest = e.captured end
@@ -96,7 +97,7 @@ if among ~= '' then
     for i = 1, #wanted, 2 do
         if count <= 0 then break end
         local b, id = wanted[i], wanted[i + 1]
-        local value = call('HGET', P .. 'i:' .. b, id)
+        local value = entry_of(b, id)
         if value and not mine[id] and call('HEXISTS', HELD, id) == 0 then
             local e = parsed(value)
             if has(e.flags, TODO) then
@@ -107,9 +108,11 @@ if among ~= '' then
     end
 else
     while count > 0 do
-        local b = call('ZRANGE', DUE, 0, 0)[1]
-        if not b then break end
-        lease_of(b)
+        local buckets = call('ZRANGE', DUE, 0, SOME - 1)
+        if #buckets == 0 then break end
+        for _, b in ipairs(buckets) do
+            if count > 0 then lease_of(b) end
+        end
     end
     if count > 0 and before >= 0 then
         local buckets = call('ZRANGEBYSCORE', OLD, '-inf', '(' .. before, 'LIMIT', from, AGES)
@@ -130,8 +133,7 @@ return {n, more, given()}
 
 # id, bucket, take, attempts
 TRIED = """
-local key = P .. 'i:' .. ARGV[4]
-local value = call('HGET', key, ARGV[3])
+local value, key = entry_of(ARGV[4], ARGV[3])
 if value and parsed(value).takes == tonumber(ARGV[5]) - 1 then
     call('HSET', key, ARGV[3], value:sub(1, 1) .. string.char(tonumber(ARGV[6])) .. value:sub(3))
 end
