@@ -20,13 +20,10 @@ from crawler.validators import Validators
 
 TODO, LOGGED, TAKEN, PLAIN, OUTCOME = 1, 2, 4, 8, 16
 OUTCOMES = tuple(Outcome)
-ANY = struct.Struct(
-    ">BBIQIIIB"
-)  #: flags, attempts, settled, captured, takes, version, versions, hash's length
-PLAIN_SIZE, HASH = (
-    12,
-    32,
-)  #: flags, attempts, settled, captured, takes; it shows its first text, as usually hashed
+# Flags, attempts, settled, captured and takes; version, versions and the size of the hash behind them only in
+# ANY: PLAIN is an id that shows its first text, whose hash is of the usual kind.
+ANY = struct.Struct(">BBIQIIIB")
+PLAIN_SIZE, HASH = 12, 32
 MOST = 255  #: that one byte can count, or tell of a length; RETRY_TIMES ends an id's attempts long before
 FOUND = ("list", "link", "cdx", "sitemap", "feed", "section", "home")  #: a byte each, from 1 on
 CODES = {found: chr(code) for code, found in enumerate(FOUND, 1)}
