@@ -46,7 +46,7 @@ bench: $(READY)  ## beside bare Scrapy, scrapy-webarchive and wget; verify; the 
 	$(PY) -m bench.start
 	$(PY) -m bench.requisites
 
-bench-fleet: $(READY) debian  ## a fleet's ledger at ten million ids, on Redis and on Valkey: 40 minutes, 3 GB
+bench-fleet: $(READY) debian  ## a fleet's ledger at ten million ids, on Redis and on Valkey: 20 minutes, 2 GB
 	$(PY) -m bench.redis
 	$(PY) -m bench.redis --kind valkey
 

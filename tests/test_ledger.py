@@ -473,9 +473,7 @@ def test_a_text_of_any_kind_of_hash_stays_the_id_s_own(ledger, text) -> None:
     assert ledger.original(text) == Original(id="1", version=1)
 
 
-@pytest.mark.parametrize(
-    "found", ["list", "link", "cdx", "sitemap", "feed", "section", "home", "a friend", "l"]
-)
+@pytest.mark.parametrize("found", ["list", "home", "a friend", "l"])
 def test_how_an_id_was_found_first_stays_with_it(ledger, found) -> None:
     ledger.add([ArticleId(1)], found)
     commit(ledger, line(1, Outcome.FAILED, reason="timeout", found="cdx"))
