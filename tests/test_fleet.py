@@ -15,12 +15,13 @@ import pytest
 from crawler.items import ArticleId
 from crawler.ledger import open_ledger
 from tests.crawling import CHECKOUT, SCRAPY, House
+from tests.redisserver import running
 from tests.script import SILENT, scripted
 from tests.site import Site, id_of, running_site
 
 ARTICLES = 60
 IDS = [id_of(n) for n in range(ARTICLES)]
-SECONDS = 60
+SECONDS = 130  # no fleet here takes a tenth of it, and pytest has 300 for two such waits
 
 
 @pytest.fixture
@@ -129,6 +130,24 @@ def test_a_standing_worker_waits_for_ids_and_ends_by_a_signal(house, site, share
     stands.send_signal(signal.SIGTERM)
     assert [code for code, _ in ended(stands)] == [3]
     is_whole(house, **shared)
+
+
+def test_without_its_server_a_worker_asks_for_nothing_and_goes_on_when_that_is_back(
+    tmp_path: Path, site: Site
+) -> None:
+    house, some = House(tmp_path, site), IDS[:20]
+    with running("redis", append="everysec") as server:
+        settings = {"LEDGER_URL": server.url, "DOWNLOAD_DELAY": 0.1, "CONCURRENT_REQUESTS_PER_DOMAIN": 1}
+        ids = "-aids=" + ",".join(map(str, some))
+        waits = worker(house, ids, "-arequisites=0", "-adiscover=none", **settings)
+        until(lambda: len(fetched(site)) > 2)
+        server.kill()
+        before = len(site.exchanges())
+        time.sleep(3)  # thirty turns
+        assert len(site.exchanges()) <= before + 1  # which was on its way
+        server.start()
+        assert [code for code, _ in ended(waits)] == [0]
+        assert {id: len(takes) for id, takes in house.archive.takes().items()} == dict.fromkeys(some, 1)
 
 
 def test_an_id_that_three_workers_died_of_fails_and_is_not_fetched(house, site, shared) -> None:

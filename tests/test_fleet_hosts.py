@@ -387,7 +387,7 @@ def test_three_crawls_together_ask_a_site_no_more_often_than_one_may(kind, reque
             *(f"-s{k}={v}" for k, v in settings.items()),
         ]
         crawls = [subprocess.Popen(command, cwd=CHECKOUT, stderr=subprocess.PIPE) for _ in range(3)]
-        assert [(crawl.communicate(timeout=120), crawl.returncode)[1] for crawl in crawls] == [0, 0, 0]
+        assert [(crawl.communicate(timeout=250), crawl.returncode)[1] for crawl in crawls] == [0, 0, 0]
     assert sorted(path for path in seen.paths if path != "/robots.txt") == [
         f"/a/{id}" for id in range(1000, 1030)
     ]
