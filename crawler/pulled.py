@@ -12,7 +12,7 @@ from crawler import cdxj, warc
 from crawler.commits import Commit
 from crawler.errors import Damaged
 from crawler.excerpt import Excerpt
-from crawler.foreign.address import Address
+from crawler.foreign.address import Address, files
 from crawler.foreign.elsewhere import Elsewhere, There
 from crawler.items import Copy, Origin, RecordRef
 from crawler.package import LARGE
@@ -21,21 +21,19 @@ from crawler.package import LARGE
 def pulled(commit: Commit, refs: Sequence[RecordRef], elsewhere: Elsewhere) -> Excerpt:
     """The records that takes of a commit refer to: the same bytes each time.
 
-    Damaged, before anything is taken, if one of the commit's files is not what it was.
+    Damaged, before anything is taken, if a file that they lie in is not what it was.
     """
+    needed = {url for ref in refs for url in files(ref)}
     for file in commit.foreign:
-        if why := elsewhere.unlike(file):
-            raise Damaged(
-                f"{file.url}: {why}. Leave out what lies there (--ids, --from, --to), or bring it back"
-            )
+        if file.url in needed and (why := elsewhere.unlike(file)):
+            raise Damaged(f"{file.url}: {why}. A WACZ may leave out what lies there: --ids, --from, --to")
     name = f"{commit.segment}-foreign.warc.gz"
     lines: list[bytes] = []
 
     def chunks() -> Iterator[bytes]:
-        at, writer = 0, _Writer(name, datetime.fromisoformat(commit.at))
-        for data in writer.begin():
-            at += len(data)
-            yield data
+        writer = _Writer(name, datetime.fromisoformat(commit.at))
+        yield (first := writer.begin())
+        at = len(first)
         for ref in refs:
             told, data, line = writer.members(elsewhere.read(ref), at)
             lines.append(line)
@@ -54,9 +52,9 @@ class _Writer:
         numbers = count()
         self._new_id: Callable[[], UUID] = lambda: uuid5(self._info, str(next(numbers)))
 
-    def begin(self) -> Iterator[bytes]:
+    def begin(self) -> bytes:
         told = {"description": "records that the archive refers to where they lie, in files of others"}
-        yield warc.warcinfo(self._name, self._at, self._info, told)
+        return warc.warcinfo(self._name, self._at, self._info, told)
 
     def members(self, there: There, at: int) -> tuple[bytes, bytes, bytes]:
         """What says where a record came from, if that is a record; the record's own; and its index line."""
