@@ -70,7 +70,7 @@ class Contents:
     @property
     def most(self) -> int:
         """About how many bytes the WACZ may have, at most."""
-        return sum(file.bytes for commit in self._log for file in commit.files)
+        return sum(file.bytes for commit in self._log for file in (*commit.files, *commit.foreign))
 
     def excerpts(self) -> Iterator[Excerpt]:
         """The WARC files, in the order of the log."""
