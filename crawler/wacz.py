@@ -70,7 +70,8 @@ class Contents:
     @property
     def most(self) -> int:
         """About how many bytes the WACZ may have, at most."""
-        return sum(file.bytes for commit in self._log for file in (*commit.files, *commit.foreign))
+        ours = sum(file.bytes for commit in self._log for file in commit.files)
+        return ours + sum(file.bytes for commit in self._log for file in commit.foreign)
 
     def excerpts(self) -> Iterator[Excerpt]:
         """The WARC files, in the order of the log."""
