@@ -8,6 +8,8 @@ import signal
 import sys
 import time
 from contextlib import suppress
+from functools import partial
+from pathlib import Path
 
 from scrapy.commands import ScrapyCommand
 from scrapy.utils.conf import arglist_to_dict
@@ -15,7 +17,9 @@ from scrapy.utils.conf import arglist_to_dict
 from crawler import given
 from crawler.ending import code_of
 from crawler.errors import CrawlerError, StoreRefused, WrongUse
+from crawler.foreign.web import bring
 from crawler.housing import Housing
+from crawler.wire.handler import client_of
 
 UNREAD = 128 + signal.SIGPIPE  #: as a shell says of a command that a closed pipe ended
 SECONDS = 2  # between two lines of progress
@@ -59,6 +63,11 @@ class ArchiveCommand(ScrapyCommand):
     def _wrong(self, error: CrawlerError) -> None:
         self.exitcode = code_of(error)
         sys.stderr.write(f"{error} (exit {self.exitcode})\n")
+
+    def _bring(self, url: str, path: Path, most: int) -> None:
+        """Fetch a file of the web as a crawl would; StoreError if it can't be had."""
+        assert self.settings is not None
+        bring(partial(client_of, self.settings), str(self.settings["USER_AGENT"]), url, path, most)
 
     def act(self, housing: Housing, args: list[str], opts: argparse.Namespace) -> None:
         """Do the command's work; CrawlerError says what is wrong."""

@@ -61,9 +61,7 @@ class Commit:
     worker: str
     files: tuple[File, ...]
     counts: dict[str, int]  #: outcome lines by outcome
-    foreign: tuple[
-        ForeignFile, ...
-    ] = ()  #: files of others that its outcomes refer to; mostly there are none
+    foreign: tuple[ForeignFile, ...] = ()  #: files of others that its outcomes refer to
 
     @staticmethod
     def key(n: int) -> str:

@@ -18,17 +18,20 @@ from zlib_ng import zlib_ng
 from crawler import excerpt
 from crawler.cdxj import shows_nothing
 from crawler.choice import Wish, choose
-from crawler.commits import Commit, foreign
+from crawler.commits import Commit, outcomes
 from crawler.errors import WrongUse
 from crawler.excerpt import Excerpt
+from crawler.foreign.elsewhere import Elsewhere
 from crawler.hidden import Hidden
+from crawler.items import RecordRef
 from crawler.lines import OutcomeLine, canonical
 from crawler.merge import Runs
 from crawler.package import Package
 from crawler.pages import page_list
+from crawler.pulled import pulled
 from crawler.sink import Sink
 from crawler.stores import Store
-from crawler.wording import left_out, number, size
+from crawler.wording import number, size
 
 INDEX, OVER_IT, PAGES = "indexes/index.cdx.gz", "indexes/index.idx", "pages/pages.jsonl"
 BLOCK = 1024  #: index lines that are packed together, as py-wacz does
@@ -52,18 +55,23 @@ class Packed:
 class Contents:
     """What is to go into a WACZ, looked up but not read yet; WrongUse if that is nothing."""
 
-    def __init__(self, store: Store, log: Sequence[Commit], wish: Wish) -> None:
-        self._store, self._log, self._wish = store, log, wish
+    def __init__(
+        self, store: Store, log: Sequence[Commit], wish: Wish, elsewhere: Elsewhere | None = None
+    ) -> None:
+        self._store, self._log, self._wish, self._elsewhere = store, log, wish, elsewhere
         self.hidden = Hidden.of(store, log)
         self._offsets = None if wish.all else choose(store, log, wish, self.hidden)
         self._warcs = [(each, file) for each in log if self._has(each) and (file := each.file("warc"))]
-        if not self._warcs:
+        refs = ((each, self._referred(each)) for each in log if each.foreign and elsewhere)
+        self._foreign = [(each, some) for each, some in refs if some]
+        if not self._warcs and not self._foreign:
             raise WrongUse(f"{self.nothing()}: no WACZ was made.")
 
     @property
     def most(self) -> int:
         """About how many bytes the WACZ may have, at most."""
-        return sum(file.bytes for commit in self._log for file in commit.files)
+        ours = sum(file.bytes for commit in self._log for file in commit.files)
+        return ours + sum(file.bytes for commit in self._log for file in commit.foreign)
 
     def excerpts(self) -> Iterator[Excerpt]:
         """The WARC files, in the order of the log."""
@@ -75,6 +83,9 @@ class Contents:
                 yield excerpt.shown(self._store, commit, file, self.hidden)
             else:
                 yield excerpt.whole(self._store, commit, file)
+        for commit, refs in self._foreign:
+            assert self._elsewhere
+            yield pulled(commit, refs, self._elsewhere)
 
     def pages(self, folder: Path) -> Iterator[bytes]:
         """The lines of the page list; once the excerpts are taken, for then all that is hidden is known."""
@@ -84,8 +95,6 @@ class Contents:
         """Why there is no capture to take."""
         if self._wish.ids and self._wish.ids <= self.hidden.ids:
             return "All of that is excluded"
-        if elsewhere := foreign(self._store, self._log):
-            return left_out(elsewhere)
         if self._wish.all:
             return "All of that is excluded" if self.hidden else f"{self._store.url} has no captures yet"
         return f"{self._store.url} holds nothing of that"
@@ -96,8 +105,13 @@ class Contents:
     def _listed(self, line: OutcomeLine) -> bool:
         ids = self._wish.ids
         wished = (ids is None or line.article_id in ids) and self._wish.within(line.captured_at or "")
-        ours = line.record is None or not line.record.foreign
-        return wished and ours and not self.hidden.outcome(line)
+        return wished and not self.hidden.outcome(line)
+
+    def _referred(self, commit: Commit) -> Sequence[RecordRef]:
+        """The records in files of others that takes of the commit refer to, each once."""
+        lines = (line for line in outcomes(self._store, commit) if line.record and line.record.foreign)
+        refs = (line.record for line in lines if self._listed(line) and not self.hidden.url(line.url))
+        return list(dict.fromkeys(filter(None, refs)))
 
 
 def write(

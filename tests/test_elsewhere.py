@@ -25,7 +25,7 @@ from crawler.errors import Damaged
 from crawler.foreign.address import Address
 from crawler.foreign.records import Spot
 from crawler.items import RecordRef
-from tests.crawling import CHECKOUT, SCRAPY, House, Ran
+from tests.crawling import CHECKOUT, SCRAPY, House, Ran, run
 from tests.s3 import Endpoint
 from tests.s3.access import settings_of
 from tests.services import running
@@ -255,19 +255,44 @@ def test_what_was_taken_from_a_file_that_grows_meanwhile_is_left(house: House) -
 # What is made of an archive whose records lie elsewhere
 
 
-def test_what_needs_the_records_says_how_many_it_lacks_until_they_are_copied(house: House) -> None:
-    path = three(house)
-    wacz = house.folder / "all.wacz"
+def test_what_needs_records_of_our_own_says_how_many_it_lacks(house: House) -> None:
+    three(house)
     said = "3 captures in files of others (-a copy=0) left out"
     assert said in house.scrapy("index").said
-    ran = house.scrapy("wacz", str(wacz))
-    assert (ran.code, said in ran.said, wacz.exists()) == (2, True, False)
     ran = house.scrapy("qa")
     assert (ran.code, said in ran.said) == (2, True), ran.said
     assert len(house.scrapy("export", "-").out.splitlines()) == 3
-    assert warcs(house, path, also=("-arefresh=0",)).code == 0
+
+
+@pytest.mark.filterwarnings("ignore:Unclosed file:ResourceWarning")
+def test_a_wacz_has_the_records_in_it(house: House) -> None:
+    folder = house.folder / "theirs"
+    folder.mkdir()
+    for (name, write), one in zip(HABITS.items(), pages(), strict=True):
+        write(folder / name, one)
+    lying(house, folder)
+    wacz = house.folder / "all.wacz"
     ran = house.scrapy("wacz", str(wacz))
-    assert (ran.code, "3 pages, 3 captures" in ran.said) == (0, True), ran.said
+    assert (ran.code, f"{len(HABITS)} pages, {len(HABITS)} captures" in ran.said) == (0, True), ran.said
+    assert run(str(SCRAPY.with_name("wacz")), "validate", "-f", str(wacz)).code == 0
+    with zipfile.ZipFile(wacz) as archive:
+        assert not [
+            name for name in archive.namelist() if str(folder) in archive.read(name).decode("latin-1")
+        ]
+    again = House(house.folder / "again", house.site)
+    assert warcs(again, wacz).code == 0
+    assert derived(again.archive.items()) == derived(house.archive.items())
+    (folder / "old.warc").unlink()
+    ran = house.scrapy("wacz", str(house.folder / "more.wacz"))
+    assert (ran.code, "old.warc: it can't be read any more" in ran.said) == (6, True), ran.said
+    assert not (house.folder / "more.wacz").exists()
+
+
+def test_what_is_copied_later_is_the_archives_own(house: House) -> None:
+    path = three(house)
+    assert warcs(house, path, also=("-arefresh=0",)).code == 0
+    assert {tuple(told(house, id)) for id in IDS[:3]} == {(("article", None), ("unchanged", None))}
+    assert sum(len(path.read_bytes().splitlines()) for path in house.archive.files("index")) == 3
     assert sound(house)
 
 

@@ -7,18 +7,15 @@ import os
 import sys
 import time
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 
 from crawler import archive
 from crawler.audit import Findings, audit
 from crawler.command import ArchiveCommand, Progress
 from crawler.errors import LedgerError, WrongUse
-from crawler.foreign.web import bring
 from crawler.housing import Housing
 from crawler.ledger import Ledger, read_ledger
 from crawler.stores import Store
-from crawler.wire.handler import client_of
 
 
 class Command(ArchiveCommand):
@@ -31,7 +28,6 @@ class Command(ArchiveCommand):
     def act(self, housing: Housing, args: list[str], opts: argparse.Namespace) -> None:  # noqa: ARG002
         if args:
             raise WrongUse("scrapy verify takes no arguments: ARCHIVE_URL names the archive.")
-        assert self.settings is not None
         store = housing.open_store()
         archive.found(store)
         began, tell = time.monotonic(), Progress()
@@ -49,7 +45,7 @@ class Command(ArchiveCommand):
                 processes=processes,
                 ledger=ledger,
                 opener=housing,
-                bring=partial(bring, partial(client_of, self.settings), str(self.settings["USER_AGENT"])),
+                bring=self._bring,
             )
         for fault in findings.faults:
             sys.stdout.write(f"FAULT {fault}\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -13,11 +13,12 @@ from crawler import archive, commits, exclusions, idlist
 from crawler.choice import Wish
 from crawler.command import ArchiveCommand, Progress
 from crawler.errors import WrongUse
+from crawler.foreign.elsewhere import Elsewhere
 from crawler.housing import Housing
 from crawler.programs import VERSION
 from crawler.spool import room
 from crawler.wacz import Contents, write
-from crawler.wording import left_out, number
+from crawler.wording import number
 
 DATE = re.compile(r"(?a:\d{4})(?:-(?a:\d\d)(?:-(?a:\d\d)(?:T(?a:\d\d:\d\d(?::\d\d)?))?)?)?")
 FIRST = "0001-01-01T00:00:00"
@@ -51,21 +52,20 @@ class Command(ArchiveCommand):
         home = archive.found(store)
         commits.look_over(store)
         log = list(commits.log(store))
-        contents = Contents(store, log, wish)
         about = {
             "title": home.collection,
             "description": f"Commits 1 to {len(log)} of archive {home.uuid}",
             "software": f"anapress-crawler/{VERSION}",
         }
-        at = datetime.fromisoformat(log[-1].at)
         with (
             room(housing.spool, "wacz", home.id, housing.open_disk()) as folder,
-            housing.open_sink(args[0], contents.most) as sink,
+            closing(Elsewhere(housing, folder, self._bring)) as elsewhere,
         ):
-            packed = write(contents, sink, folder, at, about, Progress())
+            contents = Contents(store, log, wish, elsewhere)
+            at = datetime.fromisoformat(log[-1].at)
+            with housing.open_sink(args[0], contents.most) as sink:
+                packed = write(contents, sink, folder, at, about, Progress())
         sys.stderr.write(f"{args[0]}: {packed}\n")
-        if elsewhere := commits.foreign(store, log):
-            sys.stderr.write(left_out(elsewhere) + "\n")
         if contents.hidden:
             sys.stderr.write(f"{number(len(contents.hidden.ids), 'id')} left out, as {exclusions.KEY} says\n")
 

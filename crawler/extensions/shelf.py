@@ -26,7 +26,7 @@ from crawler.extensions.listing import Unlistable
 from crawler.extensions.thread import Thread
 from crawler.foreign.address import Address, files
 from crawler.foreign.elsewhere import UNREADABLE, There, there
-from crawler.foreign.files import OpenVolumes, Volume, is_web, names, volumes
+from crawler.foreign.files import OpenVolumes, Volume, is_web, names, tells_more, volumes
 from crawler.foreign.finds import Finds, places
 from crawler.foreign.pages import moment
 from crawler.foreign.records import Bad, Found, Spot, read, scan
@@ -74,7 +74,7 @@ class Shelf:
         self._thread = Thread("reading", archivist.course.fail)
         given, self._copies = arguments.warcs, arguments.copy
         try:
-            if not self._copies and any("?" in name or "@" in name for name in filter(is_web, names(given))):
+            if not self._copies and any(tells_more(name) for name in filter(is_web, names(given))):
                 raise WrongUse(TELLING)
             for name in filter(is_web, names(given)):
                 self._fetched[name] = await fetch(self._crawler, name)
@@ -123,8 +123,8 @@ class Shelf:
         """The record where it lies; the writer knows the files first that it lies in."""
         for url in files(there.ref):
             if url not in self._kept:
-                self._kept.add(url)
                 await extension(self._crawler, Archivist).keep(self._sums[url])
+                self._kept.add(url)  # not before: no take may overtake what it refers to
         payload = None if there.payload is there.ref else there.payload
         return Brought(place=there.ref, record=there.record, payload=payload)
 

@@ -96,6 +96,8 @@ class Elsewhere:
     def _opened(self, url: str, most: int | None = None) -> BinaryIO:
         if url.startswith("s3://") and self._opener is not None:
             return self._opener.open_object(unquote(url))
+        if not is_web(url) and not url.startswith("file:///"):
+            raise ValueError("we know no such place")
         path = self._fetched(url, most) if is_web(url) else Path(unquote(urlsplit(url).path))
         if not path.is_file():  # nor what never ends, whatever an archive names
             raise FileNotFoundError(f"there is no file {path}")

@@ -87,6 +87,12 @@ def is_web(name: str) -> bool:
     return name.startswith(("https://", "http://"))
 
 
+def tells_more(name: str) -> bool:
+    """Whether a URL has a part that may be a secret."""
+    parts = urlsplit(name)
+    return bool(parts.query) or "@" in parts.netloc
+
+
 def volumes(given: str, opener: Opener, fetched: Mapping[str, BinaryIO]) -> list[Volume]:
     """The files in their order, each once; WrongUse where a name stands for none."""
     found: dict[str, Volume] = {}

@@ -17,7 +17,7 @@ BAD_RECORD = Absent(outcome=Outcome.FAILED, reason="bad_record")
 
 
 def warcfiles(lease: Lease, captures: Sequence[Capture], which: Which, *, read: Read) -> Flow:
-    """The article as the files have it, each record copied; nobody is asked."""
+    """The article as the files have it, each record copied or referred to; nobody is asked."""
     return copies(lease, captures, which, source=WARC, read=read, asked=_asked, unbrought=_why)
 
 

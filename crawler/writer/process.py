@@ -211,12 +211,11 @@ class Writer:
         """Where a take's capture lies, and the payload of it; a foreign record is of the take's segment."""
         capture = take.capture
         if isinstance(capture, RecordRef):
-            refs = capture, take.payload or capture
-            if capture.foreign:
-                return replace(refs[0], segment=self._open().name), replace(
-                    refs[1], segment=self._open().name
-                )
-            return refs
+            payload = take.payload or capture
+            if not capture.foreign:
+                return capture, payload
+            name = self._open().name
+            return replace(capture, segment=name), replace(payload, segment=name)
         return (self._captures.pop(capture, None) if capture else None) or (None, None)
 
     def _open(self) -> Segment:
