@@ -2,8 +2,8 @@
 
 The same pages of the replica in each round, one program after the other, two contexts at once, a page being
 done when it says that it has loaded; medians over the rounds. Memory is that of all processes, the browser's
-with them. `--memory --pages 1000` (20 minutes) shows them with ours alone, and tells what it takes after each
-hundred: what processes share is counted once.
+with them. `--memory --pages 1000` (a quarter of an hour) shows them with ours alone, and tells what it takes
+after each hundred: what processes share is counted once.
 """
 
 from __future__ import annotations
