@@ -1,9 +1,9 @@
-"""Pages in Chromium, archived by us, and not by scrapy-playwright: python -m bench.browser [--pages 40]
+"""Pages in Chromium, archived by us, and not by scrapy-playwright: python -m bench.browser [--pages 100]
 
 The same pages of the replica in each round, one program after the other, two contexts at once, a page being
 done when it says that it has loaded; medians over the rounds. Memory is that of all processes, the browser's
-with them. `--memory --pages 1000` (20 minutes) shows them with ours alone, and tells what it takes after each
-hundred: what processes share is counted once.
+with them. `--memory --pages 1000` (a quarter of an hour) shows them with ours alone, and tells what it takes
+after each hundred: what processes share is counted once.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Memory:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pages", type=int, default=40)
+    parser.add_argument("--pages", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--memory", action="store_true")
     options = parser.parse_args()

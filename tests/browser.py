@@ -96,6 +96,7 @@ def pictures(frame: Any) -> dict[str, bool]:
 def settle(frame: Frame) -> None:
     """Wait until a page and all its pictures have loaded, or can't be."""
     frame.wait_for_load_state("load")
+    frame.evaluate("for (const image of document.images) image.loading = 'eager'")  # far below, too
     end = time.monotonic() + SECONDS
     while not frame.evaluate("[...document.images].every(image => image.complete)"):
         assert time.monotonic() < end, "there are pictures that never come"

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 import pytest
 import trustme
 
+from crawler.browser.chromium import Chromium
 from tests.crawling import SCRAPY, Archive, House, Ran, Record
 from tests.site import FAULTS, LIVELY, LOST, SEED_ID, WHOLE, Logged, Site, id_of, running_site
 
@@ -29,6 +30,7 @@ ODD = {
 }
 CALM = ("all", "secure", "shell", "inward", "forbidden", "download", "popup", "away", "cut_image")
 TAKEN = PLAIN | ODD | {name: LIVELY[name] for name in CALM}
+FOUND = {"CHROMIUM": "", "BROWSER_SANDBOX": ""}
 T = TypeVar("T")
 TRIALS = int(os.environ.get("BROWSER_TRIALS", "1"))
 MARK = "ANAPRESS_TEST_RUN"  #: in the environment of a run's processes
@@ -315,6 +317,17 @@ def test_a_program_that_is_no_browser_ends_the_crawl(site: tuple[Site, Path], tm
     ran = rendered(tmp_path, *site, [id_of(1)], "-arender=browser", CHROMIUM="/bin/false")
     assert (ran.ran.code, ran.takes) == (2, {})
     assert ran.ran.last.startswith("/bin/false can't be started (")
+
+
+def test_a_browser_that_is_killed_as_it_starts_costs_no_attempt(
+    site: tuple[Site, Path], tmp_path: Path
+) -> None:
+    program, started = tmp_path / "chromium", tmp_path / "started"
+    first = f"[ -e {started} ] || {{ touch {started}; kill -9 $$; }}"
+    program.write_text(f'#!/bin/sh\n{first}\nexec {Chromium.of(FOUND).path} "$@"\n')
+    program.chmod(0o755)
+    ran = rendered(tmp_path, *site, [id_of(1)], "-arender=browser", RETRY_TIMES=0, CHROMIUM=program)
+    assert (ran.ran.code, ran.takes[id_of(1)]["outcome"]) == (0, "article")
 
 
 def test_a_stranger_that_is_away_ends_no_run(site: tuple[Site, Path], tmp_path: Path) -> None:

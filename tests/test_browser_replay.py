@@ -80,7 +80,7 @@ def test_pywb_shows_what_the_browser_saw(
     assert not chromium.elsewhere
 
 
-@pytest.mark.parametrize("name", ["seed", "shell"])
+@pytest.mark.parametrize("name", TAKEN)
 def test_replayweb_page_shows_what_the_browser_saw(
     house: House, views: dict[str, bytes], pages: Server, chromium: Window, name: str
 ) -> None:

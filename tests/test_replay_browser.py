@@ -80,6 +80,7 @@ def test_a_reader_goes_from_the_list_to_an_article_and_on_by_its_links(
     page.wait_for_url("**/?q=*")
     keep(page, "search")
     page.click(f"a[href*='{SEED_ID}']")
+    page.wait_for_url(f"**/a/{SEED_ID}")
     page.wait_for_load_state("networkidle")
     frame = page.frame(name="replay_iframe")
     assert frame

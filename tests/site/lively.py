@@ -109,7 +109,13 @@ def _style(request: bytes) -> Reply:
     coding = ["Content-Encoding: gzip"] if _GZIP.search(request) else []
     body = gzip.compress(STYLE, mtime=0) if coding else STYLE
     start = head("200 oK", f"content-TYPE: {CSS}", "Transfer-Encoding: chunked", *coding)
-    return Reply(response=start + chunked(body, (7, 100), extension=";a=b"))
+    return Reply(response=start + chunked(body, (7, 100)))
+
+
+def _font(_: bytes) -> Reply:
+    """No font at all, in chunks with an extension (RFC 9112, 7.1.1): ReplayWeb.page can't read those."""
+    start = head("200 OK", "Content-Type: font/woff2", "Transfer-Encoding: chunked")
+    return Reply(response=start + chunked(b"wOF2", (3, 1), extension=";a=b"))
 
 
 def _until_close(_: bytes) -> Reply:
@@ -153,7 +159,7 @@ FILE = bytes(crc32(bytes([at])) & 255 for at in range(256)) * 4000
 
 _ASKED: dict[str, Callable[[bytes], Reply]] = {
     "/lively/style.css": _style,
-    "/lively/font.woff2": _always(b"wOF2 no font at all", "font/woff2"),
+    "/lively/font.woff2": _font,
     "/lively/moved": lambda _: Reply(
         response=whole(b"<a>moved</a>", "Location: /img/moved.png", status="302 Found", kind=HTML)
     ),
