@@ -191,6 +191,16 @@ def test_what_is_broken_is_named_and_the_file_goes_on_behind_it(house: House, pa
     assert sound(house)
 
 
+@pytest.mark.parametrize("pack", [packed, lambda made: made], ids=["gzip", "plain"])
+def test_an_id_that_was_asked_for_and_whose_record_is_broken_is_told_so(house: House, pack: Any) -> None:
+    (one,) = pages(IDS[:1])
+    whole = pack(record(one, plain(one)))
+    (house.folder / "x.warc").write_bytes(whole[: len(whole) // 2])
+    assert warcs(house, house.folder / "x.warc", ids=IDS[:2]).code == 4
+    assert told(house, IDS[0]) == [("failed", "bad_record")]
+    assert told(house, IDS[1]) == [("gone", "not_archived")]
+
+
 @pytest.mark.parametrize(
     "odd",
     [
