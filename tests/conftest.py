@@ -5,12 +5,17 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 if TYPE_CHECKING:
     from tests.redisserver import RedisServer
     from tests.s3 import Endpoint
 
+
+# a busy machine has its own pace: a case that takes a second there is no fault
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # as in a job in the background: the commands would ignore it, too, and tests press Ctrl-C
