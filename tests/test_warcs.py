@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import signal
-import subprocess
-import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -21,7 +18,7 @@ from hypothesis import strategies as st
 from crawler.errors import Damaged
 from crawler.foreign.finds import Finds
 from crawler.foreign.records import Bad, Found, read, scan
-from tests.crawling import CHECKOUT, SCRAPY, House, Ran, run
+from tests.crawling import SCRAPY, House, Ran, run
 from tests.s3 import Endpoint
 from tests.s3.access import settings_of
 from tests.services import held_pages, running
@@ -387,25 +384,3 @@ def test_a_mistake_is_one_sentence_and_exit_2(house: House, arguments: list[str]
     assert (ran.code, "Traceback" in ran.said) == (2, False), ran.said
     assert said in ran.last
     assert not house.archive.folder.exists()
-
-
-# Kills
-
-
-@pytest.mark.crash
-@pytest.mark.parametrize("seed", range(2))
-def test_a_kill_loses_nothing_and_takes_nothing_twice(house: House, seed: int) -> None:
-    chance, path = Random(seed), house.folder / "x.warc.gz"
-    path.write_bytes(packed(*(record(one, plain(one)) for one in pages(SHOWN, every=3))))
-    settings = house.settings(**AWAY, SEGMENT_BYTES=100_000)
-    command = [SCRAPY, "crawl", "anapress", "-asource=warc", f"-awarcs={path}", "-acaptures=all", *settings]
-    for _ in range(3):
-        crawl = subprocess.Popen([*command, "-adiscover=none"], cwd=CHECKOUT, stderr=subprocess.DEVNULL)
-        time.sleep(chance.uniform(0.8, 3))
-        crawl.send_signal(signal.SIGKILL)
-        crawl.wait()
-    ran = warcs(house, path, also=("-acaptures=all",))
-    assert ran.code == 0, ran.said
-    takes = house.archive.takes()
-    assert {id: [take["take"] for take in takes[id]] for id in SHOWN} == {id: [1, 2, 3] for id in SHOWN}
-    assert sound(house)
