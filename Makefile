@@ -22,6 +22,9 @@ debian:  # asked each time: a package may have gone since
 test: $(READY) debian  ## all tests, with 30 crash trials
 	$(PY) -m pytest -n 2 -q
 
+test-again: $(READY) debian  ## the tests that failed last time, alone: those that pass now are flaky, and to be mended
+	$(PY) -m pytest -n 0 -q -rA --show-capture=no --last-failed --last-failed-no-failures none
+
 check: $(READY)  ## format, lint, types, layers
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
@@ -60,4 +63,4 @@ lock:  ## make the locks anew from pyproject.toml: what a crawl needs, that with
 	$(LOCK) --group dev -c requirements.lock -o requirements-dev.lock
 	$(subst pyproject.toml,--group replay,$(LOCK)) -o requirements-replay.lock
 
-.PHONY: help setup demo debian test check crash ceph bench bench-fleet bench-browser robustness lock
+.PHONY: help setup demo debian test test-again check crash ceph bench bench-fleet bench-browser robustness lock

@@ -7,14 +7,18 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
+from email.utils import format_datetime
 from math import inf
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 
+from crawler.clock import utc_now
 from crawler.disk import Disk
 from crawler.errors import StoreError, StoreRefused, WrongUse
-from crawler.stores import Store, open_store
+from crawler.stores import Store, open_store, refusal
 from crawler.stores.access import S3Access
 from tests.crawling import CHECKOUT
 from tests.s3 import (
@@ -309,6 +313,23 @@ def test_what_the_server_says_of_us_is_told_as_what_to_mend(code: str, store: St
     proxy.faults.add(Fault(error(code), method="PUT", times=inf))
     with pytest.raises(StoreRefused, match=SAID[code]):
         store.preflight()
+
+
+@pytest.mark.parametrize(
+    ("minutes", "cause"), [(-60, "RequestTimeTooSkewed"), (60, "RequestTimeTooSkewed"), (5, "AccessDenied")]
+)
+def test_a_refusal_without_a_body_has_its_cause_in_the_clock_if_the_server_s_differs(
+    minutes: int, cause: str
+) -> None:
+    date = format_datetime(utc_now() + timedelta(minutes=minutes), usegmt=True)
+    refused = ClientError(
+        {
+            "Error": {"Code": "403", "Message": "Forbidden"},
+            "ResponseMetadata": {"HTTPStatusCode": 403, "HTTPHeaders": {"date": date}},
+        },
+        "HeadObject",
+    )
+    assert refusal.code(refused) == cause
 
 
 def test_a_store_that_ignores_the_condition_of_a_create_is_named_and_left_clean(

@@ -71,8 +71,8 @@ class Parting:
         self.run = self._run(self.ending) if self._worker.moved_in else None
 
     async def _let_go(self, reason: str, *, hurried: bool) -> None:
-        await self._leasing.take(self._worker.release)  # behind a lease that may be under way
-        await self._committing.take(partial(self._move_out, reason, hurried=hurried))
+        await self._leasing.take(self._worker.release, last=True)  # behind a lease that may be under way
+        await self._committing.take(partial(self._move_out, reason, hurried=hurried), last=True)
 
     def _move_out(self, reason: str, *, hurried: bool) -> None:
         """With a store that is away, no step that needs it."""

@@ -19,14 +19,20 @@ class Thread:
         self._pool = ThreadPoolExecutor(1, name)
         self._fail = fail
 
-    async def ask(self, step: Callable[[], T]) -> T:
-        """What the step gives; what it raises."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, step)
+    async def ask(self, step: Callable[[], T], *, last: bool = False) -> T:
+        """What the step gives; what it raises. Nothing that is asked for behind a last one is done."""
+        try:
+            taken = self._pool.submit(step)
+        except RuntimeError:  # behind the last: what it would use may be closed, and nobody waits for it
+            raise asyncio.CancelledError from None
+        if last:
+            self._pool.shutdown(wait=False)
+        return await asyncio.wrap_future(taken)
 
-    async def take(self, step: Callable[[], object]) -> bool:
+    async def take(self, step: Callable[[], object], *, last: bool = False) -> bool:
         """Whether the step went well; if not, that was told."""
         try:
-            await self.ask(step)
+            await self.ask(step, last=last)
         except CrawlerError as error:
             self._fail(error)
         except OSError as error:

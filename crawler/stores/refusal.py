@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -16,6 +18,7 @@ from botocore.exceptions import (
 )
 from urllib3.exceptions import HTTPError
 
+from crawler.clock import utc_now
 from crawler.errors import StoreError, StoreRefused
 
 KEYS = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or boto3's own chain"
@@ -45,13 +48,26 @@ STATUS = {
     416: "InvalidRange",
     501: "NotImplemented",
 }  #: what an answer without its body means: a HEAD's, or one that was cut
+SKEW = timedelta(minutes=15)  #: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 MISSING = ("NoSuchKey", "404", "NotFound")
 
 
 def code(error: ClientError) -> str:
     """The error's name; of an answer without a body, the one that its status stands for."""
     name = str(error.response.get("Error", {}).get("Code", ""))
-    return STATUS.get(int(name), name) if name.isascii() and name.isdigit() else name
+    if not (name.isascii() and name.isdigit()):
+        return name
+    meant = STATUS.get(int(name), name)
+    return "RequestTimeTooSkewed" if meant == "AccessDenied" and _skewed(error) else meant
+
+
+def _skewed(error: ClientError) -> bool:
+    """Whether the server's clock, as its answer shows it, is too far from ours for any signature."""
+    said = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
+    try:
+        return abs(parsedate_to_datetime(said) - utc_now()) > SKEW
+    except (ValueError, TypeError):  # no date, or one without a zone
+        return False
 
 
 @contextmanager
