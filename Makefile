@@ -38,11 +38,12 @@ ceph: $(READY)  ## the store's tests once more, on Ceph's radosgw; gets it from 
 	@$(PY) -m tests.s3.ceph
 	S3_JUDGE=ceph $(PY) -m pytest tests/test_stores.py -q
 
-bench: $(READY)  ## beside bare Scrapy, scrapy-webarchive and wget; verify; the ledger; a start; requisites
+bench: $(READY)  ## beside bare Scrapy, scrapy-webarchive and wget; verify; the ledger; a start; lists; requisites
 	$(PY) -m bench.speed --write
 	$(PY) -m bench.verify
 	$(PY) -m bench.ledger
 	$(PY) -m bench.ledger --ids 10000000 --ratios
+	$(PY) -m bench.lists
 	$(PY) -m bench.start
 	$(PY) -m bench.requisites
 

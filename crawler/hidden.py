@@ -16,18 +16,18 @@ from typing import Self
 from msgspec import MsgspecError, Struct
 from msgspec.json import Decoder
 
-from crawler import commits, exclusions
+from crawler import cdxj, commits, exclusions
 from crawler.browser.page import LOOKS
-from crawler.cdxj import urlkey
 from crawler.commits import Commit
 from crawler.errors import Damaged
-from crawler.items import DOM, ArticleId, RecordRef
+from crawler.items import DOM, ArticleId
 from crawler.lines import OutcomeLine
 from crawler.site import named_in
 from crawler.stores import Store
 from crawler.warc import Record, read_member, target_uri
 
 _RECORD = re.compile(rb'"id":"([^"]+)"')
+_SUM = re.compile(rb'"sha256":"([^"]+)"')
 # Common Crawl: an answer with a range of one names no id, and its record stands copied beside it.
 _FILES = "/crawl-data/"
 _BELONGS = ("WARC-Record-ID", "WARC-Concurrent-To", "WARC-Refers-To")
@@ -38,7 +38,7 @@ class Hidden:
 
     def __init__(self, ids: Collection[ArticleId], pictures: Iterable[str] = ()) -> None:
         self.ids = frozenset(ids)
-        self._keys = {urlkey(target_uri(url)) for url in pictures}
+        self._keys = {cdxj.urlkey(target_uri(url)) for url in pictures}
         self._records: set[str] = set()
 
     @classmethod
@@ -51,8 +51,10 @@ class Hidden:
             for commit in log:
                 for line in commits.outcomes(store, commit):
                     shows = hidden.outcome(line) and line.article_id not in ids
-                    if shows and line.record and not line.record.foreign:
-                        hidden.made(_read(store, line.record))  # what names an excluded id is hidden anyway
+                    if shows and (ref := line.record) and not ref.foreign:
+                        # what names an excluded id is hidden anyway
+                        hidden.made(_read(store, ref.warc, ref.offset))
+            hidden._learn_revisits(store, log)
         return hidden
 
     def __bool__(self) -> bool:
@@ -61,7 +63,7 @@ class Hidden:
     def url(self, url: str) -> bool:
         if self.ids and _FILES in url:
             return True
-        return not self.ids.isdisjoint(named_in(url)) or (bool(self._keys) and urlkey(url) in self._keys)
+        return not self.ids.isdisjoint(named_in(url)) or (bool(self._keys) and cdxj.urlkey(url) in self._keys)
 
     def outcome(self, line: OutcomeLine) -> bool:
         """Whether what became of an id is hidden; then its record is too."""
@@ -78,7 +80,7 @@ class Hidden:
         url, page = headers.get("WARC-Target-URI", ""), headers.get("WARC-Concurrent-To")
         if page and url.startswith(DOM):
             self._records.add(page)
-            self._keys |= {urlkey(look.uri + url.removeprefix(DOM)) for look in LOOKS.values()}
+            self._keys |= {cdxj.urlkey(look.uri + url.removeprefix(DOM)) for look in LOOKS.values()}
 
     def line(self, line: bytes) -> bool:
         """Whether an index line is that of a hidden record."""
@@ -94,6 +96,13 @@ class Hidden:
             return True
         return False
 
+    def _learn_revisits(self, store: Store, log: Iterable[Commit]) -> None:
+        """Which revisits rest on a hidden record: index lines don't say it, but have the payload's sum."""
+        sums = {_sum(line) for line in _index(store, log) if self.line(line)}
+        for line in _index(store, log):
+            if _sum(line) in sums and (entry := cdxj.parse(line)).mime == cdxj.REVISIT:
+                self.record(_read(store, f"warcs/{entry.filename}", entry.offset))
+
     def record(self, record: Record) -> bool:
         """Whether a record is hidden, if those that it belongs to were shown before it."""
         headers = record.headers
@@ -104,11 +113,20 @@ class Hidden:
         return True
 
 
-def _read(store: Store, ref: RecordRef) -> Record:
-    if (stream := store.read(ref.warc)) is None:
-        raise Damaged(f"{ref.warc} is missing. `scrapy verify` tells more.")
+def _read(store: Store, warc: str, offset: int) -> Record:
+    if (stream := store.read(warc)) is None:
+        raise Damaged(f"{warc} is missing. `scrapy verify` tells more.")
     with closing(stream):
-        return read_member(stream, ref.offset)
+        return read_member(stream, offset)
+
+
+def _index(store: Store, log: Iterable[Commit]) -> Iterator[bytes]:
+    return (line for commit in log for line in commits.lines(store, commit, "index"))
+
+
+def _sum(line: bytes) -> bytes:
+    found = _SUM.search(line)
+    return found[1] if found else b""
 
 
 class _Image(Struct):

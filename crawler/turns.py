@@ -98,8 +98,9 @@ class Turns:
         if source == LIVE:
             return self.live(lease, render=wanted.render is Render.BROWSER)
         if source == WARC:
-            captures = await extension(self._crawler, Shelf).captures(lease.id)
-            return warcfiles(lease, captures, wanted.captures, read=self._read)
+            shelf = extension(self._crawler, Shelf)
+            captures = await shelf.captures(lease.id)
+            return warcfiles(lease, captures, wanted.captures, read=self._read, none=shelf.none(lease.id))
         among = None if wanted.ids is None else extension(self._crawler, Archivist).due
         fresh = wanted.refresh is not None
         listing = extension(self._crawler, Listing)

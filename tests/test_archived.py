@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scrapy.http import Response
 
 from crawler.hidden import Hidden
-from crawler.items import Absent, ArticleId, Capture, Exchange
+from crawler.items import Absent, ArticleId, Capture, Exchange, Outcome
 from crawler.manners.services import pause
 from crawler.sources import commoncrawl, wayback
 from crawler.sources.archived import Which, chosen
@@ -129,6 +129,27 @@ def test_what_an_archive_gave_of_an_excluded_id_is_hidden() -> None:
     assert hidden.url("https://data.commoncrawl.org/crawl-data/CC-MAIN-2016-05/x.warc.gz")
     assert not hidden.url(f"{BASE}/web/20160102030405id_/http://anapress.net/a/8")
     assert not Hidden([]).url("https://data.commoncrawl.org/crawl-data/CC-MAIN-2016-05/x.warc.gz")
+
+
+@pytest.mark.parametrize(
+    ("file", "mime", "received", "reason"),
+    [
+        ("crawl-data/CC-MAIN-2016-05/x.warc.gz", "text/html", 50, "bad_record"),
+        ("crawl-data/CC-MAIN-2016-05/x.warc.gz", "text/html", 49, "short_range"),
+        ("crawl-data/CC-MAIN-2016-05/x.warc.gz", "warc/revisit", 50, "revisit_unresolved"),
+        ("common-crawl/crawl-002/2010/01/06/x.arc.gz", "text/html", 50, "arc_record"),
+    ],
+)
+def test_a_range_that_is_no_record_to_copy_says_why(file: str, mime: str, received: int, reason: str) -> None:
+    one = replace(capture("20100102030405", mime=mime), place=f"1000 50 {file}")
+    lease = takes.take(ID, 1, None).lease
+    flow = commoncrawl.commoncrawl(
+        lease, [one], Which.LAST, base=BASE, read=lambda *_: pytest.fail("there is no page")
+    )
+    asked = next(flow)
+    with pytest.raises(StopIteration) as end:
+        flow.send(Response(asked.url, 206, body=bytes(received), request=asked))
+    assert end.value.value.result == Absent(outcome=Outcome.FAILED, reason=reason)
 
 
 # Restored and copied

@@ -23,7 +23,7 @@ from crawler.stores import Store, open_store
 from tests.crawling import House
 from tests.s3 import Endpoint, Fault, delay, running_proxy
 from tests.s3.access import access_to
-from tests.site import SEED_ID, Site, id_of, running_site, seed_ids
+from tests.site import FAULTS, SEED_ID, Site, id_of, running_site, seed_ids
 
 OUT = Exclusion(id="7", excluded=True, who="editor", at="2026-11-23T09:46:54.123Z", why="asked for it")
 IN = replace(OUT, excluded=False, at="2026-11-24T00:00:00.000Z", why="حُلّت المسألة")
@@ -305,6 +305,23 @@ def test_an_id_that_shows_the_text_of_another_is_told(house: House) -> None:
 def test_a_text_that_is_excluded_does_not_come_back_under_the_id_that_repeats_it(house: House) -> None:
     house.scrapy("ids", "exclude", str(SEED), "--why", "w")
     assert {json.loads(line)["id"] for line in corpus(house)} == {str(id_of(n)) for n in (2, 3, 5)}
+
+
+def test_a_revisit_of_what_is_left_out_is_in_no_public_index(house: House) -> None:
+    """Two ids have one page: it is stored once, under the first."""
+    first, second = FAULTS["status_404"], FAULTS["soft_404"]
+    for id in (first, second):
+        house.crawl([id], "-adiscover=none")
+    assert indexed(house, second) == ["warc/revisit"]
+    house.scrapy("ids", "exclude", str(first), "--why", "w")
+    assert indexed(house, second) == []
+    assert indexed(house, STATIC) == ["text/html"]
+
+
+def indexed(house: House, id: int) -> list[str]:
+    """The types of an id's lines in the public index."""
+    out = house.scrapy("index", "--public", "-o", "-").out
+    return [json.loads(line.split(" ", 2)[2])["mime"] for line in out.splitlines() if f"/a/{id}" in line]
 
 
 def test_who_excludes_is_the_contact_unless_somebody_is_named(house: House) -> None:

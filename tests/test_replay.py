@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
@@ -26,10 +26,13 @@ from crawler.replay import ranges
 from crawler.replay.folder import passing_folder
 from crawler.replay.page import page
 from crawler.replay.search import HITS, ROWS, SCHEMA, Place, Shelf
+from crawler.replay.serving import broken
 from tests.crawling import House, Record, scrapy
 from tests.replaying import Replay, children, parent, replaying
 from tests.s3 import Endpoint
 from tests.s3.access import settings_of
+from tests.services import held_pages
+from tests.services.files import packed, plain, record, warcinfo
 from tests.site import FAULTS, SEED_ID, Site, id_of, running_site
 
 ARTICLES = 60
@@ -101,6 +104,16 @@ def alone(house: House) -> Iterator[tuple[Capture, bytes]]:
                     capture = capture_of(records[record.rec_headers["WARC-Record-ID"]])
                     if moments[surt(capture.url), capture.moment] == 1:
                         yield capture, record.content_stream().read()
+
+
+@pytest.mark.parametrize("pack", [packed, lambda *records: b"".join(records)], ids=["gzip", "plain"])
+def test_a_file_of_others_that_was_cut_is_told(tmp_path: Path, pack: Callable[..., bytes]) -> None:
+    one = next(held_pages(EARLY[:1], articles=ARTICLES))
+    file, data = tmp_path / "x.warc", pack(warcinfo(), record(one, plain(one)))
+    file.write_bytes(data)
+    assert broken(file) == ""
+    file.write_bytes(data[:-300])
+    assert broken(file).startswith(f"{file}, offset ")
 
 
 # Captures

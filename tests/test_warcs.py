@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import signal
-import subprocess
-import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -21,7 +18,7 @@ from hypothesis import strategies as st
 from crawler.errors import Damaged
 from crawler.foreign.finds import Finds
 from crawler.foreign.records import Bad, Found, read, scan
-from tests.crawling import CHECKOUT, SCRAPY, House, Ran, run
+from tests.crawling import SCRAPY, House, Ran, run
 from tests.s3 import Endpoint
 from tests.s3.access import settings_of
 from tests.services import held_pages, running
@@ -189,6 +186,16 @@ def test_what_is_broken_is_named_and_the_file_goes_on_behind_it(house: House, pa
     assert f"{path}, offset {len(before) + len(broken) + len(after)}: " in ran.said
     assert "2 records of the files can't be read" in ran.said
     assert sound(house)
+
+
+@pytest.mark.parametrize("pack", [packed, lambda made: made], ids=["gzip", "plain"])
+def test_an_id_that_was_asked_for_and_whose_record_is_broken_is_told_so(house: House, pack: Any) -> None:
+    (one,) = pages(IDS[:1])
+    whole = pack(record(one, plain(one)))
+    (house.folder / "x.warc").write_bytes(whole[: len(whole) // 2])
+    assert warcs(house, house.folder / "x.warc", ids=IDS[:2]).code == 4
+    assert told(house, IDS[0]) == [("failed", "bad_record")]
+    assert told(house, IDS[1]) == [("gone", "not_archived")]
 
 
 @pytest.mark.parametrize(
@@ -378,25 +385,3 @@ def test_a_mistake_is_one_sentence_and_exit_2(house: House, arguments: list[str]
     assert (ran.code, "Traceback" in ran.said) == (2, False), ran.said
     assert said in ran.last
     assert not house.archive.folder.exists()
-
-
-# Kills
-
-
-@pytest.mark.crash
-@pytest.mark.parametrize("seed", range(2))
-def test_a_kill_loses_nothing_and_takes_nothing_twice(house: House, seed: int) -> None:
-    chance, path = Random(seed), house.folder / "x.warc.gz"
-    path.write_bytes(packed(*(record(one, plain(one)) for one in pages(SHOWN, every=3))))
-    settings = house.settings(**AWAY, SEGMENT_BYTES=100_000)
-    command = [SCRAPY, "crawl", "anapress", "-asource=warc", f"-awarcs={path}", "-acaptures=all", *settings]
-    for _ in range(3):
-        crawl = subprocess.Popen([*command, "-adiscover=none"], cwd=CHECKOUT, stderr=subprocess.DEVNULL)
-        time.sleep(chance.uniform(0.8, 3))
-        crawl.send_signal(signal.SIGKILL)
-        crawl.wait()
-    ran = warcs(house, path, also=("-acaptures=all",))
-    assert ran.code == 0, ran.said
-    takes = house.archive.takes()
-    assert {id: [take["take"] for take in takes[id]] for id in SHOWN} == {id: [1, 2, 3] for id in SHOWN}
-    assert sound(house)

@@ -31,7 +31,8 @@ from crawler.foreign.finds import Finds, places
 from crawler.foreign.pages import moment
 from crawler.foreign.records import Bad, Found, Spot, read, scan
 from crawler.items import Absent, ArticleId, Capture, ForeignFile, Origin, Outcome
-from crawler.sources.archived import Brought, brought_of
+from crawler.site import article_id
+from crawler.sources.archived import NOT_ARCHIVED, Brought, brought_of
 from crawler.sources.warcfiles import BAD_RECORD, WARC
 from crawler.warc import target_uri, warc_date
 
@@ -59,6 +60,7 @@ class Shelf:
         self._kept: set[str] = set()  # of these, what the writer knows
         self._fetched: dict[str, BinaryIO] = {}  # by their URLs: what of the web is here now
         self._bad = 0
+        self._broken: set[ArticleId] = set()  # whose records some of these were
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -97,6 +99,10 @@ class Shelf:
         """What the files have of it; Unlistable if one of them can't be read."""
         table = await self._looked_through()
         return await self._thread.ask(lambda: table.of(id))
+
+    def none(self, id: ArticleId) -> Absent:
+        """Why the files have no capture of it, once it was looked for."""
+        return BAD_RECORD if id in self._broken else NOT_ARCHIVED
 
     async def bring(self, capture: Capture) -> Brought | Absent:
         """The capture's record, in our archive from now on, or why there is none; Unlistable as above."""
@@ -182,13 +188,15 @@ class Shelf:
             try:
                 return finds.note(number, step)
             except Damaged as error:
-                step = Bad(step.spot.offset, str(error))
+                step = Bad(step.spot.offset, str(error), step.url)
         if step is not None:
             self._tell(self._volumes[number], step)
         return None
 
     def _tell(self, volume: Volume, bad: Bad) -> None:
         self._bad += 1
+        if (id := article_id(bad.url)) is not None:
+            self._broken.add(id)
         if self._crawler.stats is not None:
             self._crawler.stats.inc_value("warcs/bad_records")
         if self._bad <= NAMED:

@@ -49,6 +49,15 @@ class Bad:
 
     offset: int
     why: str
+    url: str = ""  #: whose page it was, where that can be read
+
+
+class Torn(Damaged):
+    """The page of an article, of which the header can be read and the rest can't."""
+
+    def __init__(self, message: str, url: str) -> None:
+        super().__init__(message)
+        self.url = url
 
 
 def scan(file: BinaryIO) -> Iterator[Found | Bad | None]:
@@ -70,7 +79,8 @@ def scan(file: BinaryIO) -> Iterator[Found | Bad | None]:
             offset = text.frame.end
         except BROKEN as error:
             at = offset if packing.magic else offset + text.began
-            yield None if lost else Bad(at, _said(error))
+            url = error.url if isinstance(error, Torn) else ""
+            yield None if lost else Bad(at, _said(error), url)
             lost = True
             offset = _behind(packing, offset, text.began)
 
@@ -172,9 +182,13 @@ def _record(text: _Text, *, packed: bool) -> Found | None:
         text.skip(length)
         return None
     if length > BLOCK_BYTES:
-        raise Damaged(f"its block has {length} bytes, we read {BLOCK_BYTES} at most")
+        raise Torn(f"its block has {length} bytes, we read {BLOCK_BYTES} at most", url)
     spot = Spot(text.frame.start, text.began) if packed else Spot(text.frame.start + text.began)
-    return Found(spot=spot, headers=headers, url=url, text=text.header, block=text.read(length))
+    header = text.header
+    try:
+        return Found(spot=spot, headers=headers, url=url, text=header, block=text.read(length))
+    except Damaged as error:
+        raise Torn(str(error), url) from error
 
 
 def _behind(packing: Packing, offset: int, began: int) -> int | None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crawler.errors import ArchiveError, WrongUse
+from crawler.foreign.records import Bad, scan
 from crawler.replay import READY, environment, ranges
 from crawler.replay.folder import passing_folder
 from crawler.replay.holdings import INDEX, Holdings
@@ -39,6 +40,8 @@ def serving(
         listener = let_go.enter_context(_listening(bind, port))
         python = environment.python(tell)
         folder = let_go.enter_context(passing_folder())
+        for bad in filter(None, map(broken, also)):
+            tell(bad)
         holdings = Holdings(store, folder, _indexed(python, also, folder) if also else None)
         holdings.refresh()
         warcs = let_go.enter_context(ranges.serving(holdings.open))
@@ -46,6 +49,15 @@ def serving(
         process = let_go.enter_context(_started(python, listener, folder))
         host, at = listener.getsockname()[:2]
         yield Replay(f"http://{f'[{host}]' if ':' in host else host}:{at}/", holdings, process)
+
+
+def broken(file: Path) -> str:
+    """Where a WARC of others is cut or spoiled, in a sentence; nothing if it is whole."""
+    with file.open("rb") as stream:
+        for step in scan(stream):
+            if isinstance(step, Bad):
+                return f"{file}, offset {step.offset}: {step.why}. What is there is not shown."
+    return ""
 
 
 def _listening(bind: str, port: int) -> socket.socket:

@@ -37,6 +37,7 @@ SITE = "anapress.net/a/"
 PAGES = 1000  #: of one index
 CRAWLS = 1000
 RECORD_BYTES = 16 << 20
+ARC = (".arc.gz", ".arc")  #: files of before 2013, which are no WARC
 SPARE = 64 << 10  #: bytes beyond a range after which an answer is cut: without 206 it is the whole file
 
 _NUMBER = re.compile(r"[0-9]{1,15}")
@@ -101,14 +102,23 @@ def copied(exchange: Exchange, *, start: int, end: int) -> Copy | None:
 
 def _own_word(capture: Capture, answer: Response) -> Absent:
     """Why a range brought no record."""
-    length = int(capture.place.split(" ", 2)[1])
     if answer.status == 200:
         reason = "not_206"  # the whole file, or a page of somebody's
     elif answer.status == 206:
-        reason = "short_range" if len(answer.body) < length else "bad_record"
+        reason = _unread(capture, len(answer.body))
     else:
         reason = f"service_{answer.status}"
     return Absent(outcome=Outcome.FAILED, reason=reason)
+
+
+def _unread(capture: Capture, received: int) -> str:
+    """Why a range is no record that can be copied."""
+    _, length, file = capture.place.split(" ", 2)
+    if received < int(length):
+        return "short_range"
+    if file.endswith(ARC):
+        return "arc_record"
+    return "revisit_unresolved" if "revisit" in capture.mime else "bad_record"
 
 
 def _crawls(answer: Response) -> list[str]:

@@ -35,8 +35,11 @@ def copies(
     read: Read,
     asked: Callable[[Capture], Request],
     unbrought: Callable[[Capture, Response], Absent],
+    none: Absent = NOT_ARCHIVED,
 ) -> Flow:
-    """The takes of the captures that are wanted; `unbrought` says why an answer brought no record."""
+    """The takes of the captures that are wanted; `unbrought` says why an answer brought no record, `none` why
+    there is no capture.
+    """
     takes: list[Take] = []
     for capture in chosen(captures, which):
         request = asked(capture)
@@ -52,4 +55,4 @@ def copies(
         takes.append(take)
         if which is Which.BEST and isinstance(take.result, Article):
             break
-    return settled(takes, which, untaken(lease, NOT_ARCHIVED, source, url_of(lease.id)))
+    return settled(takes, which, untaken(lease, none, source, url_of(lease.id)))

@@ -16,9 +16,9 @@ CAPTURE, UNBROUGHT = "warc_capture", "warc_unbrought"  #: in a request's meta
 BAD_RECORD = Absent(outcome=Outcome.FAILED, reason="bad_record")
 
 
-def warcfiles(lease: Lease, captures: Sequence[Capture], which: Which, *, read: Read) -> Flow:
+def warcfiles(lease: Lease, captures: Sequence[Capture], which: Which, *, read: Read, none: Absent) -> Flow:
     """The article as the files have it, each record copied or referred to; nobody is asked."""
-    return copies(lease, captures, which, source=WARC, read=read, asked=_asked, unbrought=_why)
+    return copies(lease, captures, which, source=WARC, read=read, asked=_asked, unbrought=_why, none=none)
 
 
 def _asked(capture: Capture) -> Request:
