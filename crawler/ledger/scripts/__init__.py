@@ -19,7 +19,6 @@ anapress:workers   worker → when it was heard of, by the server's clock
 anapress:held      id → worker; anapress:h:<worker> id → b; anapress:batches worker → its last lease
 anapress:deaths    id → workers that died with it; anapress:flying ids of those that are on their way
 anapress:segments  segment → n; anapress:commits n → segment
-anapress:left      a list with a member for each 1,000 ids that are left: an autoscaler reads its length
 """
 
 from __future__ import annotations
