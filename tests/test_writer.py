@@ -18,7 +18,7 @@ import pytest
 from crawler import warc
 from crawler.disk import Disk
 from crawler.errors import WriterDied
-from crawler.items import End, Exchange, Outcome, RecordRef, Stored, Take
+from crawler.items import Copy, End, Exchange, Origin, Outcome, RecordRef, Stored, Take
 from crawler.ledger.sqlite import SqliteLedger
 from crawler.lines import OutcomeLine
 from crawler.segment import sealed
@@ -29,6 +29,8 @@ from crawler.writer.frames import Broken, Checkpointed, Committed, Report, Seale
 from crawler.writer.link import Link, start_writer
 from crawler.writer.process import Plan
 from tests import takes
+from tests.services import Held
+from tests.services.files import packed, plain, record
 
 SECONDS = 30  #: no wait here takes one of them
 FOREVER = 1e6
@@ -60,7 +62,7 @@ class Desk:
         if not self.link.ended.done():
             await self.link.close()
 
-    async def send(self, *orders: Exchange | Take | Committed) -> None:
+    async def send(self, *orders: Exchange | Copy | Take | Committed) -> None:
         for order in orders:
             await self.link.send(order)
 
@@ -243,6 +245,20 @@ def test_a_sync_that_nobody_is_there_for_is_told(room) -> None:
     run(story)
 
 
+def test_a_sync_that_nobody_waits_for_any_more_takes_no_other_s_answer(room) -> None:
+    async def story() -> None:
+        async with room.desk() as desk:
+            desk.link.pause_writing()
+            syncing = asyncio.ensure_future(desk.link.sync())
+            await asyncio.sleep(0)  # it waits for room now
+            syncing.cancel()
+            desk.link.resume_writing()
+            async with asyncio.timeout(SECONDS):
+                await desk.link.sync()
+
+    run(story)
+
+
 def test_a_draft_names_the_record_of_its_capture(room) -> None:
     async def story() -> None:
         async with room.desk() as desk:
@@ -277,6 +293,19 @@ def test_a_payload_that_came_before_in_the_segment_is_a_revisit_of_it(room) -> N
     assert again.headers["WARC-Refers-To"] == first.id
     (draft,) = room.drafts()
     assert (draft["capture"]["record_id"], draft["payload"]["record_id"]) == (again.id, first.id)
+
+
+def test_a_copied_record_whose_own_digest_is_wrong_is_nobodys_original(room) -> None:
+    async def story() -> None:
+        async with room.desk() as desk:
+            theirs = Held(url="http://anapress.net/a/1", at="20160102030405", body=b"page")
+            member = packed(record(theirs, plain(theirs), f"WARC-Payload-Digest: sha1:{'A' * 32}"))
+            origin = Origin(url="file:///theirs.warc.gz", at=takes.BEGAN, span="bytes=0-")
+            await desk.send(Copy(id=UUID(int=9), member=member, origin=origin), page(2), page(3))
+            await desk.link.close()
+
+    run(story)
+    assert [record.type for record in room.records()] == ["response", "response", "revisit"]
 
 
 def test_a_payload_of_an_earlier_segment_that_is_not_committed_yet_is_a_revisit_too(room) -> None:

@@ -53,8 +53,8 @@ class Link(asyncio.Protocol):
     async def sync(self) -> None:
         """Until all that was sent survives a crash; WriterDied if the writer is gone before that."""
         synced: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._syncs.append(synced)
         await self.send(Sync())
+        self._syncs.append(synced)  # not before: who is cancelled there has asked for no answer
         await asyncio.wait((synced, self.ended), return_when=asyncio.FIRST_COMPLETED)
         if not synced.done():
             raise WriterDied(self._said or "")

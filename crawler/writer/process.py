@@ -82,7 +82,7 @@ class Writer:
         self._takes = 0  # since the last checkpoint
         self._captures: OrderedDict[UUID, tuple[RecordRef, RecordRef]] = OrderedDict()
         self._foreign: dict[str, ForeignFile] = {}  # by their URLs
-        self._payloads: dict[bytes, Stored] = {}  # of segments that are not committed yet
+        self._payloads: dict[tuple[bytes, str | None], Stored] = {}  # of segments that are not committed yet
         self._checkpointed = self._opened = time.monotonic()
 
     def take(self, order: Order) -> None:
@@ -175,7 +175,7 @@ class Writer:
     ) -> None:
         """Remember where a capture lies, for the take that rests on it, and the payload for revisits."""
         if whole is not None:
-            self._payloads[whole.sha256] = whole
+            self._payloads[whole.sha256, whole.record.payload_digest] = whole
         if ref is not None:
             payload = whole or original
             self._remember(capture, ref, payload.record if payload else ref)
@@ -190,7 +190,7 @@ class Writer:
             return self._confirmed(exchange)
         if not warc.repeatable(exchange, measured):
             return None
-        stored = self._payloads.get(measured.sha256)
+        stored = self._payloads.get((measured.sha256, measured.payload_digest))
         return stored or self._ledger.stored(measured.sha256, measured.length, measured.payload_digest)
 
     def _confirmed(self, exchange: Exchange) -> Stored | None:
