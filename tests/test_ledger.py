@@ -324,6 +324,18 @@ def test_what_was_given_back_on_its_way_is_so_no_more(ledger) -> None:
     assert deaths_of(ledger) == {1: 1}
 
 
+def test_what_was_not_given_back_with_others_is_on_its_way_still(ledger) -> None:
+    ledger.add([ArticleId(1), ArticleId(2)], "list")
+    ledger.lease("dead", 2)
+    ledger.release("dead", dead=True)
+    ledger.lease("dead", 2)
+    for id in (1, 2):
+        ledger.flies(ArticleId(id), away=True)
+    ledger.release("dead", [ArticleId(1)])
+    ledger.release("dead", dead=True)
+    assert deaths_of(ledger) == {1: 1, 2: 2}
+
+
 def test_a_take_ends_the_count_of_deaths(ledger) -> None:
     ledger.add([ArticleId(1)], "list")
     ledger.lease("dead", 1)

@@ -127,11 +127,13 @@ class SqliteLedger(SqliteIndex):
         with self._db.transaction() as db:
             if (number := self._number(worker)) is None:
                 return
-            db.execute(schema.DIED if dead else schema.LANDED, (number,))
-            if ids is None:
-                db.execute(schema.END, (number,))
-            else:
-                db.executemany(f"{schema.END} AND id = ?", ((number, id) for id in ids))
+            if dead:
+                db.execute(schema.DIED, (number,))
+            for step in (schema.LANDED, schema.END):
+                if ids is None:
+                    db.execute(step, (number,))
+                else:
+                    db.executemany(f"{step} AND id = ?", ((number, id) for id in ids))
 
     def leased(self, worker: str | None = None) -> int:
         if worker is None:
