@@ -165,5 +165,6 @@ def test_a_worker_s_figures_stand_in_the_panel_or_in_the_log(shown) -> None:
     fleet = Fleet(1, ["sh", "-c", f"echo begins >&2; echo '{line}' >&2"], said.append, shown=shown)
     fleet.run(lambda: None)
     (worker,) = fleet.workers
-    until(lambda: (worker.figures, worker.last) == ("3 of 4 done; 1 left", "begins"))
-    assert said == ["[1] begins", *([] if shown else [f"[1] {line}"])]
+    told = ["[1] begins", *([] if shown else [f"[1] {line}"])]
+    until(lambda: (worker.figures, said) == ("3 of 4 done; 1 left", told))
+    assert worker.last == "begins"
