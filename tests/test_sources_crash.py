@@ -28,6 +28,7 @@ from tests.site import Site, id_of, running_site, truth
 
 TRIALS = int(os.environ.get("SOURCE_TRIALS", "1"))
 SEEDS = [int(seed) for seed in os.environ.get("SOURCE_SEED", "").split(",") if seed] or list(range(TRIALS))
+UNDER_WAY = 2  #: questions at most: a list for one id, which waits for no page, and a page for another
 KILLS = 2  #: an id that three workers died of is `failed`
 ARTICLES, BEYOND = 12, 24  #: the site's own, and those that only archives have
 ALL = [
@@ -63,7 +64,6 @@ class Source:
     takes: dict[int, list[int]]
     settings: dict[str, str] = field(default_factory=dict)
     services: tuple[Running, ...] = ()
-    at_once: int = 1  #: questions that may be under way
 
     def asked_again(self) -> int:
         """How many of the services' questions were asked before."""
@@ -117,7 +117,6 @@ def auto(up: ExitStack, folder: Path) -> Source:
             "COMMONCRAWL_DATA_URL": common.base,
         },
         services=runs,
-        at_once=2,  # a list for one id, a page for another
     )
 
 
@@ -149,10 +148,10 @@ def test_a_kill_loses_nothing_and_asks_again_only_for_what_was_under_way(
             point = POINTS[(KILLS * seed + kill) % len(POINTS)]
             end_badly(home, site, source, point, rng)
             again = source.asked_again()
-            assert again <= (kill + 1) * source.at_once, point
+            assert again <= (kill + 1) * UNDER_WAY, point
         with Crawl(home, site, *source.arguments, "discover=none", **FAST, **source.settings) as crawl:
             assert crawl.wait() == 0, crawl.said
-        assert source.asked_again() <= KILLS * source.at_once
+        assert source.asked_again() <= KILLS * UNDER_WAY
     takes = Archive(home.archive).takes()
     assert {id: [take["take"] for take in takes[id]] for id in takes} == source.takes
     assert {take["outcome"] for each in takes.values() for take in each} <= {"article", "unchanged"}
