@@ -44,14 +44,14 @@ class Archive:
 
     async def _keep(self, request: Request) -> None:
         exchanges = request.meta.get("exchanges", [])
-        kept = request.meta.get("kept", 0)
+        new = exchanges[request.meta.get("kept", 0) :]
         made: list[Resource] = request.meta.pop(MADE, [])
         try:
-            for exchange in exchanges[kept:]:
+            for exchange in new:
                 await self._archivist.record(*brought_by(request, exchange))
             for resource in made:
                 await self._archivist.keep(resource)
-            if ASK in request.meta:  # services have limits: what one has answered is never asked for again
+            if new and ASK in request.meta:  # services have limits: what one said is never asked for again
                 await self._archivist.sync()
         except ArchiveError as error:
             raise IgnoreRequest(f"not kept: {error}") from error
