@@ -15,10 +15,6 @@ if TYPE_CHECKING:
     from tests.s3 import Endpoint
 
 
-# by the wall clock a busy machine fails what is right
-settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("ours")
-
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # as in a job in the background: the commands would ignore it, too, and tests press Ctrl-C
     signal.signal(signal.SIGINT, signal.default_int_handler)
