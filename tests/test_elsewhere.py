@@ -146,6 +146,17 @@ def test_a_revisit_of_what_no_file_has_fails(house: House) -> None:
     assert told(house, IDS[0]) == [("failed", "revisit_unresolved")]
 
 
+def test_a_name_may_have_any_bytes(house: House) -> None:
+    (one,) = pages(IDS[:1])
+    path = house.folder / os.fsdecode("ملف ".encode() + b"\xff#?;%41.warc")
+    path.write_bytes(record(one, plain(one)))
+    lying(house, house.folder / "*.warc")
+    item = house.archive.items()[IDS[0]]
+    assert item["record"]["warc"] == path.as_uri()
+    Draft202012Validator(SCHEMA).validate(item)
+    assert sound(house)
+
+
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 def test_a_record_may_lie_in_a_wacz(house: House, method: int) -> None:
     (one,) = pages(IDS[:1])
@@ -334,6 +345,29 @@ def test_what_is_no_address_is_damaged(inside: str, offset: int) -> None:
 
 
 # Wrong use
+
+
+@pytest.mark.parametrize("copy", ["0", "1"])
+@pytest.mark.parametrize(
+    ("method", "at", "wrong"),
+    [
+        (zipfile.ZIP_STORED, -1, b"\xff\xff\0\0"),  # the directory says that it lies behind the file's end
+        (zipfile.ZIP_LZMA, 60, b"\xff" * 60),
+    ],
+)
+def test_a_wacz_that_lies_ends_the_run_in_a_sentence(
+    house: House, method: int, at: int, wrong: bytes, copy: str
+) -> None:
+    wacz = house.folder / "x.wacz"
+    with zipfile.ZipFile(wacz, "w", method) as archive:
+        archive.writestr("archive/x.warc", Random(0).randbytes(1000))
+    data = bytearray(wacz.read_bytes())
+    at = at if at > 0 else data.rfind(b"PK\x01\x02") + 42
+    data[at : at + len(wrong)] = wrong
+    wacz.write_bytes(data)
+    ran = house.crawl(None, "-asource=warc", f"-awarcs={wacz}", f"-acopy={copy}", "-adiscover=none")
+    assert (ran.code, "Traceback" in ran.said) == (3, False), ran.said
+    assert "x.wacz#archive/x.warc can't be read" in ran.last
 
 
 def test_an_address_that_may_hold_a_secret_is_not_written_down(house: House) -> None:

@@ -189,7 +189,10 @@ def _part(file: BinaryIO, inner: str) -> BinaryIO:
     if info.compress_type != zipfile.ZIP_STORED:
         return cast("BinaryIO", archive.open(info))
     file.seek(info.header_offset)
-    name, extra = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
+    header = file.read(_LOCAL_HEADER.size)
+    if len(header) < _LOCAL_HEADER.size:
+        raise zipfile.BadZipFile(f"the WACZ file ends before {inner}")
+    name, extra = _LOCAL_HEADER.unpack(header)
     start = info.header_offset + _LOCAL_HEADER.size + name + extra
     return cast("BinaryIO", io.BufferedReader(_Part(file, start, info.file_size), 1 << 16))
 
