@@ -190,7 +190,8 @@ def test_a_record_may_lie_in_the_web_but_inside_of_no_private_network(house: Hou
         arguments = ("-asource=warc", "-awarcs=http://files.example/x.warc.gz", "-adiscover=none", LIE)
         ran = house.crawl(None, *arguments, **to)
         assert ran.code == 0, ran.said
-        assert sound(house, **to)
+        assert sound(house, **to, CONTACT="me@example.org")
+        assert "(+me@example.org)" in shop.asked[-1].headers["user-agent"]
         asked = len(shop.asked)
         (fault,) = faults(house, CONNECT_TO="", RESOLVE="tests.test_elsewhere.inward")
         assert "http://files.example/x.warc.gz: it can't be read any more" in fault

@@ -62,9 +62,11 @@ def bring(client: Callable[[], Client], agent: str, url: str, path: Path, most: 
     try:
         with part.open("wb") as file:
             asyncio.run(_bring(client(), agent, url, file, most))
+        part.rename(path)
     except Unfetched as error:
         raise StoreError(str(error)) from error
-    part.rename(path)
+    finally:
+        part.unlink(missing_ok=True)  # others need the room
 
 
 def shown(url: str) -> str:
