@@ -264,6 +264,14 @@ def test_what_was_taken_from_a_file_that_grows_meanwhile_is_left(house: House) -
     assert sound(house)
 
 
+def test_a_segment_is_full_of_what_it_refers_to_as_of_copies(house: House) -> None:
+    path = house.folder / "x.warc.gz"
+    path.write_bytes(packed(*(record(one, plain(one)) for one in pages(IDS[:6]))))
+    lying(house, path, also=("-sSEGMENT_BYTES=1000",))
+    assert len([commit for commit in house.archive.commits() if "foreign" in commit]) > 1
+    assert sound(house)
+
+
 # What is made of an archive whose records lie elsewhere
 
 
