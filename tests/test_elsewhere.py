@@ -5,9 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import signal
-import subprocess
-import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -31,7 +28,7 @@ from tests.s3.access import settings_of
 from tests.services import running
 from tests.services.files import HABITS, packed, plain, record, warcinfo
 from tests.site import Site, running_site
-from tests.test_warcs import ARTICLES, AWAY, IDS, SHOWN, Shop, derived, pages, revisit, told, warcs
+from tests.test_warcs import ARTICLES, AWAY, IDS, Shop, derived, pages, revisit, told, warcs
 
 LIE = "-acopy=0"
 SCHEMA = json.loads((CHECKOUT / "docs" / "article.schema.json").read_text())
@@ -383,33 +380,3 @@ def test_an_address_that_may_hold_a_secret_is_not_written_down(house: House) -> 
     ran = house.crawl(None, "-asource=warc", "-awarcs=https://files.example/x.warc.gz?key=1", LIE)
     assert (ran.code, "may be secret" in ran.last) == (2, True), ran.said
     assert not house.archive.folder.exists()
-
-
-# Kills
-
-
-@pytest.mark.crash
-@pytest.mark.parametrize("seed", range(2))
-def test_a_kill_loses_nothing_and_takes_nothing_twice(house: House, seed: int) -> None:
-    chance, path = Random(seed), house.folder / "x.warc.gz"
-    path.write_bytes(packed(*(record(one, plain(one)) for one in pages(SHOWN, every=3))))
-    settings = house.settings(**AWAY, SEGMENT_SECONDS=1)
-    command = [
-        SCRAPY,
-        "crawl",
-        "anapress",
-        "-asource=warc",
-        f"-awarcs={path}",
-        "-acaptures=all",
-        LIE,
-        *settings,
-    ]
-    for _ in range(3):
-        crawl = subprocess.Popen([*command, "-adiscover=none"], cwd=CHECKOUT, stderr=subprocess.DEVNULL)
-        time.sleep(chance.uniform(0.8, 3))
-        crawl.send_signal(signal.SIGKILL)
-        crawl.wait()
-    lying(house, path, also=("-acaptures=all",))
-    takes = house.archive.takes()
-    assert {id: [take["take"] for take in takes[id]] for id in SHOWN} == {id: [1, 2, 3] for id in SHOWN}
-    assert sound(house)

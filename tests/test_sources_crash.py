@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
@@ -129,7 +129,13 @@ def warc(up: ExitStack, folder: Path) -> Source:
     )
 
 
-SOURCES = {"wayback": wayback, "commoncrawl": commoncrawl, "warc": warc, "auto": auto}
+def elsewhere(up: ExitStack, folder: Path) -> Source:
+    """The same, and nothing is copied."""
+    source = warc(up, folder)
+    return replace(source, arguments=(*source.arguments, "copy=0"))
+
+
+SOURCES = {"wayback": wayback, "commoncrawl": commoncrawl, "warc": warc, "elsewhere": elsewhere, "auto": auto}
 
 
 def ids(some: list[int]) -> str:
