@@ -21,8 +21,10 @@ from jsonschema import Draft202012Validator
 from crawler.disk import Disk
 from crawler.errors import Damaged
 from crawler.foreign.address import Address
+from crawler.foreign.files import volumes
 from crawler.foreign.records import Spot
 from crawler.items import RecordRef
+from crawler.wire.request import Target
 from tests.crawling import CHECKOUT, SCRAPY, House, Ran, run
 from tests.s3 import Endpoint
 from tests.s3.access import settings_of
@@ -341,6 +343,15 @@ alone = st.builds(Address, url=urls, spot=spots, inside=st.none() | st.text(min_
 )
 def test_an_address_is_what_its_reference_says(address: Address) -> None:
     assert Address.of(ref(address)) == address
+
+
+def test_the_address_of_a_file_of_the_web_is_one_that_can_be_asked_for(tmp_path: Path) -> None:
+    given, path = "http://files.example:81/ملف a%41.warc.gz", tmp_path / "x.warc.gz"
+    path.write_bytes(packed(warcinfo()))
+    with path.open("rb") as file:
+        (volume,) = volumes(given, None, {given: file})
+    assert volume.url == "http://files.example:81/%D9%85%D9%84%D9%81%20a%41.warc.gz"
+    assert Target.parse(volume.url).port == 81
 
 
 @given(st.text(), st.integers())
