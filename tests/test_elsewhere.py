@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import hashlib
+import io
 import json
 import os
+import re
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -23,6 +26,7 @@ from crawler.errors import Damaged
 from crawler.foreign.address import Address
 from crawler.foreign.files import volumes
 from crawler.foreign.records import Spot
+from crawler.foreign.web import Piece, Unfetched, fill
 from crawler.items import RecordRef
 from crawler.wire.request import Target
 from tests.crawling import CHECKOUT, SCRAPY, House, Ran, run
@@ -364,6 +368,15 @@ def test_what_is_no_address_is_damaged(inside: str, offset: int) -> None:
 
 
 # Wrong use
+
+
+@pytest.mark.parametrize("place", [b"file:///etc/passwd", b"s3://bucket/key", b"data:,x", b"http://[::1"])
+def test_a_file_of_the_web_that_leads_out_of_it_is_not_followed(place: bytes) -> None:
+    async def ask(url: str, span: str) -> Piece:
+        return Piece(status=302, body=b"", whole=True, location=place, span=None, marks=())
+
+    with pytest.raises(Unfetched, match="it leads to '" + re.escape(place.decode())):
+        asyncio.run(fill(io.BytesIO(), ask, "https://files.example/x.warc", 1000, ""))
 
 
 @pytest.mark.parametrize("copy", ["0", "1"])
