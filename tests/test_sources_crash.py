@@ -63,7 +63,7 @@ class Source:
     takes: dict[int, list[int]]
     settings: dict[str, str] = field(default_factory=dict)
     services: tuple[Running, ...] = ()
-    at_once: int = 1  #: questions that may be under way
+    at_once: int = 2  #: questions that may be under way: a list for one id, a page for another
 
     def asked_again(self) -> int:
         """How many of the services' questions were asked before."""
@@ -117,7 +117,7 @@ def auto(up: ExitStack, folder: Path) -> Source:
             "COMMONCRAWL_DATA_URL": common.base,
         },
         services=runs,
-        at_once=2,  # a list for one id, a page for another
+        at_once=3,  # of each archive a list, and a page
     )
 
 
