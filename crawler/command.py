@@ -19,7 +19,7 @@ from crawler.ending import code_of
 from crawler.errors import CrawlerError, StoreRefused, WrongUse
 from crawler.foreign.web import bring
 from crawler.housing import Housing
-from crawler.wire.handler import client_of
+from crawler.wire.handler import agent_of, client_of
 
 UNREAD = 128 + signal.SIGPIPE  #: as a shell says of a command that a closed pipe ended
 SECONDS = 2  # between two lines of progress
@@ -67,7 +67,7 @@ class ArchiveCommand(ScrapyCommand):
     def _bring(self, url: str, path: Path, most: int) -> None:
         """Fetch a file of the web as a crawl would; StoreError if it can't be had."""
         assert self.settings is not None
-        bring(partial(client_of, self.settings), str(self.settings["USER_AGENT"]), url, path, most)
+        bring(partial(client_of, self.settings, path.parent), agent_of(self.settings), url, path, most)
 
     def act(self, housing: Housing, args: list[str], opts: argparse.Namespace) -> None:
         """Do the command's work; CrawlerError says what is wrong."""

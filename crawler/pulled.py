@@ -14,19 +14,24 @@ from crawler.errors import Damaged
 from crawler.excerpt import Excerpt
 from crawler.foreign.address import Address, files
 from crawler.foreign.elsewhere import Elsewhere, There
-from crawler.items import Copy, Origin, RecordRef
+from crawler.items import Copy, ForeignFile, Origin, RecordRef
 from crawler.package import LARGE
 
 
-def pulled(commit: Commit, refs: Sequence[RecordRef], elsewhere: Elsewhere) -> Excerpt:
+def pulled(
+    commit: Commit, refs: Sequence[RecordRef], elsewhere: Elsewhere, sound: set[ForeignFile]
+) -> Excerpt:
     """The records that takes of a commit refer to: the same bytes each time.
 
-    Damaged, before anything is taken, if a file that they lie in is not what it was.
+    Damaged, before anything is taken, if a file that they lie in is not what it was; `sound` has those that
+    were looked at.
     """
     needed = {url for ref in refs for url in files(ref)}
     for file in commit.foreign:
-        if file.url in needed and (why := elsewhere.unlike(file)):
-            raise Damaged(f"{file.url}: {why}. A WACZ may leave out what lies there: --ids, --from, --to")
+        if file.url in needed and file not in sound:
+            if why := elsewhere.unlike(file):
+                raise Damaged(f"{file.url}: {why}. A WACZ may leave out what lies there: --ids, --from, --to")
+            sound.add(file)
     name = f"{commit.segment}-foreign.warc.gz"
     lines: list[bytes] = []
 

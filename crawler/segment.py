@@ -63,6 +63,7 @@ class Segment:
         self._foreign: set[ForeignFile] = set()
         self.drafts = 0
         self.bytes = 0
+        self.referred = 0  #: bytes of the records in files of others that its takes refer to
         self._append(warc.warcinfo(f"{name}.warc.gz", opened, self._info, about))
         self._records += 1
         self.checkpoint()
@@ -119,6 +120,8 @@ class Segment:
     def draft(self, draft: Draft) -> None:
         self._note({"draft": draft})
         self.drafts += 1
+        if draft.capture is not None and draft.capture.foreign:
+            self.referred += draft.capture.length
 
     def checkpoint(self) -> None:
         """Afterwards all that was added survives a crash and a power cut."""

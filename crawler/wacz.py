@@ -23,7 +23,7 @@ from crawler.errors import WrongUse
 from crawler.excerpt import Excerpt
 from crawler.foreign.elsewhere import Elsewhere
 from crawler.hidden import Hidden
-from crawler.items import RecordRef
+from crawler.items import ForeignFile, RecordRef
 from crawler.lines import OutcomeLine, canonical
 from crawler.merge import Runs
 from crawler.package import Package
@@ -83,9 +83,10 @@ class Contents:
                 yield excerpt.shown(self._store, commit, file, self.hidden)
             else:
                 yield excerpt.whole(self._store, commit, file)
+        sound: set[ForeignFile] = set()  # read once, however many commits name them
         for commit, refs in self._foreign:
             assert self._elsewhere
-            yield pulled(commit, refs, self._elsewhere)
+            yield pulled(commit, refs, self._elsewhere, sound)
 
     def pages(self, folder: Path) -> Iterator[bytes]:
         """The lines of the page list; once the excerpts are taken, for then all that is hidden is known."""

@@ -30,6 +30,7 @@ from crawler.sources.reasons import Waits, absence_of
 from crawler.turns import WAITS, Flow, Turns
 from crawler.validators import Validators
 from crawler.warc import warc_date
+from crawler.wire.handler import agent_of
 
 DEADLY = 3  #: workers that died with an id
 SLOT = "the browser"  #: no host is called so
@@ -67,8 +68,7 @@ class Anapress(scrapy.Spider):
         """
         super().update_settings(settings)
         hide_secrets(settings)
-        if contact := settings["CONTACT"]:
-            settings.set("USER_AGENT", f"{settings['USER_AGENT']} (+{contact})", priority="spider")
+        settings.set("USER_AGENT", agent_of(settings), priority="spider")
         if not settings.getfloat("DOWNLOAD_DELAY"):
             settings.set("AUTOTHROTTLE_ENABLED", False, priority="spider")  # noqa: FBT003
         slots = settings.getdict("DOWNLOAD_SLOTS")

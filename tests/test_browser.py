@@ -71,7 +71,7 @@ def drivers(mark: str) -> list[int]:
     return [pid for pid, line in processes(mark).items() if "run-driver" in line]
 
 
-def gone(left: Callable[[], T], seconds: float = 20) -> T:
+def gone(left: Callable[[], T], seconds: float = 60) -> T:
     """What is left after so long at most."""
     deadline = time.monotonic() + seconds
     while (still := left()) and time.monotonic() < deadline:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import gzip
 import hashlib
+import io
 import json
 import os
-import signal
-import subprocess
-import time
+import re
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -23,15 +24,18 @@ from jsonschema import Draft202012Validator
 from crawler.disk import Disk
 from crawler.errors import Damaged
 from crawler.foreign.address import Address
+from crawler.foreign.files import volumes
 from crawler.foreign.records import Spot
+from crawler.foreign.web import Piece, Unfetched, fill
 from crawler.items import RecordRef
+from crawler.wire.request import Target
 from tests.crawling import CHECKOUT, SCRAPY, House, Ran, run
 from tests.s3 import Endpoint
 from tests.s3.access import settings_of
 from tests.services import running
 from tests.services.files import HABITS, packed, plain, record, warcinfo
 from tests.site import Site, running_site
-from tests.test_warcs import ARTICLES, AWAY, IDS, SHOWN, Shop, derived, pages, revisit, told, warcs
+from tests.test_warcs import ARTICLES, AWAY, IDS, Shop, derived, pages, revisit, told, warcs
 
 LIE = "-acopy=0"
 SCHEMA = json.loads((CHECKOUT / "docs" / "article.schema.json").read_text())
@@ -146,6 +150,17 @@ def test_a_revisit_of_what_no_file_has_fails(house: House) -> None:
     assert told(house, IDS[0]) == [("failed", "revisit_unresolved")]
 
 
+def test_a_name_may_have_any_bytes(house: House) -> None:
+    (one,) = pages(IDS[:1])
+    path = house.folder / os.fsdecode("ملف ".encode() + b"\xff#?;%41.warc")
+    path.write_bytes(record(one, plain(one)))
+    lying(house, house.folder / "*.warc")
+    item = house.archive.items()[IDS[0]]
+    assert item["record"]["warc"] == path.as_uri()
+    Draft202012Validator(SCHEMA).validate(item)
+    assert sound(house)
+
+
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 def test_a_record_may_lie_in_a_wacz(house: House, method: int) -> None:
     (one,) = pages(IDS[:1])
@@ -179,7 +194,8 @@ def test_a_record_may_lie_in_the_web_but_inside_of_no_private_network(house: Hou
         arguments = ("-asource=warc", "-awarcs=http://files.example/x.warc.gz", "-adiscover=none", LIE)
         ran = house.crawl(None, *arguments, **to)
         assert ran.code == 0, ran.said
-        assert sound(house, **to)
+        assert sound(house, **to, CONTACT="me@example.org")
+        assert "(+me@example.org)" in shop.asked[-1].headers["user-agent"]
         asked = len(shop.asked)
         (fault,) = faults(house, CONNECT_TO="", RESOLVE="tests.test_elsewhere.inward")
         assert "http://files.example/x.warc.gz: it can't be read any more" in fault
@@ -225,8 +241,6 @@ def test_a_line_that_names_another_record_of_the_file_is_a_fault(house: House) -
 
 def falsified(house: House, commit: dict[str, Any], right: bytes, wrong: bytes) -> None:
     """Another outcomes file, with sums that are right."""
-    import gzip
-
     (file,) = [file for file in commit["files"] if file["kind"] == "outcomes"]
     path = house.archive.folder / file["path"]
     data = gzip.compress(gzip.decompress(path.read_bytes()).replace(right, wrong))
@@ -249,6 +263,14 @@ def test_what_was_taken_from_a_file_that_grows_meanwhile_is_left(house: House) -
     assert house.archive.takes() == {}
     lying(house, path)
     assert house.archive.items().keys() == set(IDS[:3])
+    assert sound(house)
+
+
+def test_a_segment_is_full_of_what_it_refers_to_as_of_copies(house: House) -> None:
+    path = house.folder / "x.warc.gz"
+    path.write_bytes(packed(*(record(one, plain(one)) for one in pages(IDS[:6]))))
+    lying(house, path, also=("-sSEGMENT_BYTES=1000",))
+    assert len([commit for commit in house.archive.commits() if "foreign" in commit]) > 1
     assert sound(house)
 
 
@@ -276,9 +298,7 @@ def test_a_wacz_has_the_records_in_it(house: House) -> None:
     assert (ran.code, f"{len(HABITS)} pages, {len(HABITS)} captures" in ran.said) == (0, True), ran.said
     assert run(str(SCRAPY.with_name("wacz")), "validate", "-f", str(wacz)).code == 0
     with zipfile.ZipFile(wacz) as archive:
-        assert not [
-            name for name in archive.namelist() if str(folder) in archive.read(name).decode("latin-1")
-        ]
+        assert not [name for name in archive.namelist() if str(folder).encode() in unpacked(archive, name)]
     again = House(house.folder / "again", house.site)
     assert warcs(again, wacz).code == 0
     assert derived(again.archive.items()) == derived(house.archive.items())
@@ -286,6 +306,11 @@ def test_a_wacz_has_the_records_in_it(house: House) -> None:
     ran = house.scrapy("wacz", str(house.folder / "more.wacz"))
     assert (ran.code, "old.warc: it can't be read any more" in ran.said) == (6, True), ran.said
     assert not (house.folder / "more.wacz").exists()
+
+
+def unpacked(archive: zipfile.ZipFile, name: str) -> bytes:
+    data = archive.read(name)
+    return gzip.decompress(data) if name.endswith(".gz") else data
 
 
 def test_what_is_copied_later_is_the_archives_own(house: House) -> None:
@@ -324,6 +349,15 @@ def test_an_address_is_what_its_reference_says(address: Address) -> None:
     assert Address.of(ref(address)) == address
 
 
+def test_the_address_of_a_file_of_the_web_is_one_that_can_be_asked_for(tmp_path: Path) -> None:
+    given, path = "http://files.example:81/ملف a%41.warc.gz", tmp_path / "x.warc.gz"
+    path.write_bytes(packed(warcinfo()))
+    with path.open("rb") as file:
+        (volume,) = volumes(given, None, {given: file})
+    assert volume.url == "http://files.example:81/%D9%85%D9%84%D9%81%20a%41.warc.gz"
+    assert Target.parse(volume.url).port == 81
+
+
 @given(st.text(), st.integers())
 def test_what_is_no_address_is_damaged(inside: str, offset: int) -> None:
     wrong = RecordRef(
@@ -336,37 +370,39 @@ def test_what_is_no_address_is_damaged(inside: str, offset: int) -> None:
 # Wrong use
 
 
+@pytest.mark.parametrize("place", [b"file:///etc/passwd", b"s3://bucket/key", b"data:,x", b"http://[::1"])
+def test_a_file_of_the_web_that_leads_out_of_it_is_not_followed(place: bytes) -> None:
+    async def ask(url: str, span: str) -> Piece:
+        return Piece(status=302, body=b"", whole=True, location=place, span=None, marks=())
+
+    with pytest.raises(Unfetched, match="it leads to '" + re.escape(place.decode())):
+        asyncio.run(fill(io.BytesIO(), ask, "https://files.example/x.warc", 1000, ""))
+
+
+@pytest.mark.parametrize("copy", ["0", "1"])
+@pytest.mark.parametrize(
+    ("method", "at", "wrong"),
+    [
+        (zipfile.ZIP_STORED, -1, b"\xff\xff\0\0"),  # the directory says that it lies behind the file's end
+        (zipfile.ZIP_LZMA, 60, b"\xff" * 60),
+    ],
+)
+def test_a_wacz_that_lies_ends_the_run_in_a_sentence(
+    house: House, method: int, at: int, wrong: bytes, copy: str
+) -> None:
+    wacz = house.folder / "x.wacz"
+    with zipfile.ZipFile(wacz, "w", method) as archive:
+        archive.writestr("archive/x.warc", Random(0).randbytes(1000))
+    data = bytearray(wacz.read_bytes())
+    at = at if at > 0 else data.rfind(b"PK\x01\x02") + 42
+    data[at : at + len(wrong)] = wrong
+    wacz.write_bytes(data)
+    ran = house.crawl(None, "-asource=warc", f"-awarcs={wacz}", f"-acopy={copy}", "-adiscover=none")
+    assert (ran.code, "Traceback" in ran.said) == (3, False), ran.said
+    assert "x.wacz#archive/x.warc can't be read" in ran.last
+
+
 def test_an_address_that_may_hold_a_secret_is_not_written_down(house: House) -> None:
     ran = house.crawl(None, "-asource=warc", "-awarcs=https://files.example/x.warc.gz?key=1", LIE)
     assert (ran.code, "may be secret" in ran.last) == (2, True), ran.said
     assert not house.archive.folder.exists()
-
-
-# Kills
-
-
-@pytest.mark.crash
-@pytest.mark.parametrize("seed", range(2))
-def test_a_kill_loses_nothing_and_takes_nothing_twice(house: House, seed: int) -> None:
-    chance, path = Random(seed), house.folder / "x.warc.gz"
-    path.write_bytes(packed(*(record(one, plain(one)) for one in pages(SHOWN, every=3))))
-    settings = house.settings(**AWAY, SEGMENT_SECONDS=1)
-    command = [
-        SCRAPY,
-        "crawl",
-        "anapress",
-        "-asource=warc",
-        f"-awarcs={path}",
-        "-acaptures=all",
-        LIE,
-        *settings,
-    ]
-    for _ in range(2):  # an id that three workers died of is `failed`
-        crawl = subprocess.Popen([*command, "-adiscover=none"], cwd=CHECKOUT, stderr=subprocess.DEVNULL)
-        time.sleep(chance.uniform(0.8, 3))
-        crawl.send_signal(signal.SIGKILL)
-        crawl.wait()
-    lying(house, path, also=("-acaptures=all",))
-    takes = house.archive.takes()
-    assert {id: [take["take"] for take in takes[id]] for id in SHOWN} == {id: [1, 2, 3] for id in SHOWN}
-    assert sound(house)

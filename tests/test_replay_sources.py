@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 import pytest
 
 from crawler.fingerprint import normalised
-from tests.browser import Window, keep, settle, window
+from tests.browser import Window, keep, settle
 from tests.crawling import House
 from tests.replaying import Replay, replaying
 from tests.services import CommonCrawl, Crawl, Held, Wayback, held_pages, running
@@ -75,12 +75,6 @@ def theirs(house: House) -> str:
 def replay(house: House) -> Iterator[Replay]:
     with replaying(house.settings()) as replay:
         yield replay
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Window]:
-    with window() as opened:
-        yield opened
 
 
 @pytest.mark.parametrize("source", AT)

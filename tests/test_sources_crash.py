@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
@@ -28,7 +28,6 @@ from tests.site import Site, id_of, running_site, truth
 
 TRIALS = int(os.environ.get("SOURCE_TRIALS", "1"))
 SEEDS = [int(seed) for seed in os.environ.get("SOURCE_SEED", "").split(",") if seed] or list(range(TRIALS))
-UNDER_WAY = 2  #: questions at most: a list for one id, which waits for no page, and a page for another
 KILLS = 2  #: an id that three workers died of is `failed`
 ARTICLES, BEYOND = 12, 24  #: the site's own, and those that only archives have
 ALL = [
@@ -64,6 +63,7 @@ class Source:
     takes: dict[int, list[int]]
     settings: dict[str, str] = field(default_factory=dict)
     services: tuple[Running, ...] = ()
+    at_once: int = 2  #: questions that may be under way: a list for one id, a page for another
 
     def asked_again(self) -> int:
         """How many of the services' questions were asked before."""
@@ -117,6 +117,7 @@ def auto(up: ExitStack, folder: Path) -> Source:
             "COMMONCRAWL_DATA_URL": common.base,
         },
         services=runs,
+        at_once=3,  # of each archive a list, and a page
     )
 
 
@@ -128,7 +129,13 @@ def warc(up: ExitStack, folder: Path) -> Source:
     )
 
 
-SOURCES = {"wayback": wayback, "commoncrawl": commoncrawl, "warc": warc, "auto": auto}
+def elsewhere(up: ExitStack, folder: Path) -> Source:
+    """The same, and nothing is copied."""
+    source = warc(up, folder)
+    return replace(source, arguments=(*source.arguments, "copy=0"))
+
+
+SOURCES = {"wayback": wayback, "commoncrawl": commoncrawl, "warc": warc, "elsewhere": elsewhere, "auto": auto}
 
 
 def ids(some: list[int]) -> str:
@@ -148,10 +155,10 @@ def test_a_kill_loses_nothing_and_asks_again_only_for_what_was_under_way(
             point = POINTS[(KILLS * seed + kill) % len(POINTS)]
             end_badly(home, site, source, point, rng)
             again = source.asked_again()
-            assert again <= (kill + 1) * UNDER_WAY, point
+            assert again <= (kill + 1) * source.at_once, point
         with Crawl(home, site, *source.arguments, "discover=none", **FAST, **source.settings) as crawl:
             assert crawl.wait() == 0, crawl.said
-        assert source.asked_again() <= KILLS * UNDER_WAY
+        assert source.asked_again() <= KILLS * source.at_once
     takes = Archive(home.archive).takes()
     assert {id: [take["take"] for take in takes[id]] for id in takes} == source.takes
     assert {take["outcome"] for each in takes.values() for take in each} <= {"article", "unchanged"}

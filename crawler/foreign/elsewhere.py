@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import struct
+import os
 import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from lzma import LZMAError
 from pathlib import Path
 from typing import BinaryIO
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, unquote_to_bytes, urlsplit
 from uuid import UUID
 
 from crawler.errors import Damaged, StoreError, WrongUse
@@ -23,9 +24,12 @@ from crawler.items import Copy, Exchange, ForeignFile, Origin, RecordRef
 from crawler.warc import Record, as_read
 
 CHUNK = 1 << 20
-UNREADABLE = (OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, KeyError)
+UNREADABLE = (
+    *(OSError, EOFError, KeyError, RuntimeError, NotImplementedError),
+    *(zipfile.BadZipFile, zlib.error, LZMAError),
+)
 """What a disk, or a zip, says where a whole file can't be read."""
-ODD = (ValueError, struct.error)
+ODD = (ValueError, OverflowError)
 """What comes of an address that nobody of us has written."""
 NOBODY = Origin(url="", at=datetime.fromtimestamp(0, UTC))
 
@@ -98,7 +102,7 @@ class Elsewhere:
             return self._opener.open_object(unquote(url))
         if not is_web(url) and not url.startswith("file:///"):
             raise ValueError("we know no such place")
-        path = self._fetched(url, most) if is_web(url) else Path(unquote(urlsplit(url).path))
+        path = self._fetched(url, most) if is_web(url) else _path(url)
         if not path.is_file():  # nor what never ends, whatever an archive names
             raise FileNotFoundError(f"there is no file {path}")
         return path.open("rb")
@@ -108,6 +112,11 @@ class Elsewhere:
         if self._bring is not None and most is not None and not path.exists():
             self._bring(url, path, most)
         return path
+
+
+def _path(url: str) -> Path:
+    """Where a file:/// lies, whatever bytes its name has."""
+    return Path(os.fsdecode(unquote_to_bytes(urlsplit(url).path)))
 
 
 def there(

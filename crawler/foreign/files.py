@@ -27,6 +27,7 @@ OPEN = 16  #: files that are kept open
 FORM = "Give files, folders or globs of WARC, ARC or WACZ files: a comma list, local, s3://… or https://…"
 _NAME = re.compile(r".+\.(?:w?arc(?:\.gz|\.zst)?|wacz)", re.IGNORECASE)
 _INNER = re.compile(r"archive/.+\.w?arc(?:\.gz|\.zst)?", re.IGNORECASE)
+_PATH = "".join(map(chr, range(0x21, 0x7F)))  #: what a URL's path has as it is: the crawl asks for it so
 _MAGIC = re.compile(r"[*?\[]")
 _LOCAL_HEADER = struct.Struct("<26xHH")  # of a zip: the lengths of name and extra field stand at 26
 
@@ -121,7 +122,7 @@ def _web(url: str, file: BinaryIO) -> Volume:
     """Its name is without what may be a secret."""
     parts = urlsplit(url)
     name = f"{parts.scheme}://{parts.hostname}{parts.path}"
-    place = f"{parts.scheme}://{parts.netloc}{parts.path}"
+    place = f"{parts.scheme}://{parts.netloc}{quote(parts.path, safe=_PATH)}"
     return Volume(name, name, place, lambda: cast("BinaryIO", io.BufferedReader(_Unnamed(file), 1 << 16)))
 
 
@@ -189,7 +190,10 @@ def _part(file: BinaryIO, inner: str) -> BinaryIO:
     if info.compress_type != zipfile.ZIP_STORED:
         return cast("BinaryIO", archive.open(info))
     file.seek(info.header_offset)
-    name, extra = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
+    header = file.read(_LOCAL_HEADER.size)
+    if len(header) < _LOCAL_HEADER.size:
+        raise zipfile.BadZipFile(f"the WACZ file ends before {inner}")
+    name, extra = _LOCAL_HEADER.unpack(header)
     start = info.header_offset + _LOCAL_HEADER.size + name + extra
     return cast("BinaryIO", io.BufferedReader(_Part(file, start, info.file_size), 1 << 16))
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from crawler.errors import StoreError
 from crawler.sources.live import HOPS, REDIRECTS
@@ -62,9 +63,11 @@ def bring(client: Callable[[], Client], agent: str, url: str, path: Path, most: 
     try:
         with part.open("wb") as file:
             asyncio.run(_bring(client(), agent, url, file, most))
+        part.rename(path)
     except Unfetched as error:
         raise StoreError(str(error)) from error
-    part.rename(path)
+    finally:
+        part.unlink(missing_ok=True)  # others need the room
 
 
 def shown(url: str) -> str:
@@ -105,8 +108,16 @@ async def _piece(ask: Ask, url: str, at: int) -> tuple[Piece, str]:
         piece = await ask(url, f"bytes={at}-{at + PIECE_BYTES - 1}")
         if piece.status not in REDIRECTS:
             return piece, url
-        url = urljoin(url, (piece.location or b"").decode("latin-1"))
+        url = _onward(url, (piece.location or b"").decode("latin-1"))
     raise Unfetched(f"{shown(url)} can't be fetched: it leads in circles")
+
+
+def _onward(url: str, location: str) -> str:
+    """Where a redirect leads, if that is in the web."""
+    with suppress(ValueError):  # no URL
+        if urlsplit(led := urljoin(url, location)).scheme in ("http", "https"):
+            return led
+    raise Unfetched(f"{shown(url)} can't be fetched: it leads to {shown(location)[:200]!r}")
 
 
 def _size(url: str, piece: Piece, at: int) -> int:

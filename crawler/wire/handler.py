@@ -202,7 +202,13 @@ class WireHandler:
             self._stats.inc_value(f"wire/odd/{oddity}")
 
 
-def client_of(settings: BaseSettings) -> Client:
+def agent_of(settings: BaseSettings) -> str:
+    """Who we say that we are, and whom to write to."""
+    contact = settings["CONTACT"]
+    return f"{settings['USER_AGENT']} (+{contact})" if contact else str(settings["USER_AGENT"])
+
+
+def client_of(settings: BaseSettings, spool: Path | None = None) -> Client:
     """The client as the settings want it: for the crawl, and for a command that reads a file of the web."""
     tls = ssl.create_default_context()  # names are verified; SSL_CERT_FILE names other authorities
     tls.set_alpn_protocols(["http/1.1"])
@@ -218,7 +224,7 @@ def client_of(settings: BaseSettings) -> Client:
         clock=utc_now,
         new_id=uuid4,
         tls=tls,
-        spool_dir=Path(settings.get("SPOOL_DIR") or tempfile.gettempdir()) / "bodies",
+        spool_dir=(spool or Path(settings.get("SPOOL_DIR") or tempfile.gettempdir())) / "bodies",
         connect_to=ConnectTo.parse(settings.get("CONNECT_TO") or "").trusting(named_hosts(settings)),
         proxy=settings.get("WIRE_PROXY") or "",
         resolve=open_resolver(settings.get("RESOLVE") or "crawler.wire.dial.system_resolve"),

@@ -132,7 +132,7 @@ class Writer:
         if (segment := self._segment) is None:
             return
         now = time.monotonic()
-        full = segment.bytes >= self._plan.segment_bytes
+        full = segment.bytes + segment.referred >= self._plan.segment_bytes  # the journal grows by both
         if full or (now - self._opened >= self._plan.segment_seconds and not segment.empty):
             self.seal()
         elif self._takes >= self._plan.checkpoint_takes or (
