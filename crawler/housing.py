@@ -14,7 +14,7 @@ from crawler import archive, commits, snapshots
 from crawler.archive import Archive
 from crawler.disk import Disk, open_disk
 from crawler.errors import WrongUse
-from crawler.ledger import Ledger, is_shared, open_ledger, read_ledger
+from crawler.ledger import Ledger, checked, is_shared, open_ledger, read_ledger
 from crawler.numbers import whole
 from crawler.sink import Sink, file_sink, object_sink, stdout_sink
 from crawler.stores import Store, open_store
@@ -60,7 +60,7 @@ class Housing:
                 f"SPOOL_BYTES is {most}: give room for two segments, or make SEGMENT_BYTES smaller."
             )
         seconds = settings["SEGMENT_SECONDS"]
-        ledger = str(settings["LEDGER_URL"] or f"sqlite://{(home or spool) / LEDGER}")
+        ledger = checked(str(settings["LEDGER_URL"] or f"sqlite://{(home or spool) / LEDGER}"))
         return cls(
             archive=archive,
             ledger=ledger,

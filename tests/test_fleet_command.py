@@ -149,6 +149,7 @@ def test_a_fleet_whose_workers_can_not_live_gives_up(monkeypatch) -> None:
         ("ledger", ["crawl", "anapress", "-aids=1"]),
         ("http://127.0.0.1/", ["fleet", "-n", "1", "-aids=1"]),
         ("sqlite:ledger.db", ["ids", "add", "1"]),
+        ("redis://:pass/word@127.0.0.1:1/0", ["crawl", "anapress", "-aids=1"]),
     ],
 )
 def test_a_ledger_that_can_not_be_is_one_sentence_and_leaves_nothing_behind(house, url, command) -> None:

@@ -26,7 +26,7 @@ from hypothesis.stateful import (
 
 from crawler.errors import Damaged, LedgerError, WrongUse
 from crawler.items import ArticleId, Lease, Outcome, RecordRef, Stored
-from crawler.ledger import LEASE_SECONDS, Standing, open_ledger
+from crawler.ledger import LEASE_SECONDS, Standing, checked, open_ledger
 from crawler.ledger.redis import RedisLedger
 from crawler.ledger.rows import (
     pack_hash,
@@ -1230,3 +1230,37 @@ def test_a_ledger_made_again_from_the_log_is_the_same(commits) -> None:
                     ledger.apply(n, f"s{n}", AT, written, [])
                 states.append([ledger.standing(ArticleId(id)) for id in range(1, 13)])
     assert states[0] == states[1]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://HOST/secret",  # redis-py would take database 0
+        "redis://HOST/1/2",  # and 12
+        "redis://HOST:99999/0",
+        "redis://HOST:0/0",
+        "redis://[::1/0",
+        "redis://:se/cret@HOST/0",
+        "redis://:1/secret@HOST/0",
+        "rediss://:se?cret@HOST/0",
+        "redis://:se#cret@HOST/0",
+    ],
+)
+def test_a_server_s_address_that_is_none_is_wrong_use_and_shown_nowhere(url) -> None:
+    with pytest.raises(WrongUse, match="give redis://HOST:PORT/NUMBER") as error:
+        checked(url)
+    assert "cret" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://HOST",
+        "redis://HOST/",
+        "redis://:a%2Fb@HOST:6379/0",
+        "rediss://u:p@[::1]:1/15",
+        "unix:///a/b?db=3",
+    ],
+)
+def test_a_server_s_address_may_leave_out_port_and_number(url) -> None:
+    assert checked(url) == url

@@ -6,6 +6,7 @@ for ids that were found since the last commit (`unlogged`), and those lie in the
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -188,6 +189,7 @@ class Ledger(Follower, Known, Protocol):
 
 
 REDIS = ("redis", "rediss", "unix")
+_NUMBER = re.compile(r"/?|/[0-9]+/?")  #: for anything else redis-py would take database 0
 LEASE_SECONDS = 600.0  #: where nothing else is said
 
 Seed = Callable[[Path], bool]
@@ -214,6 +216,26 @@ def forget(url: str) -> None:
     from crawler.ledger.redis import RedisLedger
 
     RedisLedger.forget(url)
+
+
+def checked(url: str) -> str:
+    """The URL of a ledger, as it was given; WrongUse if it names no server.
+
+    It is not repeated: what makes it wrong may be a password.
+    """
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme not in ("redis", "rediss") or (
+            parts.port != 0 and bool(_NUMBER.fullmatch(parts.path))
+        )
+    except ValueError:  # of the port
+        good = False
+    if not good:
+        raise WrongUse(
+            "LEDGER_URL is no database of a server: give redis://HOST:PORT/NUMBER "
+            "(in a password, %2F for a slash, %3F for ?, %23 for #)."
+        )
+    return url
 
 
 def is_shared(url: str) -> bool:
