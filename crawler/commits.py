@@ -10,6 +10,7 @@ import json
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from io import BufferedReader, RawIOBase
@@ -25,6 +26,7 @@ from crawler.lines import OutcomeLine, canonical, lines_of
 from crawler.stores import Store
 
 T = TypeVar("T")
+Dated = tuple[str, str | None]  #: a capture, by its URL and date
 FOLDER = "commits/"
 NUMBERED = re.compile(r"commits/([0-9]{10})\.json")
 PLACES = {
@@ -157,10 +159,20 @@ def outcomes(store: Store, commit: Commit) -> Iterator[OutcomeLine]:
     return _parsed(OutcomeLine.parse, store, commit, "outcomes")
 
 
-def foreign(store: Store, log: Iterable[Commit]) -> int:
-    """How many captures lie in files of others: what is made of our WARCs and indexes has none of them."""
-    lines = (line for commit in log if commit.foreign for line in outcomes(store, commit))
-    return sum(line.record is not None and line.record.foreign for line in lines)
+def foreign(store: Store, log: Iterable[Commit]) -> AbstractSet[Dated]:
+    """The captures that lie in files of others alone: no take has copied them since.
+
+    What is made of our WARCs and indexes has none of them.
+    """
+    log = list(log)
+    if not any(commit.foreign for commit in log):
+        return frozenset()
+    ours: set[Dated] = set()
+    theirs: set[Dated] = set()
+    for line in (line for commit in log for line in outcomes(store, commit)):
+        if line.record is not None:
+            (theirs if line.record.foreign else ours).add((line.url, line.captured_at))
+    return theirs - ours
 
 
 def stored(store: Store, commit: Commit, held: list[str]) -> Iterator[Stored]:

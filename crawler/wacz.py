@@ -18,7 +18,7 @@ from zlib_ng import zlib_ng
 from crawler import excerpt
 from crawler.cdxj import shows_nothing
 from crawler.choice import Wish, choose
-from crawler.commits import Commit, outcomes
+from crawler.commits import Commit, foreign, outcomes
 from crawler.errors import WrongUse
 from crawler.excerpt import Excerpt
 from crawler.foreign.elsewhere import Elsewhere
@@ -62,7 +62,8 @@ class Contents:
         self.hidden = Hidden.of(store, log)
         self._offsets = None if wish.all else choose(store, log, wish, self.hidden)
         self._warcs = [(each, file) for each in log if self._has(each) and (file := each.file("warc"))]
-        refs = ((each, self._referred(each)) for each in log if each.foreign and elsewhere)
+        self._alone = foreign(store, log) if elsewhere else frozenset()
+        refs = ((each, self._referred(each)) for each in log if each.foreign and self._alone)
         self._foreign = [(each, some) for each, some in refs if some]
         if not self._warcs and not self._foreign:
             raise WrongUse(f"{self.nothing()}: no WACZ was made.")
@@ -110,9 +111,13 @@ class Contents:
 
     def _referred(self, commit: Commit) -> Sequence[RecordRef]:
         """The records in files of others that takes of the commit refer to, each once."""
-        lines = (line for line in outcomes(self._store, commit) if line.record and line.record.foreign)
-        refs = (line.record for line in lines if self._listed(line) and not self.hidden.url(line.url))
-        return list(dict.fromkeys(filter(None, refs)))
+        refs: dict[RecordRef, None] = {}
+        for line in outcomes(self._store, commit):
+            capture = (line.url, line.captured_at)
+            shown = self._listed(line) and not self.hidden.url(line.url)
+            if line.record and line.record.foreign and shown and capture in self._alone:
+                refs[line.record] = None
+        return list(refs)
 
 
 def write(

@@ -319,6 +319,10 @@ def test_what_is_copied_later_is_the_archives_own(house: House) -> None:
     assert {tuple(told(house, id)) for id in IDS[:3]} == {(("article", None), ("unchanged", None))}
     assert sum(len(path.read_bytes().splitlines()) for path in house.archive.files("index")) == 3
     assert sound(house)
+    assert "left out" not in house.scrapy("index").said
+    path.unlink()
+    ran = house.scrapy("wacz", str(house.folder / "all.wacz"))
+    assert (ran.code, "3 pages, 3 captures" in ran.said) == (0, True), ran.said
 
 
 def test_a_copy_of_the_archive_rests_on_the_same_files(house: House) -> None:

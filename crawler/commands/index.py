@@ -45,7 +45,7 @@ class Command(ArchiveCommand):
             else:
                 _write(housing, folder, opts.output, public=opts.public)
         if elsewhere := commits.foreign(store, commits.log(store)):
-            sys.stderr.write(left_out(elsewhere) + "\n")
+            sys.stderr.write(left_out(len(elsewhere)) + "\n")
 
 
 def _keep(housing: Housing, folder: Path) -> None:

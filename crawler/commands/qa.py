@@ -99,7 +99,7 @@ def _drawn(store: Store, count: int, seed: int) -> list[dict[str, Any]]:
             drawn[place] = line
     if not drawn:
         elsewhere = commits.foreign(store, commits.log(store))
-        raise WrongUse(left_out(elsewhere) if elsewhere else f"{store.url} has no article to look at.")
+        raise WrongUse(left_out(len(elsewhere)) if elsewhere else f"{store.url} has no article to look at.")
     return [json.loads(line) for line in drawn]
 
 

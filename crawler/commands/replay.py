@@ -48,7 +48,7 @@ class Command(ArchiveCommand):
         try:
             with serving(store, opts.bind, port, also, _say) as replay:
                 if elsewhere := commits.foreign(store, commits.log(store)):
-                    _say(left_out(elsewhere))
+                    _say(left_out(len(elsewhere)))
                 _say(f"{store.url} is at {replay.url} (Ctrl-C ends it)")
                 _attend(replay, FAR if housing.remote else NEAR)
         except KeyboardInterrupt:
