@@ -39,8 +39,8 @@ NO_IDS = (
 class Worker:
     """Moves into an archive, leases from it, commits to it, and moves out again.
 
-    Leasing (lease, tried, found, claim, held, renew, release) has a connection to the ledger of its own, so
-    that it may be done in another thread than the rest.
+    Leasing (lease, tried, found, claim, held, holds, renew, release) has a connection to the ledger of its
+    own, so that it may be done in another thread than the rest.
     """
 
     def __init__(self, housing: Housing, clock: Clock = utc_now) -> None:
@@ -149,6 +149,10 @@ class Worker:
     def waits(self) -> bool:
         """Whether this run waits for what others may bring, once it has nothing to lease."""
         return self._housing.shared or self._wanted.forever
+
+    def holds(self) -> bool:
+        """Whether there are ids whose takes of ours no commit has brought yet."""
+        return self._desk.leased(self.spool.worker) > 0
 
     def await_others(self) -> bool:
         """With nothing to lease: take over from dead workers, and say whether there may be something later.

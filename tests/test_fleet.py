@@ -18,6 +18,7 @@ from tests.crawling import CHECKOUT, SCRAPY, House
 from tests.redisserver import running
 from tests.script import SILENT, scripted
 from tests.site import Site, id_of, running_site
+from tests.site.dressed import DRESSED_ID
 
 ARTICLES = 60
 IDS = [id_of(n) for n in range(ARTICLES)]
@@ -130,6 +131,19 @@ def test_a_standing_worker_waits_for_ids_and_ends_by_a_signal(house, site, share
     stands.send_signal(signal.SIGTERM)
     assert [code for code, _ in ended(stands)] == [3]
     is_whole(house, **shared)
+
+
+@pytest.mark.parametrize("house", ["sqlite"], indirect=True)
+def test_requisites_that_trickle_in_while_a_worker_waits_are_no_commits_each(house, site) -> None:
+    assert house.scrapy("ids", "add", str(DRESSED_ID)).code == 0
+    slow = {"DOWNLOAD_DELAY": 2.2, "CONCURRENT_REQUESTS_PER_DOMAIN": 1}
+    stands = worker(house, "-aforever=1", "-adiscover=none", **slow)
+    until(lambda: len(house.archive.takes()) == 1)
+    there = len(site.exchanges())
+    until(lambda: len(site.exchanges()) >= there + 4)
+    stands.send_signal(signal.SIGTERM)
+    assert [code for code, _ in ended(stands)] == [3]
+    assert len(house.archive.commits()) <= 3  # of the ids, of the page, and at the end
 
 
 def test_without_its_server_a_worker_asks_for_nothing_and_goes_on_when_that_is_back(

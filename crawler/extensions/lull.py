@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 
 from crawler.account import Account
@@ -37,15 +38,22 @@ class Lull:
         """Whether there may be something to lease, after a while; False if nobody can bring any."""
         if not self._worker.waits or self._account.postponed:
             return False  # what waits for another run is held by us until we end: nobody may wait for that
-        await self._hand_in()
-        answer: list[bool] = []
-        went_well = await self._committing.take(lambda: answer.append(self._worker.await_others()))
-        if went_well and answer[0]:
+        holds = await _told(self._leasing, self._worker.holds)
+        if holds:  # else there are only requisites to commit: nobody waits for those
+            await self._hand_in()
+        goes_on = holds is not None and await _told(self._committing, self._worker.await_others)
+        if goes_on:
             await self._course.rest(SECONDS)
-        return went_well and answer[0]
+        return bool(goes_on)
 
     async def _hand_in(self) -> None:
         with suppress(ArchiveError):  # it ends the crawl
             await self._writing.seal()
             await self._uploads.done(None)
             await self._leasing.take(self._worker.release)  # what an answer that was lost has left with us
+
+
+async def _told(thread: Thread, step: Callable[[], bool]) -> bool | None:
+    """What the step says; None if it failed, which ends the crawl."""
+    answer: list[bool] = []
+    return answer[0] if await thread.take(lambda: answer.append(step())) else None
