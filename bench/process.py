@@ -19,6 +19,8 @@ CHECKOUT = Path(__file__).parents[1]
 EVERY = 0.05  # seconds between two looks at the memory
 PAGE = os.sysconf("SC_PAGE_SIZE")
 PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
+_running: set[int] = set()  # those that run() waits for, perhaps several at one time
+_beginning = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +37,20 @@ def run(command: Sequence[str], cwd: Path, look: Callable[[int], object] = int) 
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     others = children(os.getpid())
     began = time.perf_counter()
-    process = subprocess.Popen(  # noqa: S603
-        command,
-        cwd=cwd,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
+    with _beginning:
+        process = subprocess.Popen(  # noqa: S603
+            command,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        _running.add(process.pid)
     with _watched(process.pid, look) as peak:
         assert process.stdout is not None
         said = process.stdout.read().decode()
         _, status, usage = os.wait4(process.pid, 0)
+        _running.discard(process.pid)
     seconds = time.perf_counter() - began
     process.stdout.close()
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -118,12 +123,15 @@ def children(pid: int) -> set[int]:
 def _left(others: set[int]) -> float:
     """The CPU time of those of whom nobody took it: a browser's processes outlive the one that would."""
     cpu = 0.0
-    while orphans := children(os.getpid()) - others:
+    while True:
+        with _beginning:
+            orphans = children(os.getpid()) - others - _running
+        if not orphans:
+            return cpu
         for pid in orphans:
             os.kill(pid, signal.SIGKILL)
             usage = os.wait4(pid, 0)[2]
             cpu += usage.ru_utime + usage.ru_stime
-    return cpu
 
 
 def share(pid: int) -> int:
