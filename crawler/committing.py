@@ -84,12 +84,33 @@ def _attempt(
     clock: Clock,
 ) -> tuple[Commit, Sequence[File]]:
     """Decide under number n and put the lines; nothing counts until the commit itself is created."""
-    paths = {
-        kind: contribution.folder / f"{contribution.segment}.{kind}.gz" for kind in ("items", "outcomes")
-    }
+    items, outcomes, counts, referred = _decided(contribution, ledger, disk)
+    made = []
+    for name, file in (("items", items), ("outcomes", outcomes)):
+        if file.count:
+            disk.reached(f"commit/put/{name}")
+            made.append(_put(store, name, file.path, place(name, contribution.segment, n), file.count))
+        disk.remove(file.path)
+    attempt = Commit(
+        n=n,
+        segment=contribution.segment,
+        at=stamp(clock()),
+        worker=contribution.worker,
+        files=(*sealed, *made),
+        counts=counts,
+        foreign=tuple(file for file in contribution.foreign if file.url in referred),
+    )
+    return attempt, made
+
+
+def _decided(
+    contribution: Contribution, ledger: Ledger, disk: Disk
+) -> tuple[_Lines, _Lines, dict[str, int], set[str]]:
+    """Both files of lines, how many of each outcome there are, and the files of others that they name."""
     counts: dict[str, int] = {}
     referred: set[str] = set()
-    with _Lines(paths["items"], disk) as items, _Lines(paths["outcomes"], disk) as outcomes:
+    paths = (contribution.folder / f"{contribution.segment}.{kind}.gz" for kind in ("items", "outcomes"))
+    with _Lines(next(paths), disk) as items, _Lines(next(paths), disk) as outcomes:
         for decision in contribution.decisions(Decider(ledger)):
             outcomes.write(str(decision.outcome).encode())
             referred.update(files_of(decision.outcome.record))
@@ -97,25 +118,7 @@ def _attempt(
             counts[kind] = counts.get(kind, 0) + 1
             if decision.item is not None:
                 items.write(decision.item)
-    made = []
-    for name, file in (("items", items), ("outcomes", outcomes)):
-        if file.count:
-            disk.reached(f"commit/put/{name}")
-            made.append(_put(store, name, file.path, place(name, contribution.segment, n), file.count))
-        disk.remove(file.path)
-    at = stamp(clock())
-    files = (*sealed, *made)
-    worker = contribution.worker
-    attempt = Commit(
-        n=n,
-        segment=contribution.segment,
-        at=at,
-        worker=worker,
-        files=files,
-        counts=counts,
-        foreign=tuple(file for file in contribution.foreign if file.url in referred),
-    )
-    return attempt, made
+    return items, outcomes, counts, referred
 
 
 def _put(store: Store, kind: str, path: Path, key: str, count: int) -> File:

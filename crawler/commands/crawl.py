@@ -82,19 +82,7 @@ class Command(Crawl):
             raise UsageError
         assert self.crawler_process is not None
         try:
-            Housing.of(self._settings).open_store()
-            numbers.check(self._settings)
-            given.require(self._settings)
-            if args[0] not in self.crawler_process.spider_loader.list():
-                raise WrongUse(f"There is no spider {args[0]!r}: it is `scrapy crawl anapress`.")
-            ConnectTo.parse(self._settings["CONNECT_TO"] or "")
-            named_hosts(self._settings)
-            if proxy := self._settings["WIRE_PROXY"]:
-                Proxy.parse(proxy)
-            open_resolver(self._settings["RESOLVE"])
-            Rules.of(self._settings)
-            if Arguments.of(opts.spargs).render is not Render.PLAIN:
-                Chromium.of(self._settings)
+            self._check(args[0], opts)
         except CrawlerError as error:
             self._end(Ending(code_of(error), str(error)))
             return
@@ -120,6 +108,23 @@ class Command(Crawl):
         if archivist is not None and archivist.parting.busy:
             logging.shutdown()
             os._exit(self.exitcode)  # else Python would wait for an upload that nobody waits for any more
+
+    def _check(self, spider: str, opts: argparse.Namespace) -> None:
+        """CrawlerError says which setting or argument can't be, before anything begins."""
+        assert self.crawler_process is not None
+        Housing.of(self._settings).open_store()
+        numbers.check(self._settings)
+        given.require(self._settings)
+        if spider not in self.crawler_process.spider_loader.list():
+            raise WrongUse(f"There is no spider {spider!r}: it is `scrapy crawl anapress`.")
+        ConnectTo.parse(self._settings["CONNECT_TO"] or "")
+        named_hosts(self._settings)
+        if proxy := self._settings["WIRE_PROXY"]:
+            Proxy.parse(proxy)
+        open_resolver(self._settings["RESOLVE"])
+        Rules.of(self._settings)
+        if Arguments.of(opts.spargs).render is not Render.PLAIN:
+            Chromium.of(self._settings)
 
     @property
     def _settings(self) -> Settings:
