@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 import sys
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
@@ -93,11 +94,13 @@ class RedisLedger(RedisIndex):
             return
         if n > applied + 1:
             raise LedgerError(f"{self._server.name} has {applied} commits and can't take in commit {n} next")
-        parts = list(Steps(self._keys, n, segment, at).parts(outcomes, stored, held, MANY))
+        parts = Steps(self._keys, n, segment, at).parts(outcomes, stored, held)
+        ready = deque(islice(parts, 1))
         self._newest = max(self._newest, n)  # it is in the log
         try:
-            for number, part in enumerate(parts, 1):
-                self._server.run(applying.APPLY, n, segment if number == len(parts) else "", part)
+            while ready:
+                part = ready.popleft()
+                self._server.run(applying.APPLY, n, *part, meanwhile=lambda: ready.extend(islice(parts, 1)))
                 if self._following:
                     self._server.still_making()
         except Emptied:

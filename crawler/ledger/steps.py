@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from itertools import chain, islice
+from math import ceil
 
 from msgspec import Raw, msgpack
 
@@ -14,6 +16,7 @@ from crawler.ledger.keys import Keys
 from crawler.lines import OutcomeLine
 from crawler.site import is_on_site
 
+FEW, MANY = 128, 1000  #: lines, records or URLs in a part: of a usual commit, of a large one
 BROUGHT = (Outcome.ARTICLE, Outcome.CHANGED)
 COUNTERS = {outcome: f"o:{number}" for number, outcome in enumerate(OUTCOMES)}
 HEADS = [bytes((0xD9, size)) for size in range(256)]
@@ -50,37 +53,59 @@ class Steps:
         self._part: list[object] = []  # one flat list: a list for each step takes as long as all the rest
 
     def parts(
-        self, outcomes: Iterable[OutcomeLine], stored: Iterable[Stored], held: Iterable[str], size: int
-    ) -> Iterator[bytes]:
-        """The steps of so many lines, records or URLs each, packed; one part at least."""
-        taken = chain(map(self._line, outcomes), map(self._stored, stored), map(self._held, held))
-        for count, _ in enumerate(taken, 1):
-            if not count % size:
-                yield self._packed()
-        yield self._packed()
+        self, outcomes: Iterable[OutcomeLine], stored: Iterable[Stored], held: Iterable[str]
+    ) -> Iterator[tuple[str, bytes]]:
+        """Steps, packed; with the last of them, and there is one, the segment.
 
-    def _packed(self) -> bytes:
+        All is read before the first are given. A usual commit's are packed as they are wanted, so the server
+        can be at some meanwhile; of a large one only the first, for as read they take ten times the memory.
+        """
+        read = chain(map(self._line, outcomes), map(self._stored, stored), map(self._held, held))
+        some = list(islice(read, MANY))
+        rest: list[bytes] = []
+        while more := list(islice(read, MANY)):
+            rest.append(self._packed(more))
+        left = max(ceil(len(some) / FEW), 1) + len(rest)
+        few = (self._packed(some[start : start + FEW]) for start in range(0, max(len(some), 1), FEW))
+        for part in chain(few, rest):
+            left -= 1
+            yield "" if left else self._segment, part
+
+    def _packed(self, steps: Iterable[Callable[[], None]]) -> bytes:
+        for step in steps:
+            step()
         part, self._part = packed(self._part), []
         return part
 
-    def _line(self, line: OutcomeLine) -> None:
+    def _line(self, line: OutcomeLine) -> Callable[[], None]:
+        """A line's steps, once it has shown that nothing is wrong with it."""
         id = line.article_id
-        place, found = (self._keys.bucket(id), str(id)), code_of(line.found or "list")
         if line.outcome is Outcome.KNOWN:
-            self._part += "k", *place, line.reason == "requeued", line.take, found
-            return
-        version, hash = line.version, hash_of(line.content_hash)
-        captured, digest = max(rows.captured(line, self._at) or 0, 0), rows.validated(line)
+            return partial(self._know, line, id)
+        captured, hash = max(rows.captured(line, self._at) or 0, 0), hash_of(line.content_hash)
+        if digest := rows.validated(line):
+            self._validated.add(own_key(id, digest))
+        return partial(self._settle, line, id, captured, hash)
+
+    def _know(self, line: OutcomeLine, id: ArticleId) -> None:
+        requeued, found = line.reason == "requeued", code_of(line.found or "list")
+        self._part += "k", self._keys.bucket(id), str(id), requeued, line.take, found
+
+    def _settle(self, line: OutcomeLine, id: ArticleId, captured: int, hash: bytes) -> None:
+        version = line.version
         entry = settled(line.outcome, self._n, captured, line.take, version or 0, hash)
-        texts = tail(line.reason, line.etag, line.last_modified, digest)
-        self._part += "s", *place, COUNTERS[line.outcome], captured, text(entry), found, texts
+        texts = tail(line.reason, line.etag, line.last_modified, rows.validated(line))
+        found, counter = code_of(line.found or "list"), COUNTERS[line.outcome]
+        self._part += "s", self._keys.bucket(id), str(id), counter, captured, text(entry), found, texts
         if line.outcome in BROUGHT and version is not None:
             self._field("t:", hash, payload.pack_text(id, version))
-        if digest:
-            self._validated.add(own_key(id, digest))
 
-    def _stored(self, stored: Stored) -> None:
+    def _stored(self, stored: Stored) -> Callable[[], None]:
+        """A record's steps, once it is known to be the segment's."""
         rows.of_segment(self._n, self._segment, stored)
+        return partial(self._keep, stored)
+
+    def _keep(self, stored: Stored) -> None:
         id = payload.own_id(stored.url)
         place = payload.pack_place(self._n, stored, id)
         self._field("p:", bytes(payload.Whole.of(stored)), place)
@@ -91,8 +116,8 @@ class Steps:
         if id is not None and digest and self._validated and (key := own_key(id, digest)) in self._validated:
             self._field("u:", key, payload.pack_found(stored, place))
 
-    def _held(self, url: str) -> None:
-        self._field("r:", held_key(url), b"")
+    def _held(self, url: str) -> Callable[[], None]:
+        return partial(self._field, "r:", held_key(url), b"")
 
     def _field(self, kind: str, key: bytes, value: bytes) -> None:
         bucket, field = self._keys.tag(key)
