@@ -13,8 +13,10 @@ from crawler.items import ArticleId, Outcome, Stored
 from crawler.ledger import payload, rows
 from crawler.ledger.entry import OUTCOMES, code_of, hash_of, settled, tail
 from crawler.ledger.keys import Keys
+from crawler.ledger.validators import pack
 from crawler.lines import OutcomeLine
 from crawler.site import is_on_site
+from crawler.validators import Validators
 
 FEW, MANY = 128, 1000  #: lines, records or URLs in a part: of a usual commit, of a large one
 BROUGHT = (Outcome.ARTICLE, Outcome.CHANGED)
@@ -94,9 +96,11 @@ class Steps:
     def _settle(self, line: OutcomeLine, id: ArticleId, captured: int, hash: bytes) -> None:
         version = line.version
         entry = settled(line.outcome, self._n, captured, line.take, version or 0, hash)
-        texts = tail(line.reason, line.etag, line.last_modified, rows.validated(line))
+        digest = rows.validated(line)
+        behind = tail(line.reason, pack(Validators(line.etag, line.last_modified), digest) if digest else b"")
         found, counter = code_of(line.found or "list"), COUNTERS[line.outcome]
-        self._part += "s", self._keys.bucket(id), str(id), counter, captured, text(entry), found, texts
+        step = "s", self._keys.bucket(id), str(id), counter, captured, text(entry), found, text(behind)
+        self._part += step
         if line.outcome in BROUGHT and version is not None:
             self._field("t:", hash, payload.pack_text(id, version))
 
@@ -107,14 +111,15 @@ class Steps:
 
     def _keep(self, stored: Stored) -> None:
         id = payload.own_id(stored.url)
-        place = payload.pack_place(self._n, stored, id)
-        self._field("p:", bytes(payload.Whole.of(stored)), place)
+        place, whole = payload.pack_place(self._n, stored, id), payload.Whole.of(stored)
+        self._field("p:", bytes(whole), place)
         if id is None and not is_on_site(stored.url):
             for key in (captured_key(stored.url, None), captured_key(stored.url, stored.date)):
                 self._field("c:", key, payload.pack_found(stored, place))
-        digest = stored.record.payload_digest
-        if id is not None and digest and self._validated and (key := own_key(id, digest)) in self._validated:
-            self._field("u:", key, payload.pack_found(stored, place))
+        if self._validated and id and whole.digest and (key := own_key(id, whole.digest)) in self._validated:
+            self._part.append("u")
+            self._field("u:", key, whole.packed())
+            self._field("p:", bytes(whole), place)
 
     def _held(self, url: str) -> Callable[[], None]:
         return partial(self._field, "r:", held_key(url), b"")

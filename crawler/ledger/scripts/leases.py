@@ -126,7 +126,7 @@ end
 local holds = {}
 for i, id in ipairs(ids) do holds[2 * i - 1], holds[2 * i] = id, worker end
 if #ids > 0 and call('EXISTS', HELD) == 0 then
-    call('HSET', HELD, '', ('-'):rep(1024))  -- too long for a small hash, which is searched from its beginning
+    call('HSET', HELD, '', ('-'):rep(1024))  -- too long for a small hash: that is searched from its start
 end
 many('HSET', HELD, holds)
 many('HSET', P .. 'h:' .. worker, places)
