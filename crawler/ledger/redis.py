@@ -22,9 +22,9 @@ from crawler.ledger import LEASE_SECONDS, Counts, Fill, Seed, scripts
 from crawler.ledger.entry import MOST, OUTCOMES, Entry, code_of
 from crawler.ledger.redis_index import RedisIndex
 from crawler.ledger.rows import milliseconds
-from crawler.ledger.scripts import applying, leases
+from crawler.ledger.scripts import MANY, applying, leases
 from crawler.ledger.server import SECONDS, Emptied, Server
-from crawler.ledger.shared import MANY, anew
+from crawler.ledger.shared import anew
 from crawler.ledger.steps import Steps, held_key, packed
 from crawler.lines import OutcomeLine
 from crawler.validators import Validators

@@ -11,7 +11,8 @@ from crawler.ledger import Known, Standing
 from crawler.ledger.ahead import Ahead
 from crawler.ledger.entry import UNHEARD, Entry, hash_of
 from crawler.ledger.payload import Place, Whole, unpack_found, unpack_text
-from crawler.ledger.shared import MANY, Shared, anew
+from crawler.ledger.scripts import MANY
+from crawler.ledger.shared import Shared, anew
 from crawler.ledger.steps import captured_key, own_key, text
 from crawler.lines import Original
 from crawler.validators import Validators

@@ -83,6 +83,7 @@ class Server:
         return self.patiently(lambda: self._run_beside(script, given, meanwhile))
 
     def _run_beside(self, script: Any, given: list[object], meanwhile: Callable[[], object]) -> Any:
+        """On a connection taken by hand, for a command of the client's waits for its answer."""
         pool = self._redis.connection_pool
         connection: Any = pool.get_connection()
         try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import chain, islice
-from math import ceil
 
 from msgspec import Raw, msgpack
 
@@ -13,12 +12,13 @@ from crawler.items import ArticleId, Outcome, Stored
 from crawler.ledger import payload, rows
 from crawler.ledger.entry import OUTCOMES, code_of, hash_of, settled, tail
 from crawler.ledger.keys import Keys
+from crawler.ledger.scripts import MANY
 from crawler.ledger.validators import pack
 from crawler.lines import OutcomeLine
 from crawler.site import is_on_site
 from crawler.validators import Validators
 
-FEW, MANY = 128, 1000  #: lines, records or URLs in a part: of a usual commit, of a large one
+FEW = 128  #: lines, records or URLs in a part of a usual commit; in one of a large commit MANY
 BROUGHT = (Outcome.ARTICLE, Outcome.CHANGED)
 COUNTERS = {outcome: f"o:{number}" for number, outcome in enumerate(OUTCOMES)}
 HEADS = [bytes((0xD9, size)) for size in range(256)]
@@ -60,16 +60,16 @@ class Steps:
         """Steps, packed; with the last of them, and there is one, the segment.
 
         All is read before the first are given. A usual commit's are packed as they are wanted, so the server
-        can be at some meanwhile; of a large one only the first, for as read they take ten times the memory.
+        can be at others meanwhile; of a large one only the first, for as read they take ten times the memory.
         """
         read = chain(map(self._line, outcomes), map(self._stored, stored), map(self._held, held))
         some = list(islice(read, MANY))
         rest: list[bytes] = []
         while more := list(islice(read, MANY)):
             rest.append(self._packed(more))
-        left = max(ceil(len(some) / FEW), 1) + len(rest)
-        few = (self._packed(some[start : start + FEW]) for start in range(0, max(len(some), 1), FEW))
-        for part in chain(few, rest):
+        few = [some[start : start + FEW] for start in range(0, len(some), FEW)] or [[]]
+        left = len(few) + len(rest)
+        for part in chain(map(self._packed, few), rest):
             left -= 1
             yield "" if left else self._segment, part
 

@@ -25,6 +25,7 @@ anapress:segments  segment → n; anapress:commits n → segment
 from __future__ import annotations
 
 PREFIX = "anapress:"
+MANY = 1000  #: ids or lines in one call: nobody else is served meanwhile
 
 # ARGV: the epoch that the caller knows, the time (empty: the server's), then the script's own.
 _BEGIN = """
