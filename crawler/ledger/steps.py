@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain, islice
 
@@ -18,11 +18,12 @@ from crawler.lines import OutcomeLine
 from crawler.site import is_on_site
 from crawler.validators import Validators
 
-FEW = 128  #: lines, records or URLs in a part of a usual commit; in one of a large commit MANY
+FEW = 48  #: lines, records or URLs in the first part; each has twice as many as the one before, up to MANY
 BROUGHT = (Outcome.ARTICLE, Outcome.CHANGED)
 COUNTERS = {outcome: f"o:{number}" for number, outcome in enumerate(OUTCOMES)}
 HEADS = [bytes((0xD9, size)) for size in range(256)]
 packed = msgpack.Encoder().encode
+Step = Callable[[], None]
 
 
 def text(data: bytes) -> Raw:
@@ -67,19 +68,19 @@ class Steps:
         rest: list[bytes] = []
         while more := list(islice(read, MANY)):
             rest.append(self._packed(more))
-        few = [some[start : start + FEW] for start in range(0, len(some), FEW)] or [[]]
+        few = list(_growing(some))
         left = len(few) + len(rest)
         for part in chain(map(self._packed, few), rest):
             left -= 1
             yield "" if left else self._segment, part
 
-    def _packed(self, steps: Iterable[Callable[[], None]]) -> bytes:
+    def _packed(self, steps: Iterable[Step]) -> bytes:
         for step in steps:
             step()
         part, self._part = packed(self._part), []
         return part
 
-    def _line(self, line: OutcomeLine) -> Callable[[], None]:
+    def _line(self, line: OutcomeLine) -> Step:
         """A line's steps, once it has shown that nothing is wrong with it."""
         id = line.article_id
         if line.outcome is Outcome.KNOWN:
@@ -104,7 +105,7 @@ class Steps:
         if line.outcome in BROUGHT and version is not None:
             self._field("t:", hash, payload.pack_text(id, version))
 
-    def _stored(self, stored: Stored) -> Callable[[], None]:
+    def _stored(self, stored: Stored) -> Step:
         """A record's steps, once it is known to be the segment's."""
         rows.of_segment(self._n, self._segment, stored)
         return partial(self._keep, stored)
@@ -121,9 +122,19 @@ class Steps:
             self._field("u:", key, whole.packed())
             self._field("p:", bytes(whole), place)
 
-    def _held(self, url: str) -> Callable[[], None]:
+    def _held(self, url: str) -> Step:
         return partial(self._field, "r:", held_key(url), b"")
 
     def _field(self, kind: str, key: bytes, value: bytes) -> None:
         bucket, field = self._keys.tag(key)
         self._part += kind + bucket, text(field), text(value)
+
+
+def _growing(steps: Sequence[Step]) -> Iterator[Sequence[Step]]:
+    """The server waits for the first part only, and for the next we have as long as it is at that."""
+    start, size = 0, FEW
+    while True:
+        yield steps[start : start + size]
+        start, size = start + size, 2 * size
+        if start >= len(steps):
+            return
