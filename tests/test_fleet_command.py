@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from scrapy.settings import Settings
 from crawler.errors import LedgerError
 from crawler.fleet import FIGURES, FIRST_PAUSE, LONGEST_PAUSE, STEADY_SECONDS, Fleet, Record
 from crawler.housing import Housing
+from crawler.speech import InJson, Plainly
 from tests.crawling import CHECKOUT, SCRAPY, House
 from tests.site import Site, id_of, running_site
 from tests.test_fleet import fetched, until
@@ -136,7 +139,7 @@ def test_a_fleet_whose_workers_can_not_live_gives_up(monkeypatch) -> None:
     monkeypatch.setattr("crawler.fleet.FIRST_PAUSE", 0.01)
     said: list[str] = []
     began = time.monotonic()
-    dying = Fleet(2, ["sh", "-c", "echo dies >&2; kill -9 $$"], said.append)
+    dying = Fleet(2, ["sh", "-c", "echo dies >&2; kill -9 $$"], Plainly(said.append))
     dying.run(lambda: None)
     assert dying.ended("0 takes", 7).code == 1
     assert dying.restarts == 2 * 7
@@ -163,9 +166,46 @@ def test_a_ledger_that_can_not_be_is_one_sentence_and_leaves_nothing_behind(hous
 def test_a_worker_s_figures_stand_in_the_panel_or_in_the_log(shown) -> None:
     said: list[str] = []
     line = f"2026-11-26 02:15:46 {FIGURES}3 of 4 done; 1 left"
-    fleet = Fleet(1, ["sh", "-c", f"echo begins >&2; echo '{line}' >&2"], said.append, shown=shown)
+    command = ["sh", "-c", f"echo begins >&2; echo '{line}' >&2"]
+    fleet = Fleet(1, command, Plainly(said.append), shown=shown)
     fleet.run(lambda: None)
     (worker,) = fleet.workers
     told = ["[1] begins", *([] if shown else [f"[1] {line}"])]
     until(lambda: (worker.figures, said) == ("3 of 4 done; 1 left", told))
     assert worker.last == "begins"
+
+
+def test_a_fleet_s_log_in_json_has_nothing_else_and_names_each_worker(house, site) -> None:
+    runs = fleet(house, LOG_JSON=1, LOG_LEVEL="INFO")
+    until(lambda: len(fetched(site)) > 4)
+    os.kill(workers(runs)[0], signal.SIGKILL)
+    _, said = runs.communicate(timeout=120)
+    lines = [json.loads(line) for line in said.splitlines()]
+    assert all(line.keys() >= {"time", "level", "logger", "message"} for line in lines)
+    assert {line.get("worker") for line in lines if line["logger"] == "anapress"} == {1, 2}
+    (dead,) = [line for line in lines if "is started again" in line["message"]]
+    assert (dead["level"], dead["logger"], "worker" in dead) == ("WARNING", "fleet", False)
+    assert lines[-1]["message"].startswith("2 workers, 1 restart: 40 takes (")
+    assert (lines[-1]["logger"], lines[-1]["exit_code"]) == ("fleet", 0)
+
+
+@pytest.mark.parametrize("arguments", [["-n0"], ["-aids=no-such-file"], ["-sLOG_LEVL=INFO"]])
+def test_a_mistake_is_one_sentence_in_json_too(house, arguments) -> None:
+    ran = house.scrapy("fleet", "-n1", *arguments, LOG_JSON=1)
+    last = json.loads(ran.last)
+    assert (ran.code, last["exit_code"], last["level"]) == (2, 2, "ERROR")
+    assert "exit 2" not in last["message"]
+    assert "{" not in last["message"]
+
+
+def test_what_a_worker_says_that_is_no_json_comes_out_as_json() -> None:
+    said: list[str] = []
+    speech = InJson(said.append, lambda: datetime(2026, 11, 26, tzinfo=UTC))
+    for line in ("Fatal Python error", '["no line"]', '{"message":"m"}'):
+        speech.repeat(3, line)
+    stands = '{"time":"2026-11-26T00:00:00.000Z","level":"ERROR","logger":"stderr","message":'
+    assert said == [
+        stands + '"Fatal Python error","worker":3}',
+        stands + '"[\\"no line\\"]","worker":3}',
+        '{"message":"m","worker":3}',
+    ]

@@ -133,15 +133,11 @@ class Command(Crawl):
 
     @property
     def _json(self) -> bool:
-        return str(self._settings["LOG_JSON"]) in ("1", "True", "true")  # also where it is mistyped
+        return logs.in_json(self._settings)
 
     def _end(self, ending: Ending) -> None:
         if self._json:
-            logger.log(
-                logging.INFO if ending.code in (0, 3) else logging.ERROR,
-                ending.sentence,
-                extra={"told": {"exit_code": ending.code}},
-            )
+            logger.log(ending.level, ending.sentence, extra={"told": {"exit_code": ending.code}})
         else:
             sys.stderr.write(f"{ending.sentence} (exit {ending.code})\n")
         self.exitcode = ending.code

@@ -13,9 +13,11 @@ from dataclasses import replace
 from scrapy.settings import BaseSettings
 from scrapy.utils.conf import arglist_to_dict
 
+from crawler import logs
 from crawler.arguments import Arguments
 from crawler.command import ArchiveCommand
 from crawler.commits import File
+from crawler.ending import Ending
 from crawler.errors import CrawlerError, WrongUse
 from crawler.fleet import Fleet, Worker, crawl
 from crawler.given import where
@@ -24,6 +26,7 @@ from crawler.ledger import read_ledger
 from crawler.runs import Run
 from crawler.screen import Screen
 from crawler.since import Since
+from crawler.speech import InJson, Plainly, Speech
 from crawler.summary import summary
 from crawler.wording import counts, number
 
@@ -58,8 +61,8 @@ class Command(ArchiveCommand):
         housing.try_ledger()  # else each worker would say the same, again and again
         since = Since.of(store)
         shown = Screen.possible() and self._settings.getbool("PANEL") and not self._json
-        fleet = Fleet(size, _command(opts, shown=shown), _say, shown=shown)
-        watch = Watch(replace(housing, shared=True), fleet, shown=shown)
+        fleet = Fleet(size, _command(opts, shown=shown), self._speech, shown=shown)
+        watch = Watch(replace(housing, shared=True), fleet, self._speech, shown=shown)
         fleet.run(watch)
         watch.close()
         left = watch.left()
@@ -69,9 +72,11 @@ class Command(ArchiveCommand):
         if not self._json:
             sys.stderr.write(summary(run, files, {}, where(self._settings)))
         took = number(sum(run.outcomes.values()), "take")
-        ending = fleet.ended(took + (f" ({counts(run.outcomes)})" if run.outcomes else ""), left)
-        _say(f"{ending.sentence} (exit {ending.code})")
+        self._end(fleet.ended(took + (f" ({counts(run.outcomes)})" if run.outcomes else ""), left))
+
+    def _end(self, ending: Ending) -> None:
         self.exitcode = ending.code
+        self._speech.end(ending)
 
     @property
     def _settings(self) -> BaseSettings:
@@ -80,14 +85,18 @@ class Command(ArchiveCommand):
 
     @property
     def _json(self) -> bool:
-        return self._settings.getbool("LOG_JSON")
+        return logs.in_json(self._settings)
+
+    @property
+    def _speech(self) -> Speech:
+        return InJson(_write) if self._json else Plainly(_write)
 
 
 class Watch:
     """Tells how the fleet stands: in a frame at the terminal's end, or in a line now and then."""
 
-    def __init__(self, housing: Housing, fleet: Fleet, *, shown: bool) -> None:
-        self._housing, self._fleet = housing, fleet
+    def __init__(self, housing: Housing, fleet: Fleet, speech: Speech, *, shown: bool) -> None:
+        self._housing, self._fleet, self._speech = housing, fleet, speech
         self._screen = Screen() if shown else None
         self._every = LOOK_SECONDS if shown else LINE_SECONDS
         self._next = time.monotonic() + LOOK_SECONDS
@@ -100,7 +109,7 @@ class Watch:
             self._next = time.monotonic() + self._every
         if self._screen is None:
             if due:
-                _say(self._told())
+                self._speech.say(self._told())
             return
         columns, rows = size = self._screen.size
         lines = [self._told(), *(f"[{at}] {_stands(each)}" for at, each in enumerate(self._fleet.workers, 1))]
@@ -161,6 +170,6 @@ def _check(given: list[str]) -> None:
         raise WrongUse("-a ids=- can be read once only: give the workers of a fleet a file.")
 
 
-def _say(line: str) -> None:
+def _write(line: str) -> None:
     sys.stderr.write(line + "\n")
     sys.stderr.flush()
