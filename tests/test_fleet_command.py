@@ -10,8 +10,10 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from scrapy.settings import Settings
@@ -19,6 +21,7 @@ from scrapy.settings import Settings
 from crawler.errors import LedgerError
 from crawler.fleet import FIGURES, FIRST_PAUSE, LONGEST_PAUSE, STEADY_SECONDS, Fleet, Record
 from crawler.housing import Housing
+from crawler.ledger import open_ledger
 from crawler.speech import InJson, Plainly
 from tests.crawling import CHECKOUT, SCRAPY, House
 from tests.site import Site, id_of, running_site
@@ -159,6 +162,23 @@ def test_a_ledger_that_can_not_be_is_one_sentence_and_leaves_nothing_behind(hous
     ran = house.scrapy(*command, LEDGER_URL=url, LOG_LEVEL="WARNING", CONTACT="a@example.org")
     (line,) = ran.said.splitlines()  # of a fleet, too: no worker begins
     assert (ran.code, line.startswith("LEDGER_URL is ")) == (2, True)
+    assert not house.archive.folder.exists()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "redis"])
+@pytest.mark.parametrize(
+    "command", [["crawl", "anapress", "-aids=1"], ["fleet", "-n1", "-aids=1"], ["ids", "add", "1"]]
+)
+def test_another_archive_s_ledger_is_one_sentence_and_leaves_nothing_behind(
+    house, servers, command, kind
+) -> None:
+    servers["redis"].empty()
+    url = servers["redis"].url if kind == "redis" else f"sqlite://{house.folder}/theirs.db"
+    with closing(open_ledger(url, None, lambda _: 0)) as theirs:
+        theirs.bind(UUID(int=1))
+    ran = house.scrapy(*command, LEDGER_URL=url)
+    assert (ran.code, len(ran.said.splitlines())) == (2, 1), ran.said
+    assert f"the ledger of archive {UUID(int=1)}, but {house.archive.folder} is none yet: set it" in ran.said
     assert not house.archive.folder.exists()
 
 

@@ -775,8 +775,10 @@ def test_ids_can_be_listed_while_others_write(opened) -> None:
 
 def test_a_ledger_belongs_to_one_archive(opened) -> None:
     one, two = opened(), opened()
+    assert two.bound() is None
     one.bind(UUID(int=1))
     two.bind(UUID(int=1))
+    assert two.bound() == str(UUID(int=1))
     with pytest.raises(WrongUse, match="is the ledger of archive 00000000-0000-0000-0000-000000000001"):
         two.bind(UUID(int=2))
 

@@ -58,7 +58,7 @@ class Command(ArchiveCommand):
             raise WrongUse("scrapy fleet takes no arguments but -n, -a and -s.")
         _check(opts.given)
         store = housing.open_store()
-        housing.try_ledger()  # else each worker would say the same, again and again
+        housing.try_ledger(store)  # else each worker would say the same, again and again
         since = Since.of(store)
         shown = Screen.possible() and self._settings.getbool("PANEL") and not self._json
         fleet = Fleet(size, _command(opts, shown=shown), self._speech, shown=shown)

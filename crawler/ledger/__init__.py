@@ -111,6 +111,9 @@ class Ledger(Follower, Known, Protocol):
     def bind(self, archive: UUID) -> None:
         """Tie a new ledger to its archive; WrongUse if it belongs to another one."""
 
+    def bound(self) -> str | None:
+        """The archive that it is tied to."""
+
     def add(self, ids: Iterable[ArticleId], found: str) -> int:
         """Make unheard-of ids left though the log does not name them yet; how many were new."""
 

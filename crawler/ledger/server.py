@@ -125,10 +125,14 @@ class Server:
         self._ask("DEL", META)
         self._clear()
 
-    def bind(self, archive: str) -> str:
-        """The archive that the ledger belongs to: this one, if it had none."""
+    def bind(self, archive: str) -> None:
+        """The ledger belongs to this archive, if it had none."""
         self._ask("HSETNX", META, "archive", archive)
-        return str(self._ask("HGET", META, "archive").decode())
+
+    def bound(self) -> str | None:
+        """The archive that the ledger belongs to."""
+        archive = self._ask("HGET", META, "archive")
+        return None if archive is None else str(archive.decode())
 
     def bits(self, name: str) -> list[int]:
         """The numbers of the bits that are set."""

@@ -71,16 +71,18 @@ class SqliteLedger(SqliteIndex):
         self._db.close()
 
     def bind(self, archive: UUID) -> None:
-        (bound,) = self._db.row("SELECT archive FROM meta")
-        if bound is None:
+        if self.bound() is None:
             with self._db.transaction() as db:
                 db.execute("UPDATE meta SET archive = ? WHERE archive IS NULL", (str(archive),))
-                (bound,) = self._db.row("SELECT archive FROM meta")
-        if bound != str(archive):
+        if (bound := self.bound()) != str(archive):
             raise WrongUse(
                 f"{self._db.path} is the ledger of archive {bound}, not of {archive}: "
                 "set LEDGER_URL or ARCHIVE_URL to the one that you mean."
             )
+
+    def bound(self) -> str | None:
+        (bound,) = self._db.row("SELECT archive FROM meta")
+        return None if bound is None else str(bound)
 
     def add(self, ids: Iterable[ArticleId], found: str) -> int:
         # First into a table of our own: whatever the ids come from, nobody waits for it, and they are
