@@ -27,12 +27,12 @@ class Since:
     @classmethod
     def of(cls, store: Store) -> Self:
         numbers = (commits.number_of(key) or 0 for key, _ in store.list(commits.FOLDER))
-        return cls(utc_now(), max(numbers, default=0), _keys(store))
+        return cls(utc_now(), max(numbers, default=0), frozenset(runs.listed(store)))
 
     def told(self, store: Store, left: int) -> tuple[Run, list[File]]:
         """All that came, what the dead had left with it, as one run; and its files."""
         made = list(commits.log(store, self.commit + 1))
-        ended = [run for key in _keys(store) - self.runs if (run := runs.read(store, key)) is not None]
+        ended = runs.readable(store, frozenset(runs.listed(store)) - self.runs)
         run = Run(
             worker="",
             start=self.moment,
@@ -47,10 +47,6 @@ class Since:
             settings={},
         )
         return run, [file for commit in made for file in commit.files]
-
-
-def _keys(store: Store) -> frozenset[str]:
-    return frozenset(key for key, _ in store.list(runs.FOLDER) if runs.is_key(key))
 
 
 def _outcomes(made: Iterable[Commit]) -> dict[str, int]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 
-from scrapy.settings import BaseSettings
+from scrapy.settings import Settings
 from scrapy.utils.conf import arglist_to_dict
 
 from crawler import logs
@@ -57,6 +57,8 @@ class Command(ArchiveCommand):
         if args:
             raise WrongUse("scrapy fleet takes no arguments but -n, -a and -s.")
         _check(opts.given)
+        if self._json:
+            logs.install(self._settings)  # what anybody else in this process says
         store = housing.open_store()
         housing.try_ledger(store)  # else each worker would say the same, again and again
         since = Since.of(store)
@@ -79,7 +81,7 @@ class Command(ArchiveCommand):
         self._speech.end(ending)
 
     @property
-    def _settings(self) -> BaseSettings:
+    def _settings(self) -> Settings:
         assert self.settings is not None
         return self.settings
 
