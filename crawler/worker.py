@@ -12,13 +12,14 @@ from itertools import islice
 from crawler import archive, commits, committing, runs, snapshots
 from crawler.arguments import Arguments, Wanted
 from crawler.clock import Clock, utc_now
-from crawler.commits import Commit, File
+from crawler.commits import Commit
 from crawler.errors import ArchiveError, Damaged, StoreRefused, WrongUse
 from crawler.foreign.elsewhere import Elsewhere
 from crawler.housing import Housing
 from crawler.items import ArticleId, Lease, Stored
 from crawler.ledger import Ledger
 from crawler.lock import Holder, Lock
+from crawler.made import Made
 from crawler.needlist import Needlist
 from crawler.needs import Need
 from crawler.quest import Quest
@@ -58,7 +59,7 @@ class Worker:
         self.walked: Sequence[str] = ()  #: its sections that earlier runs walked to their end
         self.lock: Lock | None = None  #: of the archive, where it has one; renewed beside all else
         self.commits: list[int] = []  #: the numbers of those that we made
-        self.made: list[File] = []  #: and their files
+        self.made = Made()  #: and what they have brought
         self.took = Tally()  #: what they say
         self.settled = 0  #: asked-for ids that were settled already, and are not to be taken again
         self.due = 0  #: ids that this run has or had to take, as far as it is known yet
@@ -222,7 +223,7 @@ class Worker:
         made = replace(made, changed=frozenset(changed))
         done = committing.commit(made, self._store, self._ledger, self._disk, self._clock)
         self.commits.append(done.n)
-        self.made += done.files
+        self.made = self.made.plus(done)
         self._disk.reached("commit/clean")
         self.spool.drop(segment)
         self.took = self.took.plus(commits.outcomes(self._store, done))

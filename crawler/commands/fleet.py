@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 
 from scrapy.settings import Settings
@@ -16,17 +16,16 @@ from scrapy.utils.conf import arglist_to_dict
 from crawler import logs
 from crawler.arguments import Arguments
 from crawler.command import ArchiveCommand
-from crawler.commits import File
 from crawler.ending import Ending
 from crawler.errors import CrawlerError, WrongUse
 from crawler.fleet import Fleet, Worker, crawl
 from crawler.given import where
 from crawler.housing import Housing
 from crawler.ledger import read_ledger
-from crawler.runs import Run
 from crawler.screen import Screen
 from crawler.since import Since
 from crawler.speech import InJson, Plainly, Speech
+from crawler.stores import Store
 from crawler.summary import summary
 from crawler.wording import counts, number
 
@@ -61,20 +60,19 @@ class Command(ArchiveCommand):
             logs.install(self._settings)  # what anybody else in this process says
         store = housing.open_store()
         housing.try_ledger(store)  # else each worker would say the same, again and again
-        since = Since.of(store)
         shown = Screen.possible() and self._settings.getbool("PANEL") and not self._json
         fleet = Fleet(size, _command(opts, shown=shown), self._speech, shown=shown)
-        watch = Watch(replace(housing, shared=True), fleet, self._speech, shown=shown)
+        watch = Watch(replace(housing, shared=True), store, fleet, self._speech, shown=shown)
         fleet.run(watch)
         watch.close()
-        left = watch.left()
-        self._sum_up(fleet, *since.told(store, left or 0), left)
+        self._sum_up(fleet, watch.since.on(store), store, watch.left())
 
-    def _sum_up(self, fleet: Fleet, run: Run, files: Sequence[File], left: int | None) -> None:
+    def _sum_up(self, fleet: Fleet, since: Since, store: Store, left: int | None) -> None:
         if not self._json:
-            sys.stderr.write(summary(run, files, {}, where(self._settings)))
-        took = number(sum(run.outcomes.values()), "take")
-        self._end(fleet.ended(took + (f" ({counts(run.outcomes)})" if run.outcomes else ""), left))
+            sys.stderr.write(summary(since.told(store, left or 0), since.made, {}, where(self._settings)))
+        outcomes = since.made.outcomes
+        took = number(outcomes.total(), "take") + (f" ({counts(outcomes)})" if outcomes else "")
+        self._end(fleet.ended(took, left))
 
     def _end(self, ending: Ending) -> None:
         self.exitcode = ending.code
@@ -97,8 +95,9 @@ class Command(ArchiveCommand):
 class Watch:
     """Tells how the fleet stands: in a frame at the terminal's end, or in a line now and then."""
 
-    def __init__(self, housing: Housing, fleet: Fleet, speech: Speech, *, shown: bool) -> None:
-        self._housing, self._fleet, self._speech = housing, fleet, speech
+    def __init__(self, housing: Housing, store: Store, fleet: Fleet, speech: Speech, *, shown: bool) -> None:
+        self._housing, self._store, self._fleet, self._speech = housing, store, fleet, speech
+        self.since = Since.of(store)  #: what the archive has got as of the last look
         self._screen = Screen() if shown else None
         self._every = LOOK_SECONDS if shown else LINE_SECONDS
         self._next = time.monotonic() + LOOK_SECONDS
@@ -108,6 +107,8 @@ class Watch:
     def __call__(self) -> None:
         if due := time.monotonic() >= self._next:
             self._left = self.left()
+            if not self._fleet.ending:
+                self._follow()
             self._next = time.monotonic() + self._every
         if self._screen is None:
             if due:
@@ -134,6 +135,11 @@ class Watch:
             return None
         with closing(ledger):
             return ledger.counts().left
+
+    def _follow(self) -> None:
+        """Read the log as it grows, so that little of it is to be read in the end."""
+        with suppress(CrawlerError):  # a store that is away: in the end that is said
+            self.since = self.since.on(self._store)
 
     def _told(self) -> str:
         running = sum(worker.running for worker in self._fleet.workers)

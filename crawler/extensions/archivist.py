@@ -16,7 +16,6 @@ from twisted.python.failure import Failure
 
 from crawler.account import Account
 from crawler.arguments import Arguments
-from crawler.commits import File
 from crawler.errors import ArchiveError, CrawlerError
 from crawler.extensions.chores import Chores
 from crawler.extensions.course import Course
@@ -39,6 +38,7 @@ from crawler.items import (
     Stored,
     Take,
 )
+from crawler.made import Made
 from crawler.needs import Need, Needs
 from crawler.programs import Programs
 from crawler.warc import Record
@@ -128,8 +128,8 @@ class Archivist:
         return self._worker.spool.folder if self._worker.moved_in else None
 
     @property
-    def made(self) -> Sequence[File]:
-        """The files of this run's commits so far."""
+    def made(self) -> Made:
+        """What this run's commits have brought so far."""
         return self._worker.made
 
     @property
