@@ -67,6 +67,14 @@ def test_a_fleet_takes_all_and_ends_as_one(house, site) -> None:
     assert fetched(site) == Counter(IDS)
 
 
+def test_a_fleet_sums_up_once_and_one_that_joins_by_hand_for_itself(house) -> None:
+    _, said = fleet(house).communicate(timeout=120)
+    assert said.count("\nmade      ") == 1
+    joined = house.crawl([id_of(0)], "-adiscover=none", "-arefresh=0", FLEET=1)
+    assert "1 take in " in joined.said
+    assert "made      1 commit, " in joined.said
+
+
 def test_a_worker_that_dies_is_started_again_and_nothing_is_lost(house, site) -> None:
     runs = fleet(house)
     until(lambda: len(fetched(site)) > 4)

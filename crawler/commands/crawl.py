@@ -95,8 +95,8 @@ class Command(Crawl):
         archivist = None
         with suppress(RuntimeError):  # it did not come as far as its extensions
             archivist = crawler.get_extension(Archivist)
-        quiet = self._json or self._settings.getbool("FLEET")  # a fleet sums up for all
-        if archivist is not None and archivist.parting.run is not None and not quiet:
+        told = self._settings.getbool("SUMMARY") and not self._json
+        if archivist is not None and archivist.parting.run is not None and told:
             where = given.where(self._settings)
             sys.stderr.write(
                 summary(archivist.parting.run, archivist.made, archivist.account.examples, where)

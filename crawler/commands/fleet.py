@@ -68,7 +68,7 @@ class Command(ArchiveCommand):
         self._sum_up(fleet, watch.since.on(store), store, watch.left())
 
     def _sum_up(self, fleet: Fleet, since: Since, store: Store, left: int | None) -> None:
-        if not self._json:
+        if self._settings.getbool("SUMMARY") and not self._json:
             sys.stderr.write(summary(since.told(store, left or 0), since.made, {}, where(self._settings)))
         outcomes = since.made.outcomes
         took = number(outcomes.total(), "take") + (f" ({counts(outcomes)})" if outcomes else "")
@@ -152,7 +152,7 @@ def _command(opts: argparse.Namespace, *, shown: bool) -> list[str]:
     settings = [
         *([f"LOGSTATS_INTERVAL={LOOK_SECONDS}"] if shown else []),
         *opts.set,
-        *("FLEET=1", "PANEL=0", "LOG_VERSIONS="),
+        *("FLEET=1", "PANEL=0", "SUMMARY=0", "LOG_VERSIONS="),
     ]
     return crawl([*(f"-a{each}" for each in opts.given), *(f"-s{each}" for each in settings)])
 
