@@ -41,6 +41,7 @@ REFUSALS: tuple[tuple[Failures, str], ...] = (
     (failed.ConnectionError, "is not to be trusted, or speaks no TLS"),  # of those that last, only such
     (failed.InvalidResponse, "is no Redis"),
 )
+MEND = "mend LEDGER_URL (redis:// is without TLS, rediss:// with it)"
 COMPACT = {"hash-max-listpack-entries": 1024, "hash-max-listpack-value": 512}
 """What keeps small hashes in few bytes; a server that is not to be configured needs more memory."""
 
@@ -171,11 +172,9 @@ class Server:
                 pause = min(2 * pause, PAUSES[1])
 
     def _failed(self, error: failed.RedisError, seconds: float) -> CrawlerError:
-        """A mistake in LEDGER_URL at the start; a server that has answered before has failed."""
+        """What lasts is a mistake at the start; a server that has answered before has failed."""
         if not _lasting(error):
-            mend = (
-                "" if self._answered else ", or mend LEDGER_URL (redis:// is without TLS, rediss:// with it)"
-            )
+            mend = "" if self._answered else f", or {MEND}"
             told = f"was away for {seconds:g} seconds ({error}). Run again when it is there{mend}."
             return LedgerError(f"{self.name} {told}")
         why = next((why for kind, why in REFUSALS if isinstance(error, kind)), "can't serve us")
