@@ -26,6 +26,7 @@ MOST_DEATHS = 8  #: of one worker, in a row
 SETTLED = (0, 3, 4)  #: exit codes of a crawl that came to its end
 USELESS = (2, 5)  #: of one that would end so again
 WORST = (1, 6, 5, 2, 3, 4, 0)  #: of the codes of many, the one that tells most
+UNSAID = "A worker can't do what it was asked to; its log says why."  #: where that goes to a file, in JSON
 FIGURES = "[crawler.extensions.progress] INFO: "  #: stands before a worker's figures in its log
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -163,7 +164,7 @@ class Fleet:
         code = min(codes, key=WORST.index) if all(each in WORST for each in codes) else 1
         if code in USELESS:
             sentence = next(worker.last for worker in self.workers if worker.code == code)
-            return Ending(code, sentence.removesuffix(f" (exit {code})"))
+            return Ending(code, sentence.removesuffix(f" (exit {code})") or UNSAID)
         again = f", {number(self.restarts, 'restart')}" if self.restarts else ""
         rest = "the ledger can't be asked what is left" if left is None else f"{left} ids are left"
         return Ending(code, f"{number(len(self.workers), 'worker')}{again}: {took}; {rest}.")

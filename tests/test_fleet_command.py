@@ -18,6 +18,7 @@ from uuid import UUID
 import pytest
 from scrapy.settings import Settings
 
+from crawler.ending import Ending
 from crawler.errors import LedgerError
 from crawler.fleet import FIGURES, FIRST_PAUSE, LONGEST_PAUSE, STEADY_SECONDS, Fleet, Record
 from crawler.housing import Housing
@@ -188,6 +189,14 @@ def test_another_archive_s_ledger_is_one_sentence_and_leaves_nothing_behind(
     assert (ran.code, len(ran.said.splitlines())) == (2, 1), ran.said
     assert f"the ledger of archive {UUID(int=1)}, but {house.archive.folder} is none yet: set it" in ran.said
     assert not house.archive.folder.exists()
+
+
+def test_a_worker_that_ends_without_a_word_leaves_the_fleet_a_sentence() -> None:
+    mute = Fleet(1, ["sh", "-c", "exit 2"], Plainly(print))
+    mute.run(lambda: None)
+    assert mute.ended("0 takes", None) == Ending(
+        2, "A worker can't do what it was asked to; its log says why."
+    )
 
 
 @pytest.mark.parametrize("shown", [True, False])
