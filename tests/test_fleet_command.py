@@ -38,11 +38,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield running
 
 
-@pytest.fixture
-def house(tmp_path: Path, site: Site) -> House:
-    return House(tmp_path, site)
-
-
 def fleet(house: House, *arguments: str, **settings: object) -> subprocess.Popen[str]:
     given = "-aids=" + ",".join(map(str, IDS))
     return subprocess.Popen(

@@ -9,16 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.crawling import House
-from tests.site import Site, id_of, running_site
+from tests.site import Site, id_of
 
+ARTICLES = 8
 KEY = "runs/29991231235959-0badbad0.json"  # newer than any
 SHAPES = {"empty": b"", "cut": b'{"worker":"0badbad0","sta', "no object": b"[]", "no text": b"\xff\xfe"}
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with running_site(tmp_path_factory.mktemp("site"), articles=8) as site:
-        yield site
 
 
 @pytest.fixture(scope="module")
