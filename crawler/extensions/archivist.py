@@ -115,12 +115,12 @@ class Archivist:
     @property
     def left(self) -> int:
         """Ids that this run has yet to take, as far as it is known."""
-        return max(self._worker.due - self.account.takes, 0)
+        return max(self.due - self.account.takes, 0)
 
     @property
     def due(self) -> int:
         """Ids that this run has or had to take, as far as it is known."""
-        return self._worker.due
+        return self._worker.errand.due
 
     @property
     def spool(self) -> Path | None:
