@@ -49,9 +49,6 @@ class Worker:
         self._open = ExitStack()  # what is to be let go of, in that order backwards
         self._snapshot = 0  # the newest commit that a snapshot of ours covers
         self.moved_in = False
-        self.walks = False  #: the site is to be searched for ids, before all else
-        self.lists = False  #: so are the lists of the archive services
-        self.walked: Sequence[str] = ()  #: its sections that earlier runs walked to their end
         self.lock: Lock | None = None  #: of the archive, where it has one; renewed beside all else
         self.commits: list[int] = []  #: the numbers of those that we made
         self.made: list[File] = []  #: and their files
@@ -96,11 +93,19 @@ class Worker:
         self._legacy = Legacy(housing.spool, self.spool.worker, home.id)
         if arguments.requisites:
             self.dropped = self._legacy.taken(self._store)
-        self._quest = Quest.of(housing.spool, self.spool.worker)
-        self.walks = self._is_to_walk(arguments)
-        self.lists = self._is_to_list(arguments)
-        if self.walks:
-            self._set_out(arguments)
+        self._quest = Quest.begun(
+            *(arguments, wanted, self._ledger, self._store, self.spool.worker),
+            alone=not (housing.shared and arguments.take),
+        )
+
+    @property
+    def seeks(self) -> str | None:
+        """Where we are to search for ids, before all else."""
+        return self._quest.place if self.moved_in and self._quest.ours else None
+
+    def walked(self) -> Sequence[str]:
+        """The site's sections that earlier runs walked to their end."""
+        return self._quest.sections
 
     def unknown(self, ids: Iterable[ArticleId]) -> Sequence[ArticleId]:
         """Those of the ids that nobody found yet."""
@@ -110,9 +115,9 @@ class Worker:
         """Make ids known that the site or an archive names, in one commit."""
         self.errand.more(self._add(ids, found))
 
-    def searched(self) -> None:
-        """The search is over, or the run's summary tells how far it came."""
-        self._quest.end()
+    def searched(self, *, over: bool) -> None:
+        """We have searched, to the end or as far as we could."""
+        self._quest.end(over=over)
 
     def lease(self) -> Sequence[Lease]:
         """The next batch; of the asked ids in their order, each asked for once."""
@@ -130,10 +135,11 @@ class Worker:
     def await_others(self) -> bool:
         """With nothing to lease: take over from dead workers, and say whether there may be something later.
 
-        What other workers hold may come back, and their pages may have links.
+        What other workers hold may come back, and their pages may have links; so may what they search.
         """
         self._recover()
-        return self.errand.lasts(self._ledger)
+        searched = self._quest.others()
+        return self.seeks is None and (self.errand.lasts(self._ledger) or searched)
 
     def _recover(self) -> None:
         housing = self._housing
@@ -170,8 +176,10 @@ class Worker:
         self._legacy.keep(needs)
 
     def renew(self) -> None:
-        """Say that we live."""
+        """Say that we live, and search if we do: a server that was emptied knows of neither."""
         self._desk.renew(self.spool.worker)
+        if (place := self.seeks) is not None:
+            self._desk.search(self.spool.worker, place, due=True)
 
     def release(self) -> None:
         """Give back what was leased and not taken: the last step of the thread that leases."""
@@ -209,7 +217,6 @@ class Worker:
         """Leave a run's summary in the archive; it has what is wanted still."""
         runs.keep(run, self._store)
         self.remember(())
-        self.searched()
 
     def move_out(self, *, away: bool) -> None:
         """Let go of everything; a spool with nothing in it goes, a store that is away is left alone."""
@@ -219,31 +226,6 @@ class Worker:
 
     def _add(self, ids: Sequence[ArticleId], found: str) -> int:
         return add(ids, found, self.spool, self._store, self._ledger, self._disk, self._clock)
-
-    def _set_out(self, arguments: Arguments) -> None:
-        """A search begins: what earlier ones walked to their end is known, killed ones are taken over."""
-        if last := runs.last_search(self._store):
-            self.walked = last.sections
-        if arguments.add:
-            killed = list(Quest.abandoned(self._housing.spool, self._home))
-            self._quest.begin(self._home)
-            for quest in killed:
-                quest.end()
-
-    def _is_to_list(self, arguments: Arguments) -> bool:
-        """Whether the lists of the archive services were asked for, or are all that can be done."""
-        if arguments.discover or self.errand.wanted.ids is not None:
-            return arguments.discover == "cdx"
-        return arguments.lists_first and not self._ledger.counts().known
-
-    def _is_to_walk(self, arguments: Arguments) -> bool:
-        """Whether a search was asked for, is all that can be done, or was cut off in the run before."""
-        if arguments.discover or arguments.lists_first or self.errand.wanted.ids is not None:
-            return arguments.discover == "site"
-        last = runs.last_search(self._store, among=1)
-        empty = not self._ledger.counts().known and not self.errand.wanted.forever
-        killed = any(Quest.abandoned(self._housing.spool, self._home))
-        return empty or killed or (last is not None and not last.over)
 
     def _take_lock(self) -> None:
         if self._housing.shared or not self._housing.remote or not self._housing.lock_seconds:
