@@ -18,7 +18,7 @@ from crawler.items import ArticleId
 from crawler.ledger import open_ledger
 from tests.crawling import CHECKOUT, SCRAPY, House
 from tests.redisserver import running
-from tests.script import SILENT, scripted
+from tests.script import BUSY, SILENT, scripted
 from tests.services import Crawl, held_pages
 from tests.site import SEED_ID, Site, id_of, running_site
 from tests.site.dressed import DRESSED_ID
@@ -243,6 +243,14 @@ def test_so_it_does_in_one_on_another_machine(emptied, house, site, shared, serv
     assert [code for code, _ in ended(worker(house, "-arequisites=0", **settings))] == [0]
     assert searches(house) == [True]
     is_whole(house, FINDABLE, **settings)
+
+
+def test_a_search_that_waits_for_another_run_is_waited_for_by_none(tmp_path) -> None:
+    with scripted({"/robots.txt": BUSY}) as site:
+        house = House(tmp_path, site)
+        fleet = [worker(house, FLEET=1, RETRY_TIMES=0) for _ in range(2)]
+        assert [code for code, _ in ended(*fleet)] == [3, 3]
+    assert searches(house) == [False, False]
 
 
 @pytest.mark.parametrize("house", ["sqlite", "redis"], indirect=True)
