@@ -278,6 +278,79 @@ def test_no_lease_outlives_the_start_of_a_machine_whose_clock_begins_anew(ledger
     assert ids_of(ledger.lease("w", 1)) == [1]
 
 
+# searches
+
+
+def test_a_search_that_is_due_falls_to_the_first_that_asks(opened) -> None:
+    one, two = opened(), opened()
+    assert one.search("one", "site", due=True) == "one"
+    assert two.search("two", "site", due=True) == "one"
+    assert one.search("one", "site", due=True) == "one"
+
+
+def test_a_search_of_another_place_is_another_search(ledger) -> None:
+    ledger.search("one", "site", due=True)
+    assert ledger.search("two", "cdx", due=True) == "two"
+
+
+def test_no_search_falls_to_anybody_where_none_is_due(ledger) -> None:
+    assert ledger.search("w", "site", due=False) is None
+
+
+def test_a_search_that_is_over_is_not_made_again_by_who_was_there_or_joins_them(ledger) -> None:
+    ledger.search("one", "site", due=True)
+    ledger.search("two", "site", due=True)
+    ledger.searched("one", "site")
+    ledger.release("one")
+    assert ledger.search("two", "site", due=True) is None
+    assert ledger.search("late", "site", due=True) is None
+    ledger.release("two")
+    assert ledger.search("later", "site", due=True) is None
+
+
+def test_a_search_that_is_over_is_made_again_when_all_are_gone_that_asked_for_it(ledger, clock) -> None:
+    ledger.search("one", "site", due=True)
+    ledger.search("dead", "site", due=True)
+    ledger.renew("stands")  # and does not look for ids
+    ledger.searched("one", "site")
+    ledger.release("one")
+    clock.go(LEASE_SECONDS + 1)
+    ledger.renew("stands")
+    assert ledger.search("next", "site", due=True) == "next"
+
+
+def test_a_search_whose_worker_is_dead_falls_to_whoever_asks(ledger, clock) -> None:
+    ledger.search("dead", "site", due=True)
+    clock.go(LEASE_SECONDS - 1)
+    assert ledger.search("w", "site", due=False) == "dead"
+    clock.go(2)
+    assert ledger.search("w", "site", due=False) == "w"
+    ledger.renew("dead")
+    assert ledger.search("dead", "site", due=True) == "w"
+
+
+def test_a_search_that_was_let_go_of_falls_to_whoever_asks(ledger) -> None:
+    ledger.search("one", "site", due=True)
+    ledger.release("one", [])
+    assert ledger.search("two", "site", due=False) == "one"
+    ledger.release("one")
+    assert ledger.search("two", "site", due=False) == "two"
+
+
+def test_a_worker_that_searches_and_says_that_it_lives_keeps_its_search(ledger, clock) -> None:
+    ledger.search("w", "site", due=True)
+    for _ in range(3):
+        clock.go(LEASE_SECONDS - 1)
+        ledger.renew("w")
+    assert ledger.search("v", "site", due=True) == "w"
+
+
+def test_nobody_ends_another_s_search(ledger) -> None:
+    ledger.search("one", "site", due=True)
+    ledger.searched("two", "site")
+    assert ledger.search("two", "site", due=True) == "one"
+
+
 # deaths
 
 
@@ -918,7 +991,11 @@ def test_a_newer_program_s_ledger_is_refused(file) -> None:
         SqliteLedger(file)
 
 
-FORMAT_4 = """
+FORMAT_5 = """
+DROP TABLE seekers;
+PRAGMA user_version = 5;
+"""
+FORMAT_4 = f"""{FORMAT_5}
 DROP TABLE suspects;
 PRAGMA user_version = 4;
 """
@@ -948,7 +1025,7 @@ PRAGMA user_version = 1;
 """
 
 
-@pytest.mark.parametrize("older", [FORMAT_1, FORMAT_2, FORMAT_3, FORMAT_4], ids=["1", "2", "3", "4"])
+@pytest.mark.parametrize("older", [FORMAT_1, FORMAT_2, FORMAT_3, FORMAT_4, FORMAT_5], ids="12345")
 def test_an_older_program_s_ledger_is_brought_to_this_format(file, older) -> None:
     again = read(9, OTHER, 2, Outcome.CHANGED, take=2), read(9, version=1, outcome=Outcome.CHANGED, take=3)
     with closing(SqliteLedger(file)) as ledger:
@@ -963,6 +1040,7 @@ def test_an_older_program_s_ledger_is_brought_to_this_format(file, older) -> Non
     with closing(SqliteLedger(file)) as ledger:
         assert leased(ledger) == HELD
         assert ledger.claim(["http://anapress.net/x"]) == []
+        assert ledger.search("w", "site", due=True) == "w"
 
 
 def test_what_an_older_program_took_a_refresh_takes_again(file) -> None:

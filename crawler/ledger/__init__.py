@@ -154,6 +154,16 @@ class Ledger(Follower, Known, Protocol):
     def leased(self, worker: str | None = None) -> int:
         """How many leases worker holds; without one, all of them."""
 
+    def search(self, worker: str, place: str, *, due: bool) -> str | None:
+        """Who searches the place for ids now: worker, if that falls to it, or another; None if nobody does.
+
+        One that has begun and is not over falls to whoever asks, once its worker is dead or has released all.
+        A new one begins where it is `due`, but not while a worker lives that asked when there was one.
+        """
+
+    def searched(self, worker: str, place: str) -> None:
+        """The search that worker holds is over."""
+
     def claim(self, urls: Collection[str]) -> Sequence[str]:
         """Those of the URLs that no commit holds and that this ledger object did not give before."""
 

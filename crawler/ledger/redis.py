@@ -21,7 +21,7 @@ from crawler.ledger import LEASE_SECONDS, Counts, Fill, Seed, scripts
 from crawler.ledger.entry import MOST, OUTCOMES, Entry, code_of
 from crawler.ledger.redis_index import RedisIndex
 from crawler.ledger.rows import milliseconds
-from crawler.ledger.scripts import applying, leases
+from crawler.ledger.scripts import applying, leases, searches
 from crawler.ledger.server import SECONDS, Emptied, Server
 from crawler.ledger.shared import MANY, anew
 from crawler.ledger.steps import Steps, held_key, packed
@@ -159,6 +159,15 @@ class RedisLedger(RedisIndex):
     @anew
     def leased(self, worker: str | None = None) -> int:
         return int(self._server.run(leases.LEASED, self._lease_seconds, worker or "")[0])
+
+    @anew
+    def search(self, worker: str, place: str, *, due: bool) -> str | None:
+        holder = self._server.run(searches.SEARCH, worker, place, self._lease_seconds, int(due))
+        return holder and str(holder.decode())
+
+    @anew
+    def searched(self, worker: str, place: str) -> None:
+        self._server.run(searches.SEARCHED, worker, place)
 
     def claim(self, urls: Collection[str]) -> Sequence[str]:
         by_key = {key: url for url in urls if (key := held_key(url)) not in self._claimed}

@@ -136,11 +136,29 @@ class SqliteLedger(SqliteIndex):
                     db.execute(step, (number,))
                 else:
                     db.executemany(f"{step} AND id = ?", ((number, id) for id in ids))
+            if ids is None:
+                db.execute(schema.GONE, (number,))
 
     def leased(self, worker: str | None = None) -> int:
         if worker is None:
             return int(self._db.row(schema.LEASED, *self._alive())[0])
         return int(self._db.row(f"{schema.LEASED} AND worker = ?", *self._alive(), worker)[0])
+
+    def search(self, worker: str, place: str, *, due: bool) -> str | None:
+        with self._db.transaction() as db:
+            self._seen(worker)
+            seekers = self._db.rows(schema.SEEKERS, *self._alive(), place)
+            holder = next((name for name, holds, _ in seekers if holds), None)
+            living = {name for name, _, lives in seekers if lives}
+            if holder not in living:
+                holder = worker if holder or (due and not living) else None
+            if holder or due:
+                db.executemany(schema.UNSEEK, ((place, name) for name, *_ in seekers if name not in living))
+                db.execute(schema.SEEK, (place, worker, holder == worker))
+        return holder
+
+    def searched(self, worker: str, place: str) -> None:
+        self._db.rows(schema.SEARCHED, place, worker)
 
     def claim(self, urls: Collection[str]) -> Sequence[str]:
         by_key = {key_of(url): url for url in urls}
@@ -219,7 +237,7 @@ class SqliteLedger(SqliteIndex):
         for (number,) in self._db.rows(schema.DEAD, *self._alive()):
             self._db.rows(schema.DIED, number)
             self._db.rows(schema.END, number)
-            self._db.rows("DELETE FROM workers WHERE number = ?", number)
+            self._db.rows(schema.GONE, number)
 
 
 def _path(url: str) -> Path:
