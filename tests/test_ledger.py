@@ -26,7 +26,7 @@ from hypothesis.stateful import (
 
 from crawler.errors import Damaged, LedgerError, WrongUse
 from crawler.items import ArticleId, Lease, Outcome, RecordRef, Stored
-from crawler.ledger import LEASE_SECONDS, Standing, checked, open_ledger
+from crawler.ledger import LEASE_SECONDS, WAY_SECONDS, Standing, checked, open_ledger
 from crawler.ledger.redis import RedisLedger
 from crawler.ledger.rows import (
     pack_hash,
@@ -349,6 +349,60 @@ def test_nobody_ends_another_s_search(ledger) -> None:
     ledger.search("one", "site", due=True)
     ledger.searched("two", "site")
     assert ledger.search("two", "site", due=True) == "one"
+
+
+# the right of way
+
+
+def test_nobody_waits_where_nobody_asks_for_the_right_of_way(ledger) -> None:
+    assert ledger.ahead("one", asks=False) == ledger.ahead("other", asks=False) == 0
+
+
+def test_who_asks_for_the_right_of_way_has_it_before_all_who_do_not(ledger) -> None:
+    assert ledger.ahead("one", asks=True) == 0
+    assert ledger.ahead("other", asks=False) == 1
+
+
+def test_those_who_ask_come_in_their_order_however_often_they_ask(opened) -> None:
+    one, other = opened(), opened()
+    one.ahead("first", asks=True)
+    other.ahead("second", asks=True)
+    other.ahead("third", asks=True)
+    assert [one.ahead(each, asks=True) for each in ("third", "second", "first")] == [2, 1, 0]
+    assert other.ahead("fourth", asks=False) == 3
+
+
+def test_who_is_through_lets_the_next_one_go(ledger) -> None:
+    for each in ("first", "second", "third"):
+        ledger.ahead(each, asks=True)
+    ledger.through("first")
+    assert [ledger.ahead(each, asks=True) for each in ("second", "third")] == [0, 1]
+    ledger.through("third")
+    ledger.through("second")
+    assert ledger.ahead("fourth", asks=False) == 0
+
+
+def test_whoever_died_in_line_keeps_others_for_its_seconds(ledger, clock) -> None:
+    ledger.ahead("dead", asks=True)
+    for _ in range(2):
+        clock.go(WAY_SECONDS / 2)
+        assert ledger.ahead("alive", asks=True) == 1
+    clock.go(1)
+    assert ledger.ahead("alive", asks=True) == ledger.ahead("late", asks=False) - 1 == 0
+
+
+def test_whoever_slept_in_line_stands_at_its_end(ledger, clock) -> None:
+    ledger.ahead("sleeper", asks=True)
+    clock.go(WAY_SECONDS / 2)
+    ledger.ahead("awake", asks=True)
+    clock.go(WAY_SECONDS / 2 + 1)
+    assert ledger.ahead("sleeper", asks=True) == 1
+
+
+def test_no_right_of_way_outlives_the_start_of_a_machine_whose_clock_begins_anew(ledger, clock) -> None:
+    ledger.ahead("dead", asks=True)
+    clock.go(60 - clock.now)
+    assert ledger.ahead("alive", asks=False) == 0
 
 
 # deaths
@@ -993,6 +1047,7 @@ def test_a_newer_program_s_ledger_is_refused(file) -> None:
 
 FORMAT_5 = """
 DROP TABLE seekers;
+DROP TABLE queue;
 PRAGMA user_version = 5;
 """
 FORMAT_4 = f"""{FORMAT_5}
@@ -1041,6 +1096,7 @@ def test_an_older_program_s_ledger_is_brought_to_this_format(file, older) -> Non
         assert leased(ledger) == HELD
         assert ledger.claim(["http://anapress.net/x"]) == []
         assert ledger.search("w", "site", due=True) == "w"
+        assert ledger.ahead("segment-2", asks=True) == 0
 
 
 def test_what_an_older_program_took_a_refresh_takes_again(file) -> None:

@@ -93,7 +93,13 @@ def test_an_empty_server_is_no_finished_crawl(own, ledger) -> None:
 
 
 @pytest.mark.parametrize(
-    "ask", [lambda it: it.n(), lambda it: it.counts().known, lambda it: it.standing(IDS[0])]
+    "ask",
+    [
+        lambda it: it.n(),
+        lambda it: it.counts().known,
+        lambda it: it.standing(IDS[0]),
+        lambda it: it.ahead("segment-3", asks=True),
+    ],
 )
 def test_whatever_is_asked_of_an_emptied_server_the_log_answers(own, ledger, ask) -> None:
     before = ask(ledger)

@@ -183,6 +183,16 @@ class Ledger(Follower, Known, Protocol):
         of the id's last take. Another id's record with the same bytes is none: replay looks by the URL.
         """
 
+    def ahead(self, segment: str, *, asks: bool) -> int:
+        """How many have the right of way before this segment's commit; who asks stands in line for it.
+
+        The right is manners: it keeps nobody from committing. Who stands in line, the first too, and does not
+        ask again for `WAY_SECONDS`, by no wall clock, is passed over.
+        """
+
+    def through(self, segment: str) -> None:
+        """The segment's commit is made: the right of way goes to the next."""
+
     def counts(self) -> Counts: ...
 
     def aged(self, captured_before: datetime) -> int:
@@ -204,6 +214,7 @@ class Ledger(Follower, Known, Protocol):
 REDIS = ("redis", "rediss", "unix")
 _NUMBER = re.compile(r"/?|/[0-9]+/?")  #: for anything else redis-py would take database 0
 LEASE_SECONDS = 600.0  #: where nothing else is said
+WAY_SECONDS = 15.0  #: a try to commit takes one or two; whoever died in line keeps others for so long
 
 Seed = Callable[[Path], bool]
 """Writes the dump of an earlier ledger to a path; False if there is none."""

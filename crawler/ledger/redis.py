@@ -17,11 +17,11 @@ from typing import Self
 
 from crawler.errors import LedgerError
 from crawler.items import ArticleId, Lease, Stored
-from crawler.ledger import LEASE_SECONDS, Counts, Fill, Seed, scripts
+from crawler.ledger import LEASE_SECONDS, WAY_SECONDS, Counts, Fill, Seed, scripts
 from crawler.ledger.entry import MOST, OUTCOMES, Entry, code_of
 from crawler.ledger.redis_index import RedisIndex
 from crawler.ledger.rows import milliseconds
-from crawler.ledger.scripts import applying, leases, searches
+from crawler.ledger.scripts import applying, leases, searches, way
 from crawler.ledger.server import SECONDS, Emptied, Server
 from crawler.ledger.shared import MANY, anew
 from crawler.ledger.steps import Steps, held_key, packed
@@ -182,6 +182,14 @@ class RedisLedger(RedisIndex):
         while chunk := list(islice(given, MANY)):
             count += sum(entry.done(before) for entry in self._entries(chunk))
         return count
+
+    @anew
+    def ahead(self, segment: str, *, asks: bool) -> int:
+        return int(self._server.run(way.AHEAD, segment, int(asks), WAY_SECONDS))
+
+    @anew
+    def through(self, segment: str) -> None:
+        self._server.run(way.THROUGH, segment)
 
     @anew
     def counts(self) -> Counts:

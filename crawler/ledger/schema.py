@@ -13,6 +13,7 @@ HEADER = f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT}
 # `held`: the URLs of requisites that the archive has, as keys.
 # `suspects`: ids whose workers died, how many of them, and whether they are on their way just now.
 # `seekers`: workers that had to do with a search for ids, and which of them `holds` it until it is over.
+# `queue`: segments whose commits ask for the right of way, as they came.
 # `texts` stand in commit order: the first with a hash brought that text. A return to one stands there again.
 TABLES = """
 CREATE TABLE meta (archive TEXT);
@@ -72,6 +73,8 @@ CREATE TABLE seekers (
     holds INTEGER NOT NULL,
     PRIMARY KEY (place, worker)
 ) WITHOUT ROWID;
+
+CREATE TABLE queue (place INTEGER PRIMARY KEY, segment TEXT NOT NULL UNIQUE, asked REAL NOT NULL);
 """
 
 # To apply a commit takes none of them: a ledger that is being made gets them at the end, sorted.
@@ -124,6 +127,7 @@ UPGRADES = {
     5: (
         """CREATE TABLE seekers (place TEXT NOT NULL, worker TEXT NOT NULL, holds INTEGER NOT NULL,
             PRIMARY KEY (place, worker)) WITHOUT ROWID""",
+        "CREATE TABLE queue (place INTEGER PRIMARY KEY, segment TEXT NOT NULL UNIQUE, asked REAL NOT NULL)",
     ),
 }
 
@@ -155,6 +159,7 @@ UPDATE ids SET holder = NULL WHERE holder IS NOT NULL;
 DELETE FROM workers;
 DELETE FROM suspects;
 DELETE FROM seekers;
+DELETE FROM queue;
 DELETE FROM ids WHERE logged = 0;
 """
 
@@ -249,6 +254,16 @@ WHERE place = ?
 SEEK = "INSERT OR REPLACE INTO seekers VALUES (?, ?, ?)"
 UNSEEK = "DELETE FROM seekers WHERE place = ? AND worker = ?"
 SEARCHED = "UPDATE seekers SET holds = 0 WHERE place = ? AND worker = ?"
+
+SLEPT = "DELETE FROM queue WHERE asked NOT BETWEEN ? AND ?"
+ASK = """
+INSERT INTO queue (segment, asked) VALUES (?, ?) ON CONFLICT (segment) DO UPDATE SET asked = excluded.asked
+"""
+AHEAD = """
+SELECT count(*) FROM queue
+WHERE asked BETWEEN ? AND ? AND place < coalesce((SELECT place FROM queue WHERE segment = ?), place + 1)
+"""
+THROUGH = "DELETE FROM queue WHERE segment = ?"
 
 STANDING = """
 SELECT takes, outcome, version, content_hash, versions, todo FROM ids WHERE id = ? AND logged = 1

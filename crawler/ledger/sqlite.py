@@ -14,7 +14,7 @@ from uuid import UUID
 
 from crawler.errors import WrongUse
 from crawler.items import ArticleId, Lease, Outcome
-from crawler.ledger import LEASE_SECONDS, Counts, Fill, Seed, making, schema
+from crawler.ledger import LEASE_SECONDS, WAY_SECONDS, Counts, Fill, Seed, making, schema
 from crawler.ledger.database import Database
 from crawler.ledger.index import SqliteIndex
 from crawler.ledger.rows import key_of, milliseconds
@@ -171,6 +171,18 @@ class SqliteLedger(SqliteIndex):
         while chunk := list(islice(given, 1000)):
             count += self._db.row(schema.DONE, json.dumps(chunk), before)[0]
         return count
+
+    def ahead(self, segment: str, *, asks: bool) -> int:
+        now = self._clock()
+        alive = now - WAY_SECONDS, now + WAY_SECONDS
+        if asks:
+            with self._db.transaction() as db:
+                db.execute(schema.SLEPT, alive)
+                db.execute(schema.ASK, (segment, now))
+        return int(self._db.row(schema.AHEAD, *alive, segment)[0])
+
+    def through(self, segment: str) -> None:
+        self._db.rows(schema.THROUGH, segment)
 
     def counts(self) -> Counts:
         with self._db.transaction("DEFERRED"):  # one state of the file for all of it

@@ -20,6 +20,7 @@ anapress:held      id → worker; anapress:h:<worker> id → b; anapress:batches
 anapress:deaths    id → workers that died with it; anapress:flying ids of those that are on their way
 anapress:searches  place → the worker that searches it for ids; anapress:seekers:<place> workers that had
                    to do with that
+anapress:queue     segments whose commits ask for the right of way, as they came; anapress:asked when last
 anapress:segments  segment → n; anapress:commits n → segment
 """
 
