@@ -26,7 +26,7 @@ from crawler.items import ForeignFile
 from crawler.ledger import Ledger
 from crawler.stores import Store
 
-LOSSES = 8  #: races for a number that a commit loses before it asks for the right of way
+LOSSES = 2  #: races for a number that a commit loses before it asks for the right of way
 LOOK_SECONDS = 0.05  #: between two looks at the log, for each commit that goes first
 MOST_AHEAD = 40  #: that are waited for at once: whoever stands in line has to ask again in time
 
