@@ -1,8 +1,9 @@
 """What a fleet's ledger costs on a real server: python -m bench.redis [--ids 10000000] [--kind valkey]
 
-Memory an id, when all are to do, when all are settled as articles, and with the payload of each besides; the
-times of a lease and of its commit, payloads and all, at the beginning and at the end: by the clock, as who
-asks sees it, and by the processor, ours and the server's, which other work on the machine disturbs less.
+Memory an id, when all are to do, when all are settled as articles, with the payload of each besides, and what
+it is more where each came with validators, as nginx gives them (on a server of their own); the times of a
+lease and of its commit, payloads and all, at the beginning and at the end: by the clock, as who asks sees it,
+and by the processor, ours and the server's, which other work on the machine disturbs less.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
+from email.utils import formatdate
 from functools import partial
 
+from msgspec.structs import replace
 from redis import Redis
 
 from bench.ledger import AT, BATCH, FIRST, ROUNDS, STEP, outcomes, say, stored
@@ -24,8 +27,9 @@ from tests.redisserver import KINDS, RedisServer, running
 
 AIM = 150  #: bytes an id
 MANY = 20_000  #: ids of a commit, of those that are not timed
-Lines = Callable[[str], Iterable[OutcomeLine]]
-Records = Callable[[str], Iterable[Stored]]
+CHANGED, YEAR = 1_740_000_000, 31_536_000  #: when a page was changed: from then on, within a year
+Lines = Callable[[Sequence[Lease], str], Iterable[OutcomeLine]]
+Records = Callable[[Sequence[Lease], str], Iterable[Stored]]
 
 
 def main() -> None:
@@ -35,49 +39,73 @@ def main() -> None:
     parser.add_argument("--append", choices=("no", "everysec", "always"), default="no")
     options = parser.parse_args()
     with running(options.kind, append=options.append) as server:
-        measure(server, options.ids)
+        without = measure(server, options.ids)
+    with running(options.kind, append=options.append) as server:
+        say("with validators, bytes more an id", validators(server, options.ids) - without, "")
 
 
-def measure(server: RedisServer, count: int) -> None:
+def measure(server: RedisServer, count: int) -> float:
+    """All figures but one; the bytes of an id that is settled, with a payload."""
     empty = used(server)
 
-    def weigh(state: str) -> None:
-        say(f"{state}, bytes an id", (used(server) - empty) / count, "")
+    def weigh(state: str) -> float:
+        say(f"{state}, bytes an id", (bytes := (used(server) - empty) / count), "")
+        return bytes
 
     with closing(RedisLedger(server.url)) as ledger:
         clocked("added", count, lambda: ledger.add(listed(0, count), "list"))
         weigh("left")
         rounds = max(1, min(ROUNDS, count // BATCH // 3))
         timed(ledger, server, "all left", rounds)
-        clocked("settled", count, lambda: settle(ledger))
+        clocked("settled", count, lambda: settle(ledger, outcomes, nothing))
         weigh("settled as articles")
         clocked("given payloads", count, lambda: payloads(ledger, count))
-        weigh(f"settled, with the payload of each (aim {AIM})")
+        whole = weigh(f"settled, with the payload of each (aim {AIM})")
         ledger.add(listed(count, count + rounds * BATCH), "list")
         timed(ledger, server, "few left among them", rounds)
         clocked("counted", count, ledger.counts)
+    return whole
+
+
+def validators(server: RedisServer, count: int) -> float:
+    """The bytes of an id that is settled, with a payload and validators."""
+    empty = used(server)
+    with closing(RedisLedger(server.url)) as ledger:
+        ledger.add(listed(0, count), "list")
+        clocked("settled with validators", count, lambda: settle(ledger, validated, stored))
+    return (used(server) - empty) / count
+
+
+def validated(leases: Sequence[Lease], segment: str) -> Iterator[OutcomeLine]:
+    for line in outcomes(leases, segment):
+        changed = CHANGED + line.article_id % YEAR
+        yield replace(line, etag=f'"{changed:x}-c92c"', last_modified=formatdate(changed, usegmt=True))
+
+
+def nothing(*_: object) -> tuple[()]:
+    return ()
 
 
 def listed(start: int, end: int) -> Iterator[ArticleId]:
     return (ArticleId(FIRST + STEP * i) for i in range(start, end))
 
 
-def settle(ledger: RedisLedger) -> None:
-    """All ids, as articles without a payload."""
+def settle(ledger: RedisLedger, lines: Lines, records: Records) -> None:
+    """All ids, as articles."""
     while leases := ledger.lease("w", MANY):
-        apply(ledger, lambda segment, some=leases: outcomes(some, segment), lambda _: ())
+        apply(ledger, leases, lines, records)
 
 
 def payloads(ledger: RedisLedger, count: int) -> None:
     """In commits of their own, so that they can be weighed."""
     for at in range(0, count, MANY):
         some = [Lease(id=id, take=1) for id in listed(at, min(at + MANY, count))]
-        apply(ledger, lambda _: (), lambda segment, some=some: stored(some, segment))
+        apply(ledger, some, nothing, stored)
 
 
-def apply(ledger: RedisLedger, lines: Lines, records: Records) -> None:
+def apply(ledger: RedisLedger, leases: Sequence[Lease], lines: Lines, records: Records) -> None:
     n = ledger.n() + 1
-    ledger.apply(n, f"segment-{n}", AT, lines(f"segment-{n}"), records(f"segment-{n}"))
+    ledger.apply(n, f"segment-{n}", AT, lines(leases, f"segment-{n}"), records(leases, f"segment-{n}"))
 
 
 def timed(ledger: RedisLedger, server: RedisServer, state: str, rounds: int) -> None:

@@ -8,6 +8,7 @@ import threading
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from email.utils import formatdate
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,7 +27,7 @@ from hypothesis.stateful import (
 
 from crawler.errors import Damaged, LedgerError, WrongUse
 from crawler.items import ArticleId, Lease, Outcome, RecordRef, Stored
-from crawler.ledger import LEASE_SECONDS, WAY_SECONDS, Standing, checked, open_ledger
+from crawler.ledger import LEASE_SECONDS, WAY_SECONDS, Standing, checked, open_ledger, validators
 from crawler.ledger.redis import RedisLedger
 from crawler.ledger.rows import (
     pack_hash,
@@ -778,7 +779,8 @@ def test_a_refresh_takes_only_what_was_taken_by_its_beginning_whatever_its_date(
 
 # validators: PAGE is what the archive holds whole, HELD what it was given with
 
-PAGE, HELD = record("segment-1", 10, b"a" * 32), Validators('"1"', "Tue")
+PAGE = record("segment-1", 10, b"a" * 32)
+HELD = Validators('"68f3a2c1-4d2f"', "Tue, 21 Oct 2025 14:03:29 GMT")
 GIVEN = {"record": PAGE.record, "etag": HELD.etag, "last_modified": HELD.last_modified}
 JANUARY = "2026-01-01T00:00:00Z"
 
@@ -819,7 +821,8 @@ def test_a_lease_has_no_validators_of_a_page_that_the_archive_does_not_hold_unde
 
 def test_other_validators_than_the_last_takes_speak_of_nothing(ledger) -> None:
     commit(ledger, captured(1, JANUARY, **GIVEN), stored=[PAGE])
-    for held in (Validators('"1"'), Validators('"2"', "Tue"), Validators(None, "Tue"), Validators()):
+    tag, date = HELD.etag, HELD.last_modified
+    for held in (Validators(tag), Validators('"2"', date), Validators(None, date), Validators()):
         assert ledger.validated(ArticleId(1), held) is None
     assert ledger.validated(ArticleId(2), HELD) is None
 
@@ -831,6 +834,19 @@ def test_validators_speak_of_the_first_record_of_their_page_not_of_the_newest_of
     again = record("segment-2", 70, b"a" * 32)
     commit(ledger, captured(1, JANUARY, Outcome.UNCHANGED, take=2, **GIVEN), stored=[busy, again])
     assert ledger.validated(ArticleId(1), HELD) == PAGE
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["in one commit", "in an earlier one"])
+def test_validators_speak_of_their_own_page_s_record_where_another_s_has_the_same_bytes(
+    ledger, together
+) -> None:
+    first = record("segment-1", 5, PAGE.sha256, url="http://anapress.net/a/2")
+    page = PAGE if together else record("segment-2", 10, PAGE.sha256)
+    if not together:
+        commit(ledger, stored=[first])
+    commit(ledger, captured(1, JANUARY, **GIVEN), stored=[first, page] if together else [page])
+    assert leased(ledger) == HELD
+    assert ledger.validated(ArticleId(1), HELD) == page
 
 
 @pytest.mark.parametrize("status", [200, 304])
@@ -1179,6 +1195,25 @@ def test_hashes_and_record_ids_of_the_usual_form_are_packed(sha256, uuid) -> Non
 def test_any_text_comes_back_as_it_was(text) -> None:
     assert unpack_hash(pack_hash(text)) == text
     assert unpack_record_id(pack_record_id(text)) == text
+
+
+MOMENTS = st.integers(0, 1 << 33).map(lambda seconds: formatdate(seconds, usegmt=True))
+ETAGS = st.from_regex(r'"[0-9a-f-]*"|W/"[a-z]*"', fullmatch=True)
+DIGESTS = st.from_regex("sha1:[A-Z2-7]{32}", fullmatch=True)
+
+
+@given(st.none() | ETAGS | st.text(), st.none() | MOMENTS | st.text(), DIGESTS | st.text())
+def test_validators_come_back_as_they_were(etag, last_modified, digest) -> None:
+    held = Validators(etag, last_modified)
+    assert validators.unpack(validators.pack(held, digest)) == (held, digest)
+
+
+@pytest.mark.parametrize(
+    ("etag", "most"), [('"68f3a2c1-4d2f"', 33), ('"9b2cf535f27731c974343645a3985328"', 42), (None, 25)]
+)
+def test_usual_validators_take_few_bytes_with_their_digest(etag, most) -> None:
+    held = Validators(etag, "Tue, 21 Oct 2025 14:03:29 GMT")
+    assert len(validators.pack(held, DIGEST)) <= most
 
 
 # at random

@@ -13,11 +13,12 @@ from socketserver import BaseRequestHandler, ThreadingTCPServer
 import pytest
 import trustme
 
-from crawler.errors import LedgerError, WrongUse
+from crawler.errors import Damaged, LedgerError, WrongUse
 from crawler.items import ArticleId, Outcome
-from crawler.ledger import open_ledger, read_ledger, server
+from crawler.ledger import open_ledger, read_ledger, scripts, server
 from crawler.ledger.redis import RedisLedger
 from crawler.ledger.server import Server
+from crawler.ledger.steps import packed
 from crawler.lines import OutcomeLine
 from tests.redisserver import KINDS, running
 from tests.test_ledger import AT, HASH, commit, ids_of, line, read, record
@@ -158,11 +159,11 @@ def test_a_server_that_stays_away_is_an_error_that_says_so(own, log) -> None:
 def test_a_lease_whose_answer_was_lost_is_given_again(own, ledger, monkeypatch) -> None:
     run, lost = ledger._server.run, []
 
-    def cut(*values):
-        answer = run(*values)
+    def cut(*values, **named):
+        answer = run(*values, **named)
         if not lost:
             lost.append(answer)
-            return run(*values)  # as a client does that has seen its connection end
+            return run(*values, **named)  # as a client does that has seen its connection end
         return answer
 
     monkeypatch.setattr(ledger._server, "run", cut)
@@ -252,16 +253,16 @@ def test_who_can_not_fill_a_ledger_makes_none(own, monkeypatch) -> None:
 
 def test_a_part_of_a_commit_that_was_taken_in_is_taken_in_again_without_harm(own, log, monkeypatch) -> None:
     """As by a worker that died between two parts of a large commit."""
-    monkeypatch.setattr("crawler.ledger.redis.MANY", 7)
+    monkeypatch.setattr("crawler.ledger.steps.FEW", 7)
     with closing(RedisLedger(own.url)) as ledger:
         run, parts = ledger._server.run, []
 
-        def dies(body, *values):
-            if len(values) == 3:
+        def dies(body, *values, **named):
+            if named:
                 parts.append(values)
                 if len(parts) == 3:
                     raise KeyboardInterrupt
-            return run(body, *values)
+            return run(body, *values, **named)
 
         monkeypatch.setattr(ledger._server, "run", dies)
         with pytest.raises(KeyboardInterrupt):
@@ -270,6 +271,33 @@ def test_a_part_of_a_commit_that_was_taken_in_is_taken_in_again_without_harm(own
     with closing(RedisLedger(own.url, fill=log.follow)) as ledger:
         log.follow(ledger)
         assert (ledger.n(), ledger.counts().known, ledger.counts().left) == (2, 100, 99)
+
+
+def test_a_commit_of_which_one_line_is_wrong_changes_nothing_in_whatever_part_it_lies(
+    own, monkeypatch
+) -> None:
+    monkeypatch.setattr("crawler.ledger.steps.FEW", 1)
+    wrong = line(3, Outcome.CHANGED, captured_at="yesterday")
+    with closing(RedisLedger(own.url)) as ledger:
+        with pytest.raises(Damaged, match="yesterday"):
+            commit(ledger, read(1), read(2), wrong)
+        assert (ledger.n(), ledger.counts().known, ledger.original(HASH)) == (0, 0, None)
+
+
+def test_a_commit_goes_on_on_a_server_that_has_forgotten_the_scripts(own, log, ledger) -> None:
+    own.client().script_flush()
+    log.add(line(2, Outcome.GONE))
+    log.follow(ledger)
+    assert (ledger.n(), ledger.counts().left) == (3, 98)
+
+
+def test_an_answer_that_nobody_read_is_not_taken_for_the_next_one(ledger) -> None:
+    def broken_off() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ledger._server.run(scripts.READ, packed(["segments", "", "segment-1"]), meanwhile=broken_off)
+    assert ledger._server.run(scripts.READ, packed([])) == [2]
 
 
 def test_a_server_that_throws_away_is_refused(own) -> None:

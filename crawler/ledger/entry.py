@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from crawler.errors import LedgerError
 from crawler.items import ARTICLES, ArticleId, Lease, Outcome
-from crawler.ledger import Standing
+from crawler.ledger import Standing, validators
 from crawler.ledger.rows import pack_hash, unpack_hash
 from crawler.validators import Validators
 
@@ -27,7 +27,6 @@ PLAIN_SIZE, HASH = 12, 32
 MOST = 255  #: that one byte can count, or tell of a length; RETRY_TIMES ends an id's attempts long before
 FOUND = ("list", "link", "cdx", "sitemap", "feed", "section", "home")  #: a byte each, from 1 on
 CODES = {found: chr(code) for code, found in enumerate(FOUND, 1)}
-TEXTS = 5  #: found, reason, etag, last_modified, digest
 
 
 class Entry(Struct, frozen=True, kw_only=True):
@@ -45,9 +44,8 @@ class Entry(Struct, frozen=True, kw_only=True):
     content_hash: str | None = None
     found: str = "list"
     reason: str = ""
-    etag: str | None = None
-    last_modified: str | None = None
-    digest: str | None = None
+    held: Validators = Validators()
+    digest: str | None = None  #: of the payload that they were given with
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
@@ -56,7 +54,8 @@ class Entry(Struct, frozen=True, kw_only=True):
         if not flags & TAKEN:
             return cls(todo=todo, logged=logged, attempts=attempts, found=_found(data[2:].decode()))
         settled, captured, takes, version, versions, start, end = _numbers(data)
-        found, reason, etag, last_modified, digest, *_ = data[end:].decode().split("\0") + [""] * TEXTS
+        found, reason, given, *_ = *data[end:].split(b"\0", 2), b"", b""
+        held, digest = validators.unpack(given) if given else (Validators(), None)
         return cls(
             todo=todo,
             logged=logged,
@@ -68,11 +67,10 @@ class Entry(Struct, frozen=True, kw_only=True):
             version=version or None,
             versions=versions,
             content_hash=text_of(data[start:end]),
-            found=_found(found),
-            reason=reason,
-            etag=etag or None,
-            last_modified=last_modified or None,
-            digest=digest or None,
+            found=_found(found.decode()),
+            reason=reason.decode(),
+            held=held,
+            digest=digest,
         )
 
     @property
@@ -87,10 +85,6 @@ class Entry(Struct, frozen=True, kw_only=True):
             versions=self.versions,
             left=self.todo,
         )
-
-    @property
-    def held(self) -> Validators:
-        return Validators(self.etag, self.last_modified)
 
     def done(self, captured_before: int | None) -> bool:
         """Whether it is settled, and no lease would give it."""
@@ -150,11 +144,10 @@ def code_of(found: str) -> str:
     return CODES.get(found, found)
 
 
-def tail(*texts: str | None) -> str:
-    """The texts behind an entry's first; none of them has a zero byte, and the last is not empty."""
-    if not any(texts):
-        return ""
-    return "".join("\0" + (text or "").replace("\0", " ") for text in texts).rstrip("\0")
+def tail(reason: str | None, given: bytes) -> bytes:
+    """What stands behind `found`, each part behind a zero byte: why, and the packed validators."""
+    why = (reason or "").replace("\0", " ").encode()
+    return b"\0%b\0%b" % (why, given) if given else b"\0" + why if why else b""
 
 
 def _found(code: str) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from functools import lru_cache
 from hashlib import blake2b
+from struct import Struct
 from typing import Self
 
 from crawler.items import ArticleId
 
 BITS = 17  #: of a bucket's number: at ten million, fields enough to be cheap, few enough to be found quickly
-BUCKET, TAG = 3, 8  #: bytes of a digest
+DIGEST = Struct(">I8s")  #: what the bucket's number is the beginning of; the tag
+_split = DIGEST.unpack
 
 
 class Keys:
@@ -20,7 +22,7 @@ class Keys:
     """
 
     def __init__(self, epoch: str) -> None:
-        self._hash = blake2b(digest_size=BUCKET + TAG, key=epoch.encode())
+        self._hash = blake2b(digest_size=DIGEST.size, key=epoch.encode())
 
     @classmethod
     @lru_cache(maxsize=4)
@@ -35,5 +37,5 @@ class Keys:
         """In which bucket, and by which field, what these bytes name is found."""
         hash = self._hash.copy()
         hash.update(data)
-        digest = hash.digest()
-        return f"{int.from_bytes(digest[:BUCKET], 'big') >> 8 * BUCKET - BITS:x}", digest[BUCKET:]
+        number, tag = _split(hash.digest())
+        return f"{number >> 32 - BITS:x}", tag

@@ -20,6 +20,8 @@ DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]
 MILLISECOND = timedelta(milliseconds=1)
 ODD = 0x80  #: from there on a first byte is that of MessagePack; bits of each number in the usual form:
 N, OFFSET, SIZE, ID, MOMENT = 23, 32, 24, 56, 48
+HASH, LENGTH = 32, 5  #: bytes
+WHOLE = HASH + LENGTH
 
 
 class Whole(Struct, frozen=True):
@@ -35,6 +37,15 @@ class Whole(Struct, frozen=True):
 
     def __bytes__(self) -> bytes:
         return b"%b%d %b" % (self.sha256, self.length, (self.digest or "").encode())
+
+    def packed(self) -> bytes:
+        """The payload, for who knows its digest; its place may stand behind it."""
+        return self.sha256 + self.length.to_bytes(LENGTH, "big")
+
+    @classmethod
+    def unpack(cls, data: bytes, digest: str) -> tuple[Whole, bytes]:
+        """A payload that was packed, and what stands behind it."""
+        return cls(data[:HASH], int.from_bytes(data[HASH:WHOLE], "big"), digest), data[WHOLE:]
 
 
 class Place(Struct, frozen=True, array_like=True):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 import sys
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
@@ -21,9 +22,9 @@ from crawler.ledger import LEASE_SECONDS, WAY_SECONDS, Counts, Fill, Seed, scrip
 from crawler.ledger.entry import MOST, OUTCOMES, Entry, code_of
 from crawler.ledger.redis_index import RedisIndex
 from crawler.ledger.rows import milliseconds
-from crawler.ledger.scripts import applying, leases, searches, way
+from crawler.ledger.scripts import MANY, applying, leases, searches, way
 from crawler.ledger.server import SECONDS, Emptied, Server
-from crawler.ledger.shared import MANY, anew
+from crawler.ledger.shared import anew
 from crawler.ledger.steps import Steps, held_key, packed
 from crawler.lines import OutcomeLine
 from crawler.validators import Validators
@@ -93,11 +94,13 @@ class RedisLedger(RedisIndex):
             return
         if n > applied + 1:
             raise LedgerError(f"{self._server.name} has {applied} commits and can't take in commit {n} next")
-        parts = list(Steps(self._keys, n, segment, at).parts(outcomes, stored, held, MANY))
+        parts = Steps(self._keys, n, segment, at).parts(outcomes, stored, held)
+        ready = deque(islice(parts, 1))
         self._newest = max(self._newest, n)  # it is in the log
         try:
-            for number, part in enumerate(parts, 1):
-                self._server.run(applying.APPLY, n, segment if number == len(parts) else "", part)
+            while ready:
+                part = ready.popleft()
+                self._server.run(applying.APPLY, n, *part, meanwhile=lambda: ready.extend(islice(parts, 1)))
                 if self._following:
                     self._server.still_making()
         except Emptied:

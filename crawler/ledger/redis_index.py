@@ -11,7 +11,8 @@ from crawler.ledger import Known, Standing
 from crawler.ledger.ahead import Ahead
 from crawler.ledger.entry import UNHEARD, Entry, hash_of
 from crawler.ledger.payload import Place, Whole, unpack_found, unpack_text
-from crawler.ledger.shared import MANY, Shared, anew
+from crawler.ledger.scripts import MANY
+from crawler.ledger.shared import Shared, anew
 from crawler.ledger.steps import captured_key, own_key, text
 from crawler.lines import Original
 from crawler.validators import Validators
@@ -84,12 +85,18 @@ class RedisIndex(Shared):
 
     def _confirmed(self, entries: Sequence[tuple[ArticleId, Entry]]) -> list[Stored | None]:
         """The record that each entry's validators speak of."""
-        wanted = {id: own_key(id, entry.digest) for id, entry in entries if entry.held and entry.digest}
+        wanted = {id: entry.digest for id, entry in entries if entry.digest}
         if not wanted:
             return [None] * len(entries)
-        found = dict(zip(wanted, self._tagged([("u:", key) for key in wanted.values()]), strict=True))
-        there = {id: unpack_found(value) for id, value in found.items() if value is not None}
-        pages = dict(zip(there, self._placed(list(there.values())), strict=True))
+        found = self._tagged([("u:", own_key(*each)) for each in wanted.items()])
+        there = {
+            id: Whole.unpack(value, digest)
+            for (id, digest), value in zip(wanted.items(), found, strict=True)
+            if value is not None
+        }
+        places = self._tagged([("p:", bytes(whole)) for whole, _ in there.values()])
+        placed = [(whole, own or place) for (whole, own), place in zip(there.values(), places, strict=True)]
+        pages = dict(zip(there, self._placed(placed), strict=True))
         return [pages.get(id) for id, _ in entries]
 
     def _placed(self, found: Sequence[tuple[Whole, bytes]]) -> list[Stored | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any
@@ -12,6 +12,8 @@ from crawler.items import ARTICLES, RecordRef, Stored
 from crawler.lines import OutcomeLine
 
 N1 = "n1:sha256:"
+_HASH = re.compile(N1 + "[0-9a-f]{64}")
+_RECORD_ID = re.compile("<urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}>")
 
 
 def values(line: OutcomeLine, n: int, at: str) -> dict[str, Any]:
@@ -82,7 +84,7 @@ def milliseconds(moment: datetime) -> int:
 
 def pack_hash(text: str) -> bytes | str:
     """The 32 bytes of `n1:sha256:<hex>`."""
-    return _packed(text, text.removeprefix(N1), unpack_hash)
+    return bytes.fromhex(text[len(N1) :]) if _HASH.fullmatch(text) else text
 
 
 def unpack_hash(packed: bytes | str) -> str:
@@ -91,7 +93,7 @@ def unpack_hash(packed: bytes | str) -> str:
 
 def pack_record_id(text: str) -> bytes | str:
     """The 16 bytes of `<urn:uuid:…>`."""
-    return _packed(text, text[10:46].replace("-", ""), unpack_record_id)
+    return bytes.fromhex(text[10:46].replace("-", "")) if _RECORD_ID.fullmatch(text) else text
 
 
 def unpack_record_id(packed: bytes | str) -> str:
@@ -99,14 +101,6 @@ def unpack_record_id(packed: bytes | str) -> str:
         return packed
     digits = packed.hex()
     return f"<urn:uuid:{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}>"
-
-
-def _packed(text: str, digits: str, unpack: Callable[[bytes | str], str]) -> bytes | str:
-    try:
-        packed = bytes.fromhex(digits)
-    except ValueError:
-        return text
-    return packed if unpack(packed) == text else text  # never another text than was given
 
 
 def _moment(text: str) -> datetime:

@@ -24,7 +24,7 @@ SECONDS = 60.0  #: for which a server may be away before that ends a run
 OPENING_SECONDS = 10.0  #: the same at the start: more likely the address is wrong
 MAKING_SECONDS = 60  #: after which a maker of a ledger that says nothing counts as dead
 PAUSES = (0.05, 1.0)  #: the first and the longest between two tries
-FORMAT = 2
+FORMAT = 3
 META, MAKING = f"{scripts.PREFIX}meta", f"{scripts.PREFIX}making"
 Failures = type[failed.RedisError] | tuple[type[failed.RedisError], ...]
 AWAY = (
@@ -80,13 +80,35 @@ class Server:
     def close(self) -> None:
         self._redis.close()
 
-    def run(self, body: str, *values: object) -> Any:
-        """What the script gives; Emptied if the server has another ledger, or none, by now."""
+    def run(self, body: str, *values: object, meanwhile: Callable[[], object] | None = None) -> Any:
+        """What the script gives; Emptied if the server has another ledger, or none, by now.
+
+        `meanwhile` is done while the server is at it; again where the script is run again.
+        """
         script = self._scripts.get(body) or self._scripts.setdefault(
             body, self._redis.register_script(scripts.whole(body))
         )
         now = "" if self._clock is None else repr(self._clock())
-        return self.patiently(lambda: script(args=[self._epoch, now, *values]))
+        given = [self._epoch, now, *values]
+        if meanwhile is None:
+            return self.patiently(lambda: script(args=given))
+        return self.patiently(lambda: self._run_beside(script, given, meanwhile))
+
+    def _run_beside(self, script: Any, given: list[object], meanwhile: Callable[[], object]) -> Any:
+        """On a connection taken by hand, for a command of the client's waits for its answer."""
+        pool = self._redis.connection_pool
+        connection: Any = pool.get_connection()
+        try:
+            connection.send_command("EVALSHA", script.sha, 0, *given)
+            meanwhile()
+            return connection.read_response()
+        except failed.NoScriptError:
+            return script(args=given)
+        except BaseException:
+            connection.disconnect()  # or who has it next takes this answer for its own
+            raise
+        finally:
+            pool.release(connection)
 
     def join(self) -> bool:
         """Go on with the ledger that is there; False if there is none that is whole."""

@@ -11,12 +11,12 @@ from uuid import UUID
 from crawler.errors import LedgerError, WrongUse
 from crawler.ledger import scripts
 from crawler.ledger.keys import Keys
+from crawler.ledger.scripts import MANY
 from crawler.ledger.server import Emptied, Server
 from crawler.ledger.steps import packed
 
 P = ParamSpec("P")
 T = TypeVar("T")
-MANY = 1000  #: ids or lines in one call: nobody else is served meanwhile
 LOOK_SECONDS = 0.2  #: between two looks whether another worker has made the ledger
 MAKE_SECONDS = 600  #: for which somebody who can't make it waits for it
 

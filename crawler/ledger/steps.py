@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import chain, islice
 
 from msgspec import Raw, msgpack
 
@@ -11,13 +12,18 @@ from crawler.items import ArticleId, Outcome, Stored
 from crawler.ledger import payload, rows
 from crawler.ledger.entry import OUTCOMES, code_of, hash_of, settled, tail
 from crawler.ledger.keys import Keys
+from crawler.ledger.scripts import MANY
+from crawler.ledger.validators import pack
 from crawler.lines import OutcomeLine
 from crawler.site import is_on_site
+from crawler.validators import Validators
 
+FEW = 48  #: lines, records or URLs in the first part; each has twice as many as the one before, up to MANY
 BROUGHT = (Outcome.ARTICLE, Outcome.CHANGED)
 COUNTERS = {outcome: f"o:{number}" for number, outcome in enumerate(OUTCOMES)}
 HEADS = [bytes((0xD9, size)) for size in range(256)]
 packed = msgpack.Encoder().encode
+Step = Callable[[], None]
 
 
 def text(data: bytes) -> Raw:
@@ -50,50 +56,85 @@ class Steps:
         self._part: list[object] = []  # one flat list: a list for each step takes as long as all the rest
 
     def parts(
-        self, outcomes: Iterable[OutcomeLine], stored: Iterable[Stored], held: Iterable[str], size: int
-    ) -> Iterator[bytes]:
-        """The steps of so many lines, records or URLs each, packed; one part at least."""
-        taken = chain(map(self._line, outcomes), map(self._stored, stored), map(self._held, held))
-        for count, _ in enumerate(taken, 1):
-            if not count % size:
-                yield self._packed()
-        yield self._packed()
+        self, outcomes: Iterable[OutcomeLine], stored: Iterable[Stored], held: Iterable[str]
+    ) -> Iterator[tuple[str, bytes]]:
+        """Steps, packed; with the last of them, and there is one, the segment.
 
-    def _packed(self) -> bytes:
+        All is read before the first are given. A usual commit's are packed as they are wanted, so the server
+        can be at others meanwhile; of a large one only the first, for as read they take ten times the memory.
+        """
+        read = chain(map(self._line, outcomes), map(self._stored, stored), map(self._held, held))
+        some = list(islice(read, MANY))
+        rest: list[bytes] = []
+        while more := list(islice(read, MANY)):
+            rest.append(self._packed(more))
+        few = list(_growing(some))
+        left = len(few) + len(rest)
+        for part in chain(map(self._packed, few), rest):
+            left -= 1
+            yield "" if left else self._segment, part
+
+    def _packed(self, steps: Iterable[Step]) -> bytes:
+        for step in steps:
+            step()
         part, self._part = packed(self._part), []
         return part
 
-    def _line(self, line: OutcomeLine) -> None:
+    def _line(self, line: OutcomeLine) -> Step:
+        """A line's steps, once it has shown that nothing is wrong with it."""
         id = line.article_id
-        place, found = (self._keys.bucket(id), str(id)), code_of(line.found or "list")
         if line.outcome is Outcome.KNOWN:
-            self._part += "k", *place, line.reason == "requeued", line.take, found
-            return
-        version, hash = line.version, hash_of(line.content_hash)
-        captured, digest = max(rows.captured(line, self._at) or 0, 0), rows.validated(line)
+            return partial(self._know, line, id)
+        captured, hash = max(rows.captured(line, self._at) or 0, 0), hash_of(line.content_hash)
+        if digest := rows.validated(line):
+            self._validated.add(own_key(id, digest))
+        return partial(self._settle, line, id, captured, hash)
+
+    def _know(self, line: OutcomeLine, id: ArticleId) -> None:
+        requeued, found = line.reason == "requeued", code_of(line.found or "list")
+        self._part += "k", self._keys.bucket(id), str(id), requeued, line.take, found
+
+    def _settle(self, line: OutcomeLine, id: ArticleId, captured: int, hash: bytes) -> None:
+        version = line.version
         entry = settled(line.outcome, self._n, captured, line.take, version or 0, hash)
-        texts = tail(line.reason, line.etag, line.last_modified, digest)
-        self._part += "s", *place, COUNTERS[line.outcome], captured, text(entry), found, texts
+        digest = rows.validated(line)
+        behind = tail(line.reason, pack(Validators(line.etag, line.last_modified), digest) if digest else b"")
+        found, counter = code_of(line.found or "list"), COUNTERS[line.outcome]
+        step = "s", self._keys.bucket(id), str(id), counter, captured, text(entry), found, text(behind)
+        self._part += step
         if line.outcome in BROUGHT and version is not None:
             self._field("t:", hash, payload.pack_text(id, version))
-        if digest:
-            self._validated.add(own_key(id, digest))
 
-    def _stored(self, stored: Stored) -> None:
+    def _stored(self, stored: Stored) -> Step:
+        """A record's steps, once it is known to be the segment's."""
         rows.of_segment(self._n, self._segment, stored)
+        return partial(self._keep, stored)
+
+    def _keep(self, stored: Stored) -> None:
         id = payload.own_id(stored.url)
-        place = payload.pack_place(self._n, stored, id)
-        self._field("p:", bytes(payload.Whole.of(stored)), place)
+        place, whole = payload.pack_place(self._n, stored, id), payload.Whole.of(stored)
+        self._field("p:", bytes(whole), place)
         if id is None and not is_on_site(stored.url):
             for key in (captured_key(stored.url, None), captured_key(stored.url, stored.date)):
                 self._field("c:", key, payload.pack_found(stored, place))
-        digest = stored.record.payload_digest
-        if id is not None and digest and self._validated and (key := own_key(id, digest)) in self._validated:
-            self._field("u:", key, payload.pack_found(stored, place))
+        if self._validated and id and whole.digest and (key := own_key(id, whole.digest)) in self._validated:
+            self._part.append("u")
+            self._field("u:", key, whole.packed())
+            self._field("p:", bytes(whole), place)
 
-    def _held(self, url: str) -> None:
-        self._field("r:", held_key(url), b"")
+    def _held(self, url: str) -> Step:
+        return partial(self._field, "r:", held_key(url), b"")
 
     def _field(self, kind: str, key: bytes, value: bytes) -> None:
         bucket, field = self._keys.tag(key)
         self._part += kind + bucket, text(field), text(value)
+
+
+def _growing(steps: Sequence[Step]) -> Iterator[Sequence[Step]]:
+    """The server waits for the first part only, and for the next we have as long as it is at that."""
+    start, size = 0, FEW
+    while True:
+        yield steps[start : start + size]
+        start, size = start + size, 2 * size
+        if start >= len(steps):
+            return

@@ -8,7 +8,8 @@ anapress:v:<b>     id and content hash → version, of texts that an id showed b
                    The fields of the next five are tags (crawler.ledger.keys):
 anapress:t:<b>     content hash → the id and version that brought it first
 anapress:p:<b>     payload → the record that holds it whole (crawler.ledger.payload)
-anapress:u:<b>     id and digest → payload and record, of pages that were given validators
+anapress:u:<b>     id and digest → payload, of pages that were given validators; where p: has another record
+                   of it, that of the page too
 anapress:c:<b>     URL, and URL with date → the same of the newest that an archive service has there
 anapress:r:<b>     the URLs of requisites that the archive has
 anapress:buckets   a bit for each number b of l: or i: that is in use
@@ -27,6 +28,7 @@ anapress:segments  segment → n; anapress:commits n → segment
 from __future__ import annotations
 
 PREFIX = "anapress:"
+MANY = 1000  #: ids or lines in one call: nobody else is served meanwhile
 
 # ARGV: the epoch that the caller knows, the time (empty: the server's), then the script's own.
 _BEGIN = """

@@ -37,7 +37,7 @@ local function know(b, id, requeued, take, found)
     if flags ~= e.flags then call('HSET', key, id, string.char(flags) .. value:sub(2)) end
 end
 
-local WIDTH = {s = 8, k = 6}
+local WIDTH = {s = 8, k = 6, u = 7}
 local function width(step) return WIDTH[step] or 3 end
 
 local ids, at = {}, 1
@@ -92,11 +92,18 @@ local function settle(b, id, outcome, captured, entry, found, tail)
     call('HSET', P .. 'i:' .. b, id, entry .. found .. tail)
 end
 
+-- its own place only where the payload's is another record's
+local function validate(key, field, whole, payload, tag, place)
+    if call('HGET', P .. payload, tag) ~= place then whole = whole .. place end
+    call('HSETNX', P .. key, field, whole)
+end
+
 at = 1
 while steps[at] do
     local step, a, b, c = steps[at], steps[at + 1], steps[at + 2], steps[at + 3]
     if step == 's' then settle(a, b, c, unpack(steps, at + 4, at + 7))
     elseif step == 'k' then know(a, b, c, steps[at + 4], steps[at + 5])
+    elseif step == 'u' then validate(unpack(steps, at + 1, at + 6))
     else call(step:sub(1, 1) == 'c' and 'HSET' or 'HSETNX', P .. step, a, b) end
     at = at + width(step)
 end

@@ -125,6 +125,9 @@ else
 end
 local holds = {}
 for i, id in ipairs(ids) do holds[2 * i - 1], holds[2 * i] = id, worker end
+if #ids > 0 and call('EXISTS', HELD) == 0 then
+    call('HSET', HELD, '', ('-'):rep(1024))  -- too long for a small hash: that is searched from its start
+end
 many('HSET', HELD, holds)
 many('HSET', P .. 'h:' .. worker, places)
 call('HSET', P .. 'batches', worker, cmsgpack.pack({token, places}))
