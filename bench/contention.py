@@ -74,11 +74,13 @@ def measure(folder: Path, url: str, count: int, every: float, seconds: float) ->
     ]
     for thread in threads:
         thread.start()
+    time.sleep(seconds)
+    rate = len(took) / seconds  # those that were begun by then come to their end, and are none of it
     for thread in threads:
         thread.join()
     pace = "again at once" if not every else f"once in {every:g} s"
     print(  # noqa: T201
-        f"{count:3} workers, {pace}: {len(took) / seconds:5.1f} commits/s, "
+        f"{count:3} workers, {pace}: {rate:5.1f} commits/s, "
         f"{sum(lost) / len(took):4.1f} races lost a commit (at most {max(lost)}), "
         f"{fmean(took):5.2f} s a commit (at most {max(took):.2f})",
         flush=True,
@@ -92,8 +94,8 @@ def work(
     store, disk = Far(folder / "archive", Disk()), Disk()
     chance, id = random.Random(number), 1 + number * 10**9  # noqa: S311
     with closing(RedisLedger(url)) as ledger:
-        while time.monotonic() < end:
-            time.sleep(chance.expovariate(1 / every) if every else 0)
+        while time.monotonic() + (pause := chance.expovariate(1 / every) if every else 0) < end:
+            time.sleep(pause)
             spool = Spool.claim(folder / "spool", secrets.token_hex(4), UUID(int=1), disk)
             began, before = time.monotonic(), store.lost
             add(list(map(ArticleId, range(id, id + 10))), "list", spool, store, ledger, disk, utc_now)

@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 import time
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from scrapy.commands import ScrapyCommand
 from scrapy.utils.conf import arglist_to_dict
 
 from crawler import given
-from crawler.ending import code_of
+from crawler.ending import Ending, code_of
 from crawler.errors import CrawlerError, StoreRefused, WrongUse
 from crawler.foreign.web import bring
 from crawler.housing import Housing
@@ -31,13 +30,12 @@ class ArchiveCommand(ScrapyCommand):
     default_settings = {"LOG_ENABLED": False}  # noqa: RUF012 -- Scrapy's own declaration
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
+        super().process_options(args, opts)  # which says what is no NAME=VALUE
         try:
-            with suppress(ValueError):  # no NAME=VALUE: Scrapy says that itself
-                given.check(arglist_to_dict(opts.set))
+            given.check(arglist_to_dict(opts.set))
         except WrongUse as error:
             self._wrong(error)
             sys.exit(self.exitcode)
-        super().process_options(args, opts)
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         assert self.settings is not None
@@ -51,18 +49,20 @@ class ArchiveCommand(ScrapyCommand):
         except CrawlerError as error:
             self._wrong(error)
         except KeyboardInterrupt:
-            sys.stderr.write("Stopped; run it again. (exit 3)\n")
-            self.exitcode = 3
+            self._end(Ending(3, "Stopped; run it again."))
         except BrokenPipeError:
             self.exitcode = UNREAD  # whoever read our output has left
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python yet holds of it
         except OSError as error:
-            sys.stderr.write(f"the archive can't be written: {error} (exit 6)\n")
-            self.exitcode = 6
+            self._end(Ending(6, f"the archive can't be written: {error}"))
 
     def _wrong(self, error: CrawlerError) -> None:
-        self.exitcode = code_of(error)
-        sys.stderr.write(f"{error} (exit {self.exitcode})\n")
+        self._end(Ending(code_of(error), str(error)))
+
+    def _end(self, ending: Ending) -> None:
+        """Say how it ended; the last line."""
+        self.exitcode = ending.code
+        sys.stderr.write(f"{ending.sentence} (exit {ending.code})\n")
 
     def _bring(self, url: str, path: Path, most: int) -> None:
         """Fetch a file of the web as a crawl would; StoreError if it can't be had."""

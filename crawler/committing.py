@@ -8,6 +8,7 @@ tests/test_commits.py explores this very code.
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from io import BufferedWriter, RawIOBase
 from pathlib import Path
@@ -24,6 +25,10 @@ from crawler.foreign.address import files as files_of
 from crawler.items import ForeignFile
 from crawler.ledger import Ledger
 from crawler.stores import Store
+
+LOSSES = 2  #: races for a number that a commit loses before it asks for the right of way
+LOOK_SECONDS = 0.05  #: between two looks at the log, for each commit that goes first
+MOST_AHEAD = 40  #: that are waited for at once: whoever stands in line has to ask again in time
 
 
 class Contribution(Protocol):
@@ -50,22 +55,32 @@ class Contribution(Protocol):
 
 
 def commit(contribution: Contribution, store: Store, ledger: Ledger, disk: Disk, clock: Clock) -> Commit:
-    """Put the contribution into the log, exactly once, whoever else commits and whatever was tried before."""
+    """Put the contribution into the log, exactly once, whoever else commits and whatever was tried before.
+
+    Who has lost many races goes before all others, in the order in which they asked: each gets through.
+    """
     disk.reached("commit/put")
     sealed = tuple(_put(store, *file) for file in contribution.sealed())
+    lost = 0
     while True:
         disk.reached("commit/follow")
         newest = follow(store, ledger)
         if (n := ledger.segment(contribution.segment)) is not None:
             return _there(store, n)
+        if ahead := ledger.ahead(contribution.segment, asks=lost >= LOSSES):
+            time.sleep(LOOK_SECONDS * min(ahead, MOST_AHEAD))
+            continue
         disk.reached("commit/decide")
         attempt, made = _attempt(contribution, newest + 1, sealed, store, ledger, disk, clock)
         disk.reached("commit/create")
         created = store.create(Commit.key(attempt.n), bytes(attempt))
         disk.reached("commit/apply")
         if not created and _there(store, attempt.n).segment != contribution.segment:
+            lost += 1
             for file in made:
                 store.remove(file.path)
+        elif lost >= LOSSES:
+            ledger.through(contribution.segment)  # the next one need not wait until ours is applied
 
 
 def _there(store: Store, n: int) -> Commit:

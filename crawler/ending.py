@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -28,6 +29,11 @@ def code_of(error: CrawlerError) -> int:
 class Ending:
     code: int
     sentence: str
+
+    @property
+    def level(self) -> int:
+        """Of the line of a log that tells it."""
+        return logging.INFO if self.code in (0, 3) else logging.ERROR
 
     @classmethod
     def of(

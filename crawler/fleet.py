@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from threading import Thread
 from typing import Self
 
 from crawler.ending import Ending
+from crawler.speech import Speech
 from crawler.wording import number
 
 TICK = 0.1
@@ -24,6 +26,7 @@ MOST_DEATHS = 8  #: of one worker, in a row
 SETTLED = (0, 3, 4)  #: exit codes of a crawl that came to its end
 USELESS = (2, 5)  #: of one that would end so again
 WORST = (1, 6, 5, 2, 3, 4, 0)  #: of the codes of many, the one that tells most
+UNSAID = "A worker can't do what it was asked to; its log says why."  #: where that goes to a file, in JSON
 FIGURES = "[crawler.extensions.progress] INFO: "  #: stands before a worker's figures in its log
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -48,10 +51,8 @@ class Record:
 class Worker:
     """One place in the fleet, and the process that holds it now."""
 
-    def __init__(
-        self, number: int, command: Sequence[str], tell: Callable[[str], None], *, shown: bool
-    ) -> None:
-        self._number, self._command, self._tell, self._shown = number, command, tell, shown
+    def __init__(self, number: int, command: Sequence[str], speech: Speech, *, shown: bool) -> None:
+        self._number, self._command, self._speech, self._shown = number, command, speech, shown
         self._process: subprocess.Popen[str] | None = None
         self._reader: Thread | None = None
         self.record = Record(time.monotonic())
@@ -107,7 +108,7 @@ class Worker:
             return
         pause = self.record.again - time.monotonic()
         self.last = f"ended with {code}; it is started again in {pause:.0f} s"
-        self._tell(f"worker {self._number} {self.last}")
+        self._speech.say(f"worker {self._number} {self.last}", logging.WARNING)
 
     def _read(self, process: subprocess.Popen[str]) -> None:
         assert process.stderr is not None
@@ -120,19 +121,17 @@ class Worker:
         if told:
             self.figures = figures
         else:
-            self.last = line
+            self.last = self._speech.heard(line)
         if not (told and self._shown):
-            self._tell(f"[{self._number}] {line}")
+            self._speech.repeat(self._number, line)
 
 
 class Fleet:
     """So many workers with one command, until the last of them has come to its end."""
 
-    def __init__(
-        self, size: int, command: Sequence[str], tell: Callable[[str], None], *, shown: bool = False
-    ) -> None:
+    def __init__(self, size: int, command: Sequence[str], speech: Speech, *, shown: bool = False) -> None:
         """`shown`: somebody looks at the workers' figures, so they need not be told."""
-        self.workers = [Worker(number, command, tell, shown=shown) for number in range(1, size + 1)]
+        self.workers = [Worker(number, command, speech, shown=shown) for number in range(1, size + 1)]
         self._signalled: int | None = None
 
     def run(self, look: Callable[[], None]) -> None:
@@ -165,7 +164,7 @@ class Fleet:
         code = min(codes, key=WORST.index) if all(each in WORST for each in codes) else 1
         if code in USELESS:
             sentence = next(worker.last for worker in self.workers if worker.code == code)
-            return Ending(code, sentence.removesuffix(f" (exit {code})"))
+            return Ending(code, sentence.removesuffix(f" (exit {code})") or UNSAID)
         again = f", {number(self.restarts, 'restart')}" if self.restarts else ""
         rest = "the ledger can't be asked what is left" if left is None else f"{left} ids are left"
         return Ending(code, f"{number(len(self.workers), 'worker')}{again}: {took}; {rest}.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -117,13 +117,21 @@ class Housing:
     def ensure_archive(self, store: Store) -> Archive:
         """The archive in the store, made if there is none; a mistake in LEDGER_URL leaves none behind."""
         if archive.find(store) is None:
-            self.try_ledger()
+            self.try_ledger(store)
         return archive.ensure(store, self.contact)
 
-    def try_ledger(self) -> None:
-        """WrongUse or LedgerError where LEDGER_URL leads to none; that it is not made yet is no mistake."""
-        if (ledger := read_ledger(self.ledger)) is not None:
-            ledger.close()
+    def try_ledger(self, store: Store) -> None:
+        """WrongUse or LedgerError where LEDGER_URL leads to none of this archive's; one may be made yet."""
+        if (ledger := read_ledger(self.ledger)) is None:
+            return
+        with closing(ledger):
+            bound = ledger.bound()
+        home = archive.find(store)  # after that: who makes an archive meanwhile ties a ledger to it at last
+        if bound is not None and (home is None or bound != home.uuid):
+            raise WrongUse(
+                f"LEDGER_URL leads to the ledger of archive {bound}, but {store.url} is "
+                f"{home.uuid if home else 'none yet'}: set it or ARCHIVE_URL to the one that you mean."
+            )
 
     def open_ledger(self, store: Store) -> Ledger:
         """The ledger of the archive in the store; a new one is made of the newest snapshot and the log."""

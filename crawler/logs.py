@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
+from typing import Any
 
-from scrapy.settings import Settings
+from scrapy.settings import BaseSettings, Settings
 
 from crawler.clock import stamp
 from crawler.lines import canonical
@@ -15,16 +16,21 @@ class JsonLines(logging.Formatter):
     """A record as one line of JSON: time, level, logger, message, and the traceback if there is one."""
 
     def format(self, record: logging.LogRecord) -> str:
-        line = {
-            "time": stamp(datetime.fromtimestamp(record.created, UTC)),
-            "level": record.levelname,
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
+        at = datetime.fromtimestamp(record.created, UTC)
+        told = line(at, record.levelno, record.name, record.getMessage())
         if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
-        line |= getattr(record, "told", {})
-        return canonical(line)
+            told["traceback"] = self.formatException(record.exc_info)
+        return canonical(told | getattr(record, "told", {}))
+
+
+def line(at: datetime, level: int, logger: str, message: str) -> dict[str, Any]:
+    """What every line of such a log has."""
+    return {"time": stamp(at), "level": logging.getLevelName(level), "logger": logger, "message": message}
+
+
+def in_json(settings: BaseSettings) -> bool:
+    """Whether that is asked for; read so that it can be asked before anybody has looked for mistakes."""
+    return str(settings["LOG_JSON"]) in ("1", "True", "true")
 
 
 def hush(settings: Settings) -> None:

@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Self
 from uuid import UUID
 
+from crawler import runs
 from crawler.lines import canonical
 from crawler.needs import DROPPED, Need
 from crawler.spool import Spool
+from crawler.stores import Store
 
 KIND = ".needs"
 
@@ -53,6 +55,34 @@ class Needlist:
     def remove(self) -> None:
         """There is nothing on it any more, or it stands elsewhere."""
         self.file.unlink(missing_ok=True)
+
+
+class Legacy:
+    """What earlier runs did not come to, and what a kill of ours would leave."""
+
+    def __init__(self, root: Path, worker: str, archive: UUID) -> None:
+        self._root, self._archive = root, archive
+        self._own = Needlist.of(root, worker)
+        self._inherited: list[Needlist] = []  # of those that were killed
+
+    def taken(self, store: Store) -> Sequence[Need]:
+        """Take it over: what the last run dropped, and what killed ones wanted."""
+        killed = list(Needlist.abandoned(self._root, self._archive))
+        self._inherited = [needlist for needlist, _ in killed]
+        return [*_dropped(store), *(need for _, needs in killed for need in needs)]
+
+    def keep(self, needs: Sequence[Need]) -> None:
+        """Afterwards these are wanted, those of the dead among them: a kill must not lose them."""
+        self._own.keep(needs, self._archive)
+        while self._inherited:
+            self._inherited.pop().remove()
+
+
+def _dropped(store: Store) -> Sequence[Need]:
+    last = runs.needing(store)
+    with suppress(ValueError, TypeError, LookupError):  # nothing rests on what a summary says
+        return [Need.read(raw) for raw in last.requisites["dropped"]] if last else ()
+    return ()
 
 
 def _read(file: Path, archive: UUID) -> Sequence[Need] | None:

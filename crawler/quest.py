@@ -1,46 +1,89 @@
-"""A search for ids on the site that has begun and is not over: what a kill tells the next run.
+"""A search for ids, as far as a run has to do with it: one worker makes it, and the ledger knows which.
 
-<SPOOL_DIR>/<worker>.quest  the archive's UUID; there until it is over, or its run's summary tells of it
-
-No promise rests on it, so nothing is synced.
+There stands, too, that one was cut off, by a kill or by its run's end: no promise rests on that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Self
-from uuid import UUID
 
-from crawler.spool import Spool
+from crawler import runs
+from crawler.arguments import Arguments, Wanted
+from crawler.ledger import Ledger
+from crawler.stores import Store
 
-KIND = ".quest"
+SITE, LISTS = "site", "cdx"  #: where ids are looked for, as `-a discover=` has it
 
 
-@dataclass(frozen=True, slots=True)
 class Quest:
-    """One worker's search."""
+    """Where one worker may look for ids, and whether that has fallen to it. All methods block."""
 
-    file: Path
+    def __init__(self, place: str | None, ledger: Ledger, store: Store, worker: str) -> None:
+        self.place = place
+        self.ours = False  #: we search, before all else
+        self._cut = False  # we did, not to the end
+        self._ledger, self._store, self._worker = ledger, store, worker
 
     @classmethod
-    def of(cls, root: Path, worker: str) -> Self:
-        return cls(root / f"{worker}{KIND}")
+    def begun(
+        cls,
+        arguments: Arguments,
+        wanted: Wanted,
+        ledger: Ledger,
+        store: Store,
+        worker: str,
+        *,
+        alone: bool,
+    ) -> Self:
+        """A run's; `alone`, it need not care who else searches."""
+        quest = cls(_place(arguments, wanted), ledger, store, worker)
+        due = quest.place is not None and _is_due(quest.place, arguments, wanted, ledger, store)
+        # a list that can't be had ends a run: one that has ids to take does not go on with it first
+        if arguments.add and (due or quest.place == SITE):
+            quest._ask(due=due)
+        quest.ours = quest.ours or (due and (alone or not arguments.add))
+        return quest
 
-    @classmethod
-    def abandoned(cls, root: Path, archive: UUID) -> Iterator[Self]:
-        """Those of workers that are dead; not another archive's."""
-        for file in sorted(root.glob(f"*{KIND}")):
-            with suppress(FileNotFoundError):  # another start took it over
-                if not Spool.living(root, file.stem) and file.read_bytes() == str(archive).encode():
-                    yield cls(file)
+    def others(self) -> bool:
+        """Whether another worker searches where we may; if none does who should, that falls to us."""
+        return not self._cut and self._ask(due=False)
 
-    def begin(self, archive: UUID) -> None:
-        """From now on a kill leaves it behind."""
-        self.file.write_text(str(archive))
+    def end(self, *, over: bool) -> None:
+        """We have searched. What is not over, others go on with once we are gone: we would fare no better."""
+        self.ours, self._cut = False, not over
+        if over and self.place is not None:
+            self._ledger.searched(self._worker, self.place)
 
-    def end(self) -> None:
-        """It is over, or stands elsewhere."""
-        self.file.unlink(missing_ok=True)
+    @property
+    def sections(self) -> Sequence[str]:
+        """Those of the site that earlier runs walked to their end."""
+        last = runs.last_search(self._store)
+        return last.sections if last else ()
+
+    def _ask(self, *, due: bool) -> bool:
+        if self.place is None:
+            return False
+        seeker = self._ledger.search(self._worker, self.place, due=due)
+        self.ours = seeker == self._worker
+        return seeker is not None and not self.ours
+
+
+def _place(arguments: Arguments, wanted: Wanted) -> str | None:
+    """Where the run may look for ids: where it is told to, and else as it takes whatever is left."""
+    if arguments.discover in (SITE, LISTS):
+        return arguments.discover
+    if arguments.discover or wanted.ids is not None:
+        return None
+    return LISTS if arguments.lists_first else SITE
+
+
+def _is_due(place: str, arguments: Arguments, wanted: Wanted, ledger: Ledger, store: Store) -> bool:
+    """Whether a search was asked for, is all that can be done, or was cut off in the run before."""
+    if arguments.discover:
+        return True
+    empty = not ledger.counts().known
+    if place == LISTS:
+        return empty
+    last = runs.last_search(store, among=1)
+    return (empty and not wanted.forever) or (last is not None and not last.over)

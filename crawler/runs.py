@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing, suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any
+
+from msgspec import MsgspecError, convert
 
 from crawler.clock import stamp
 from crawler.errors import Damaged
@@ -17,6 +21,7 @@ from crawler.items import Outcome
 from crawler.lines import OutcomeLine, canonical
 from crawler.stores import Store
 
+logger = logging.getLogger(__name__)
 FOLDER = "runs/"
 MOST_SECTIONS = 20_000  #: that are remembered; without one, it is walked whole again
 LATEST = 20  #: runs that are looked at for what they dropped
@@ -118,47 +123,51 @@ def read(store: Store, key: str) -> Run | None:
     with closing(stream):
         try:
             raw = json.loads(stream.read())
-            moments = {name: datetime.fromisoformat(raw[name]) for name in ("start", "end")}
-            search = Search(**raw["search"]) if raw.get("search") else None
-            run = Run(**raw | moments | {"search": search})
-            told = all(type(n) is int for n in (run.exit_code, run.left, *run.commits))
-            told = told and (search is None or all(type(one) is str for one in search.sections))
-        except (ValueError, TypeError, KeyError) as error:
+            Run(**raw)  # it has all keys, and no other
+            run = convert(raw, Run)
+        except (ValueError, TypeError, MsgspecError) as error:
             raise Damaged(f"{key}: it is no summary of a run: {error}") from error
-    if not told or run.key != key:
+    if run.key != key:
         raise Damaged(f"{key}: it is no summary of this run")
     return run
 
 
+def listed(store: Store) -> list[str]:
+    """Where runs' summaries may lie, the newest first."""
+    return sorted((key for key, _ in store.list(FOLDER) if is_key(key)), reverse=True)
+
+
+def readable(store: Store, keys: Iterable[str]) -> Iterator[Run]:
+    """The summaries at these keys; one that is damaged is only told, for nothing rests on it."""
+    for key in keys:
+        try:
+            if (run := read(store, key)) is not None:
+                yield run
+        except Damaged as error:
+            _left_out(str(error))
+
+
 def newest(store: Store, keys: Iterable[str]) -> Run | None:
     """The last of these keys' summaries that can be read."""
-    for key in sorted(filter(is_key, keys), reverse=True):
-        with suppress(Damaged):
-            if (run := read(store, key)) is not None:
-                return run
-    return None
+    return next(readable(store, sorted(filter(is_key, keys), reverse=True)), None)
 
 
 def needing(store: Store) -> Run | None:
     """The last run that wanted requisites, if it is one of the latest."""
-    keys = sorted((key for key, _ in store.list(FOLDER) if is_key(key)), reverse=True)
-    for key in keys[:LATEST]:
-        with suppress(Damaged):
-            if (run := read(store, key)) is not None and run.requisites:
-                return run
-    return None
+    return next((run for run in readable(store, listed(store)[:LATEST]) if run.requisites), None)
 
 
 def last_search(store: Store, *, among: int = LOOK_BACK) -> Search | None:
     """The newest search for ids among so many of the last runs."""
-    keys = sorted(filter(is_key, (key for key, _ in store.list(FOLDER))), reverse=True)
-    for key in keys[:among]:
-        with suppress(Damaged):
-            if (run := read(store, key)) is not None and run.search is not None:
-                return run.search
-    return None
+    return next((run.search for run in readable(store, listed(store)[:among]) if run.search), None)
 
 
 def keep(run: Run, store: Store) -> None:
     """Write the run's file; StoreError if it can't be."""
     store.create(run.key, bytes(run))
+
+
+@cache
+def _left_out(why: str) -> None:
+    """Said once, however often a process comes across it."""
+    logger.warning("%s. It is left out", why)

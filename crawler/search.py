@@ -15,11 +15,11 @@ from crawler.extensions import extension
 from crawler.extensions.archivist import Archivist
 from crawler.extensions.discovery import Discovery
 from crawler.extensions.listing import Listing
+from crawler.quest import SITE
 from crawler.sources.walk import Add
 from crawler.wording import number
 
 SPIDER = "anapress"
-SITE, LISTS = "site", "cdx"  #: where ids are looked for
 
 
 @dataclass(frozen=True, slots=True)

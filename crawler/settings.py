@@ -25,6 +25,7 @@ STOP_SECONDS = 25  # how long a SIGTERM may take; Docker kills after 10, Kuberne
 LEASE_SECONDS = 600  # without a sign, after which a worker counts as dead: others take what it held
 LOCK_SECONDS = 60  # without a sign, after which a job that holds an archive in S3 counts as dead; 0: no lock
 PANEL = os.environ.get("TERM", "dumb") != "dumb"  # of progress, where stderr is a terminal
+SUMMARY = True  # on stderr, in the end; `scrapy fleet` has one for all its workers
 LOG_JSON = False  # logs, and the last line, as JSON lines
 S3_ADDRESSING = "auto"  # auto, path or virtual; many servers that are not AWS want path
 S3_STORAGE_CLASS = ""  # of warcs/ only

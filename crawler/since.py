@@ -4,61 +4,54 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Self
 
 from crawler import commits, runs
 from crawler.clock import utc_now
-from crawler.commits import Commit, File
-from crawler.items import Outcome
+from crawler.made import Made
 from crawler.runs import Run
 from crawler.stores import Store
 
 
 @dataclass(frozen=True, slots=True)
 class Since:
-    """The moment, and what the archive had by then."""
+    """The moment, and what came since, as far as it was looked at."""
 
     moment: datetime
-    commit: int  #: the newest, 0: none
-    runs: frozenset[str]
+    runs: frozenset[str]  #: that had ended by then
+    newest: int  #: commit, 0: none
+    made: Made
 
     @classmethod
     def of(cls, store: Store) -> Self:
+        """Now."""
         numbers = (commits.number_of(key) or 0 for key, _ in store.list(commits.FOLDER))
-        return cls(utc_now(), max(numbers, default=0), _keys(store))
+        return cls(utc_now(), frozenset(runs.listed(store)), max(numbers, default=0), Made())
 
-    def told(self, store: Store, left: int) -> tuple[Run, list[File]]:
-        """All that came, what the dead had left with it, as one run; and its files."""
-        made = list(commits.log(store, self.commit + 1))
-        ended = [run for key in _keys(store) - self.runs if (run := runs.read(store, key)) is not None]
-        run = Run(
+    def on(self, store: Store) -> Self:
+        """With the commits that came since it was looked at last."""
+        newest, made = self.newest, self.made
+        for commit in commits.log(store, newest + 1):
+            newest, made = commit.n, made.plus(commit)
+        return replace(self, newest=newest, made=made)
+
+    def told(self, store: Store, left: int) -> Run:
+        """All that came, what the dead had left with it, as one run."""
+        return Run(
             worker="",
             start=self.moment,
             end=utc_now(),
             exit_code=0,
             reason="",
-            outcomes=_outcomes(made),
-            reasons=_reasons(ended),
+            outcomes=self.made.outcomes,
+            reasons=_reasons(runs.readable(store, frozenset(runs.listed(store)) - self.runs)),
             left=left,
-            commits=tuple(commit.n for commit in made),
+            commits=(),
             versions={},
             settings={},
         )
-        return run, [file for commit in made for file in commit.files]
-
-
-def _keys(store: Store) -> frozenset[str]:
-    return frozenset(key for key, _ in store.list(runs.FOLDER) if runs.is_key(key))
-
-
-def _outcomes(made: Iterable[Commit]) -> dict[str, int]:
-    outcomes: Counter[str] = Counter()
-    for commit in made:
-        outcomes.update(commit.counts)
-    outcomes.pop(Outcome.KNOWN, None)  # no take
-    return dict(outcomes)
 
 
 def _reasons(ended: Iterable[Run]) -> dict[str, Counter[str]]:

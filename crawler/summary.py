@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 
-from crawler.commits import File
 from crawler.items import ARTICLES, ArticleId, Outcome
+from crawler.made import Made
 from crawler.runs import Run, Search, kind_of
 from crawler.wording import counts, number, size, span
 
 REASONS = 5  #: of an outcome, that are told
 HOSTS = 3  #: that requisites lie on, and that we don't ask
-KINDS = {"warc": "WARC", "items": "item line", "outcomes": "outcome line"}
 
 Examples = Mapping[tuple[str, str], Collection[ArticleId]]
 """Some ids of each outcome and kind of reason."""
 
 
-def summary(run: Run, files: Sequence[File], examples: Examples, where: str = "") -> str:
+def summary(run: Run, made: Made, examples: Examples, where: str = "") -> str:
     """Lines, or nothing of a run that took nothing. `where` stands behind the commands that it names."""
     found = [_found(run.search)] if run.search and run.search.pages else []
     if not run.outcomes:
         return "".join(f"{line}\n" for line in found)
     outcomes, needed = _outcomes(run, examples), _needed(run)
-    lines = [_taken(run), *outcomes, *found, *needed, *_files(run, files), *_next(run, where)]
+    lines = [_taken(run), *outcomes, *found, *needed, _files(made), *_next(run, where)]
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -70,13 +69,14 @@ def _such_as(ids: Collection[ArticleId], times: int) -> str:
     return (" of " if len(ids) == times else ", such as ") + ", ".join(map(str, ids))
 
 
-def _files(run: Run, files: Sequence[File]) -> Iterator[str]:
-    parts = [number(len(run.commits), "commit")]
-    for kind, name in KINDS.items():
-        of_kind = [file for file in files if file.kind == kind]
-        count = len(of_kind) if kind == "warc" else sum(file.count for file in of_kind)
-        parts.append(number(count, name))
-    yield f"made      {', '.join(parts)}; {size(sum(file.bytes for file in files))}"
+def _files(made: Made) -> str:
+    parts = (
+        number(made.commits, "commit"),
+        number(made.files["warc"], "WARC"),
+        number(made.counts["items"], "item line"),
+        number(made.counts["outcomes"], "outcome line"),
+    )
+    return f"made      {', '.join(parts)}; {size(made.bytes.total())}"
 
 
 def _next(run: Run, where: str) -> Iterator[str]:

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection, Iterable, Sequence
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import partial
-from itertools import islice
 
 from crawler import archive, commits, committing, runs, snapshots
 from crawler.arguments import Arguments, Wanted
 from crawler.clock import Clock, utc_now
-from crawler.commits import Commit, File
+from crawler.commits import Commit
+from crawler.errand import BATCH, Errand
 from crawler.errors import ArchiveError, Damaged, StoreRefused, WrongUse
 from crawler.foreign.elsewhere import Elsewhere
 from crawler.housing import Housing
 from crawler.items import ArticleId, Lease, Stored
 from crawler.ledger import Ledger
 from crawler.lock import Holder, Lock
-from crawler.needlist import Needlist
+from crawler.made import Made
+from crawler.needlist import Legacy
 from crawler.needs import Need
 from crawler.quest import Quest
 from crawler.recovery import add, changes, recover, told
@@ -28,8 +29,7 @@ from crawler.segment import sealed
 from crawler.spool import Spool
 from crawler.warc import Record, read_member
 
-BATCH = 256  #: leases taken at once
-SHARE = 32  #: the same where others want some too
+SHARE = 32  #: leases taken at once where others want some too
 NO_IDS = (
     "The archive knows no ids yet. Give some: `-a ids=203367206718582`, or `scrapy ids add FILE`; "
     "or let them be found: `-a discover=site`."
@@ -48,25 +48,16 @@ class Worker:
         self._disk = housing.open_disk()
         self._elsewhere = Elsewhere(housing, housing.spool)
         self._open = ExitStack()  # what is to be let go of, in that order backwards
-        self._wanted = Wanted()
-        self._asked: Iterable[ArticleId] = ()
-        self._as_of = 0  # the newest commit when we began: a refresh takes what was captured by then
         self._snapshot = 0  # the newest commit that a snapshot of ours covers
         self.moved_in = False
-        self.walks = False  #: the site is to be searched for ids, before all else
-        self.lists = False  #: so are the lists of the archive services
-        self.walked: Sequence[str] = ()  #: its sections that earlier runs walked to their end
         self.lock: Lock | None = None  #: of the archive, where it has one; renewed beside all else
         self.commits: list[int] = []  #: the numbers of those that we made
-        self.made: list[File] = []  #: and their files
+        self.made = Made()  #: and what they have brought
         self.took = Tally()  #: what they say
-        self.settled = 0  #: asked-for ids that were settled already, and are not to be taken again
-        self.due = 0  #: ids that this run has or had to take, as far as it is known yet
-        self.left = 0
+        self.errand = Errand(Wanted())
         self.dropped: Sequence[Need] = ()  #: requisites that runs before did not come to
-        self._inherited: list[Needlist] = []  # of those that were killed
+        self.left = 0
         self.known = 0  #: ids that the archive knows in the end
-        self.missed = 0  #: asked-for ids that are still left: somebody else holds them, or we ended early
 
     def move_in(self, arguments: Arguments) -> None:
         """Bring the archive, its ledger and its spools to where the log is; `spool` is ours from now on."""
@@ -78,11 +69,11 @@ class Worker:
 
     def _settle_in(self, arguments: Arguments) -> None:
         housing, disk = self._housing, self._disk
-        self._wanted = arguments.wanted(self._clock(), housing.open_object)
+        self.errand = Errand(wanted := arguments.wanted(self._clock(), housing.open_object))
         self._store = housing.open_store()
         self._store.preflight()
-        empty = self._wanted.ids is None and not self._wanted.forever and not arguments.may_walk
-        if empty and archive.find(self._store) is None:
+        barren = wanted.ids is None and not wanted.forever and not arguments.may_walk
+        if barren and archive.find(self._store) is None:
             raise WrongUse(NO_IDS)  # before a mistake leaves an archive behind
         home = housing.ensure_archive(self._store)
         commits.look_over(self._store)
@@ -95,25 +86,27 @@ class Worker:
         self._desk: Ledger = self._open_ledger()
         self._home = home.id
         self._recover()
-        if self._wanted.ids is None:
-            self._count_due(arguments)
-        else:
-            found = self._wanted.found
-            add(self._wanted.ids, found, self.spool, self._store, self._ledger, disk, self._clock)
-            self._asked = iter(self._wanted.ids)
-            before = self._wanted.captured_before
-            self.settled = self._ledger.done(self._wanted.ids, captured_before=before)
-            self.due = len(self._wanted.ids) - self.settled
-        self._as_of = self._ledger.n()
-        self._archive = home.id
-        self._needlist = Needlist.of(housing.spool, self.spool.worker)
+        if wanted.ids is not None:
+            self._add(wanted.ids, wanted.found)
+        elif barren and not self._ledger.counts().known:
+            raise WrongUse(NO_IDS)
+        self.errand.begin(self._ledger)
+        self._legacy = Legacy(housing.spool, self.spool.worker, home.id)
         if arguments.requisites:
-            self._inherit()
-        self._quest = Quest.of(housing.spool, self.spool.worker)
-        self.walks = self._is_to_walk(arguments)
-        self.lists = self._is_to_list(arguments)
-        if self.walks:
-            self._set_out(arguments)
+            self.dropped = self._legacy.taken(self._store)
+        self._quest = Quest.begun(
+            *(arguments, wanted, self._ledger, self._store, self.spool.worker),
+            alone=not (housing.shared and arguments.take),
+        )
+
+    @property
+    def seeks(self) -> str | None:
+        """Where we are to search for ids, before all else."""
+        return self._quest.place if self.moved_in and self._quest.ours else None
+
+    def walked(self) -> Sequence[str]:
+        """The site's sections that earlier runs walked to their end."""
+        return self._quest.sections
 
     def unknown(self, ids: Iterable[ArticleId]) -> Sequence[ArticleId]:
         """Those of the ids that nobody found yet."""
@@ -121,34 +114,20 @@ class Worker:
 
     def discovered(self, ids: Sequence[ArticleId], found: str) -> None:
         """Make ids known that the site or an archive names, in one commit."""
-        new = add(ids, found, self.spool, self._store, self._ledger, self._disk, self._clock)
-        if self._wanted.ids is None:
-            self.due += new
+        self.errand.more(self._add(ids, found))
 
-    def searched(self) -> None:
-        """The search is over, or the run's summary tells how far it came."""
-        self._quest.end()
+    def searched(self, *, over: bool) -> None:
+        """We have searched, to the end or as far as we could."""
+        self._quest.end(over=over)
 
     def lease(self) -> Sequence[Lease]:
         """The next batch; of the asked ids in their order, each asked for once."""
-        lease = partial(
-            self._desk.lease,
-            self.spool.worker,
-            SHARE if self._housing.shared else BATCH,
-            captured_before=self._wanted.captured_before,
-            as_of=self._as_of,
-        )
-        if self._wanted.ids is None:
-            return lease()
-        while chunk := list(islice(self._asked, BATCH)):
-            if batch := lease(among=chunk):
-                return batch
-        return ()
+        return self.errand.lease(self._desk, self.spool.worker, SHARE if self._housing.shared else BATCH)
 
     @property
     def waits(self) -> bool:
         """Whether this run waits for what others may bring, once it has nothing to lease."""
-        return self._housing.shared or self._wanted.forever
+        return self._housing.shared or self.errand.wanted.forever
 
     def holds(self) -> bool:
         """Whether there are ids whose takes of ours no commit has brought yet."""
@@ -157,13 +136,11 @@ class Worker:
     def await_others(self) -> bool:
         """With nothing to lease: take over from dead workers, and say whether there may be something later.
 
-        What other workers hold may come back, and their pages may have links.
+        What other workers hold may come back, and their pages may have links; so may what they search.
         """
         self._recover()
-        if (ids := self._wanted.ids) is None:
-            return self._wanted.forever or self._ledger.leased() > 0
-        self._asked = iter(ids)
-        return self._ledger.leased() > 0 and self._ledger.done(ids) < len(ids)
+        searched = self._quest.others()
+        return self.seeks is None and (self.errand.lasts(self._ledger) or searched)
 
     def _recover(self) -> None:
         housing = self._housing
@@ -180,9 +157,7 @@ class Worker:
 
     def found(self, links: Iterable[ArticleId]) -> None:
         """Make ids that pages link to leasable; their segment brings them into the log."""
-        new = self._desk.add(links, "link")
-        if self._wanted.ids is None:
-            self.due += new
+        self.errand.more(self._desk.add(links, "link"))
 
     def claim(self, urls: Collection[str]) -> Sequence[str]:
         """Those of the URLs of requisites that the archive does not hold, and that this run did not claim."""
@@ -199,13 +174,13 @@ class Worker:
 
     def remember(self, needs: Sequence[Need]) -> None:
         """Keep which requisites are wanted still, those of the dead among them: a kill must not lose them."""
-        self._needlist.keep(needs, self._archive)
-        while self._inherited:
-            self._inherited.pop().remove()
+        self._legacy.keep(needs)
 
     def renew(self) -> None:
-        """Say that we live."""
+        """Say that we live, and search if we do: a server that was emptied knows of neither."""
         self._desk.renew(self.spool.worker)
+        if (place := self.seeks) is not None:
+            self._desk.search(self.spool.worker, place, due=True)
 
     def release(self) -> None:
         """Give back what was leased and not taken: the last step of the thread that leases."""
@@ -222,7 +197,7 @@ class Worker:
         made = replace(made, changed=frozenset(changed))
         done = committing.commit(made, self._store, self._ledger, self._disk, self._clock)
         self.commits.append(done.n)
-        self.made += done.files
+        self.made = self.made.plus(done)
         self._disk.reached("commit/clean")
         self.spool.drop(segment)
         self.took = self.took.plus(commits.outcomes(self._store, done))
@@ -235,8 +210,7 @@ class Worker:
         """Count what is left, and leave a snapshot of what we did unless somebody waits for our end."""
         counts = self._ledger.counts()
         self.left, self.known = counts.left, counts.known
-        asked = self._wanted.ids
-        self.missed = self.left if asked is None else len(asked) - self._ledger.done(asked)
+        self.errand.end(self._ledger, counts.left)
         if not hurried:
             self._snap(1)
 
@@ -244,7 +218,6 @@ class Worker:
         """Leave a run's summary in the archive; it has what is wanted still."""
         runs.keep(run, self._store)
         self.remember(())
-        self.searched()
 
     def move_out(self, *, away: bool) -> None:
         """Let go of everything; a spool with nothing in it goes, a store that is away is left alone."""
@@ -252,47 +225,8 @@ class Worker:
             if self.lock is not None and not away:
                 self.lock.release()
 
-    def _inherit(self) -> None:
-        killed = list(Needlist.abandoned(self._housing.spool, self._archive))
-        self._inherited = [needlist for needlist, _ in killed]
-        self.dropped = [*self._dropped(), *(need for _, needs in killed for need in needs)]
-
-    def _set_out(self, arguments: Arguments) -> None:
-        """A search begins: what earlier ones walked to their end is known, killed ones are taken over."""
-        if last := runs.last_search(self._store):
-            self.walked = last.sections
-        if arguments.add:
-            killed = list(Quest.abandoned(self._housing.spool, self._archive))
-            self._quest.begin(self._archive)
-            for quest in killed:
-                quest.end()
-
-    def _dropped(self) -> Sequence[Need]:
-        last = runs.needing(self._store)
-        with suppress(ValueError, TypeError, LookupError):  # nothing rests on what a summary says
-            return [Need.read(raw) for raw in last.requisites["dropped"]] if last else ()
-        return ()
-
-    def _count_due(self, arguments: Arguments) -> None:
-        counts, before = self._ledger.counts(), self._wanted.captured_before
-        if not counts.known and not self._wanted.forever and not arguments.may_walk:
-            raise WrongUse(NO_IDS)
-        self.due = counts.left + (self._ledger.aged(before) if before else 0)
-
-    def _is_to_list(self, arguments: Arguments) -> bool:
-        """Whether the lists of the archive services were asked for, or are all that can be done."""
-        if arguments.discover or self._wanted.ids is not None:
-            return arguments.discover == "cdx"
-        return arguments.lists_first and not self._ledger.counts().known
-
-    def _is_to_walk(self, arguments: Arguments) -> bool:
-        """Whether a search was asked for, is all that can be done, or was cut off in the run before."""
-        if arguments.discover or arguments.lists_first or self._wanted.ids is not None:
-            return arguments.discover == "site"
-        last = runs.last_search(self._store, among=1)
-        empty = not self._ledger.counts().known and not self._wanted.forever
-        killed = any(Quest.abandoned(self._housing.spool, self._archive))
-        return empty or killed or (last is not None and not last.over)
+    def _add(self, ids: Sequence[ArticleId], found: str) -> int:
+        return add(ids, found, self.spool, self._store, self._ledger, self._disk, self._clock)
 
     def _take_lock(self) -> None:
         if self._housing.shared or not self._housing.remote or not self._housing.lock_seconds:

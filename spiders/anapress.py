@@ -23,6 +23,7 @@ from crawler.housing import Housing
 from crawler.items import LIVE, Absent, Article, Exchange, Lease, Outcome, Page, Take
 from crawler.layouts import read, reading
 from crawler.middlewares.retry import ATTEMPTS
+from crawler.quest import SITE
 from crawler.secrets import hide_secrets
 from crawler.site import article_id, is_shell, links, url_of
 from crawler.sources.live import RENDER, Answer, Brought, capture_of, page_of
@@ -84,20 +85,30 @@ class Anapress(scrapy.Spider):
         requisites.begin(arguments)
         await archivist.start(arguments)
         requisites.resume()
-        if archivist.walks:
-            await extension(self.crawler, Discovery).search(add=self._arguments.add)
         try:
-            if archivist.lists:
-                fresh = arguments.refresh is not None
-                await extension(self.crawler, Listing).discover(fresh=fresh, add=arguments.add)
-            async for lease in archivist.leases():
-                if lease.deaths >= DEADLY:
-                    yield _deadly(lease)
-                    continue
-                yield self._begun(await self._turns.first(lease), lease, lease.attempts)
+            while True:
+                if (place := archivist.seeks) is not None:
+                    await self._search(place, arguments)
+                async for lease in archivist.leases():
+                    yield await self._first(lease)
+                if archivist.seeks is None:
+                    break
         except Unlistable as error:
             archivist.course.end(str(error))
         await requisites.done()
+
+    async def _search(self, place: str, arguments: Arguments) -> None:
+        """Look for ids: before all else, or in the place of a worker that died."""
+        if place == SITE:
+            await extension(self.crawler, Discovery).search(add=arguments.add)
+        else:
+            listing = extension(self.crawler, Listing)
+            await listing.discover(fresh=arguments.refresh is not None, add=arguments.add)
+
+    async def _first(self, lease: Lease) -> scrapy.Request | Take:
+        if lease.deaths >= DEADLY:
+            return _deadly(lease)
+        return self._begun(await self._turns.first(lease), lease, lease.attempts)
 
     def parse(self, response: Response, **_: Any) -> Iterator[Article | dict[str, str]]:
         """A page as the layouts read it, for `scrapy parse` and `scrapy fetch`: nothing is archived."""

@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from tests.crawling import House
     from tests.redisserver import RedisServer
     from tests.s3 import Endpoint
+    from tests.site import Site
 
 
 # by the wall clock a busy machine fails what is right
@@ -22,6 +24,23 @@ settings.load_profile("ours")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # as in a job in the background: the commands would ignore it, too, and tests press Ctrl-C
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="module")
+def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator["Site"]:
+    """The replica for one file's tests, with as many articles as its ARTICLES says."""
+    from tests.site import running_site
+
+    with running_site(tmp_path_factory.mktemp("site"), articles=request.module.ARTICLES) as running:
+        yield running
+
+
+@pytest.fixture
+def house(tmp_path: Path, site: "Site") -> "House":
+    """An empty one, beside the file's site."""
+    from tests.crawling import House
+
+    return House(tmp_path, site)
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import gzip
 import json
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -18,15 +18,10 @@ from crawler.disk import Disk
 from crawler.ledger import open_ledger, read_ledger
 from crawler.stores import open_store
 from tests.crawling import House
-from tests.site import FAULTS, SEED_ID, Site, id_of, running_site, seed_ids
+from tests.site import FAULTS, SEED_ID, Site, id_of, seed_ids
 
+ARTICLES = 8
 IDS = (SEED_ID, seed_ids()[1], id_of(2), id_of(3), id_of(4), FAULTS["status_404"])
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with running_site(tmp_path_factory.mktemp("site"), articles=8) as site:
-        yield site
 
 
 @pytest.fixture(scope="module")

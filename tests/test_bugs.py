@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.crawling import House, Ran
-from tests.site import FAULTS, Site, id_of, running_site
+from tests.site import FAULTS, id_of
 from tests.stumbling import HANDLER, SPIDERS
 
+ARTICLES = 8
 IDS = [id_of(n) for n in range(6)]
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with running_site(tmp_path_factory.mktemp("site"), articles=8) as site:
-        yield site
-
-
-@pytest.fixture
-def house(site: Site, tmp_path: Path) -> House:
-    return House(tmp_path, site)
 
 
 def crawl(house: House, stumble: str) -> Ran:

@@ -12,24 +12,18 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from tests.crawling import CHECKOUT, SCRAPY, House, Ran, run
-from tests.site import FAULTS, Site, id_of, running_site
+from tests.site import FAULTS, Site, id_of
 
+ARTICLES = 12
 NONCE, STATIC, GONE = id_of(4), id_of(3), FAULTS["status_404"]
 FOLDERS = ("commits", "items", "outcomes", "warcs", "indexes")
 IDS = (*map(id_of, range(12)), GONE)  # 10 has the text of 9
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with running_site(tmp_path_factory.mktemp("site"), articles=12) as site:
-        yield site
 
 
 @pytest.fixture(scope="module")

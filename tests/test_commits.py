@@ -34,6 +34,7 @@ from crawler.drafts import NOT_MODIFIED
 from crawler.errors import StoreError
 from crawler.fingerprint import content_hash, letters
 from crawler.items import ArticleId, Lease, Outcome
+from crawler.ledger import WAY_SECONDS
 from crawler.ledger.sqlite import SqliteLedger
 from crawler.recovery import add, recover
 from crawler.segment import sealed
@@ -153,6 +154,19 @@ class LyingStore(LocalStore):
         return created and self._random.random() > 0.15
 
 
+class Queue(SqliteLedger):
+    """The ledger of a world, which counts how often a commit let others go first."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world.ledger_file, clock=lambda: world.clock().timestamp(), lease_seconds=40)
+        self._world = world
+
+    def ahead(self, segment: str, *, asks: bool) -> int:
+        ahead = super().ahead(segment, asks=asks)
+        self._world.waited += bool(ahead)
+        return ahead
+
+
 class World:
     """What all workers share: a folder, a site, a clock, and chance."""
 
@@ -164,7 +178,7 @@ class World:
         self._uuids = takes.new_ids()
         self._serial = 0
         self.safe: Counter[ArticleId] = Counter()  # the highest take of an id that a writer called safe
-        self.lost_disks = 0
+        self.lost_disks = self.waited = 0
 
     def clock(self):
         return self.now
@@ -177,7 +191,7 @@ class World:
         return f"{self._serial:08x}"
 
     def ledger(self) -> SqliteLedger:
-        ledger = SqliteLedger(self.ledger_file, clock=lambda: self.clock().timestamp(), lease_seconds=40)
+        ledger = Queue(self)
         ledger._db.rows("PRAGMA synchronous = OFF")
         return ledger
 
@@ -324,8 +338,15 @@ def _tag(text: str) -> str:
 
 
 def explore(home: Path, seed: int) -> World:
-    """A run; at its end everybody is killed, and one more start commits what lies in the spools."""
-    world = World(home, seed)
+    """A run in which the right of way is asked for at once, after a lost race, or hardly ever."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(committing, "LOSSES", (0, 1, committing.LOSSES)[seed % 3])
+        patch.setattr(committing, "LOOK_SECONDS", 0)
+        return _explored(World(home, seed))
+
+
+def _explored(world: World) -> World:
+    """At its end everybody is killed, and one more start commits what lies in the spools."""
     crew = [Worker(world) for _ in range(world.random.randrange(2, 5))]
     asleep: dict[int, int] = {}
     for step in range(STEPS):
@@ -345,6 +366,7 @@ def explore(home: Path, seed: int) -> World:
         assert worker.turns is not None
         worker.turns.go(kill=True)
         worker.bury()
+    world.now += timedelta(seconds=WAY_SECONDS + 1)  # whoever died in line
     with closing(world.ledger()) as ledger:
         recover(world.spools, ARCHIVE, LocalStore(world.archive, Disk()), ledger, Disk(), world.clock)
     return world
@@ -518,9 +540,9 @@ def test_the_runs_meet_what_they_are_meant_to_meet(tmp_path) -> None:
         met.update(line["outcome"] for _, line in log.outcomes())
         met.update(record.type for _, record in log.records())
         met.update(line["reason"] for _, line in log.outcomes())
-        met["lost disks"] += world.lost_disks
+        met.update({"lost disks": world.lost_disks, "waited": world.waited})
     wanted = {*map(str, Outcome)} - {Outcome.GONE, Outcome.NOT_ARTICLE, Outcome.REFUSED}
-    assert wanted | {"response", "revisit", "lost disks", NOT_MODIFIED} <= set(met), met
+    assert wanted | {"response", "revisit", "lost disks", "waited", NOT_MODIFIED} <= set(+met), met
 
 
 def test_a_commit_reads_back_as_it_was_written() -> None:

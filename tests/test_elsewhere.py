@@ -10,7 +10,7 @@ import json
 import os
 import re
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from random import Random
@@ -29,14 +29,15 @@ from crawler.foreign.records import Spot
 from crawler.foreign.web import Piece, Unfetched, fill
 from crawler.items import RecordRef
 from crawler.wire.request import Target
+from tests import test_warcs
 from tests.crawling import CHECKOUT, SCRAPY, House, Ran, run
 from tests.s3 import Endpoint
 from tests.s3.access import settings_of
 from tests.services import running
 from tests.services.files import HABITS, packed, plain, record, warcinfo
-from tests.site import Site, running_site
-from tests.test_warcs import ARTICLES, AWAY, IDS, Shop, derived, pages, revisit, told, warcs
+from tests.test_warcs import AWAY, IDS, Shop, derived, pages, revisit, told, warcs
 
+ARTICLES = test_warcs.ARTICLES
 LIE = "-acopy=0"
 SCHEMA = json.loads((CHECKOUT / "docs" / "article.schema.json").read_text())
 GROWING = "GROWING_FILE"  #: in the environment: what the disk below adds to
@@ -49,17 +50,6 @@ class Growing(Disk):
         if step == "seal":
             with Path(os.environ[GROWING]).open("ab") as file:
                 file.write(b"more")
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with running_site(tmp_path_factory.mktemp("site"), articles=ARTICLES) as site:
-        yield site
-
-
-@pytest.fixture
-def house(site: Site, tmp_path: Path) -> House:
-    return House(tmp_path, site)
 
 
 def lying(house: House, *files: Path | str, also: tuple[str, ...] = ()) -> Ran:

@@ -6,7 +6,7 @@ import gzip
 import json
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from math import inf
@@ -23,8 +23,9 @@ from crawler.stores import Store, open_store
 from tests.crawling import House
 from tests.s3 import Endpoint, Fault, delay, running_proxy
 from tests.s3.access import access_to
-from tests.site import FAULTS, SEED_ID, Site, id_of, running_site, seed_ids
+from tests.site import FAULTS, SEED_ID, Site, id_of, seed_ids
 
+ARTICLES = 6
 OUT = Exclusion(id="7", excluded=True, who="editor", at="2026-11-23T09:46:54.123Z", why="asked for it")
 IN = replace(OUT, excluded=False, at="2026-11-24T00:00:00.000Z", why="حُلّت المسألة")
 OTHER = replace(OUT, id="8", who="another")
@@ -229,12 +230,6 @@ def test_nothing_is_added_to_a_file_that_can_not_be_read(store: Store, tmp_path:
 
 
 # The command line
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with running_site(tmp_path_factory.mktemp("site"), articles=6) as site:
-        yield site
 
 
 STATIC, SEED, SEED_TWIN = id_of(3), SEED_ID, seed_ids()[1]

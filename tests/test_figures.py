@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crawler import panel
-from crawler.commits import File
+from crawler.commits import Commit, File
 from crawler.figures import Figures, Host, Pace, Reason
 from crawler.items import ArticleId
+from crawler.made import Made
 from crawler.runs import Run
 from crawler.summary import summary
 from crawler.wording import counts, size, span
@@ -133,12 +134,12 @@ RUN = Run(
 
 def test_reasons_that_differ_in_their_particulars_are_told_as_one() -> None:
     examples = {("not_article", "redirected_to"): [ArticleId(7), ArticleId(8)]}
-    assert "                  12 redirected_to, such as 7, 8\n" in summary(RUN, [], examples)
+    assert "                  12 redirected_to, such as 7, 8\n" in summary(RUN, Made(), examples)
 
 
 def test_what_comes_next_names_only_what_there_is_to_do() -> None:
     def verbs(run: Run) -> list[str]:
-        return re.findall(r"scrapy (\w+).* -s ARCHIVE_URL=x\n", summary(run, [], {}, " -s ARCHIVE_URL=x"))
+        return re.findall(r"scrapy (\w+).* -s ARCHIVE_URL=x\n", summary(run, Made(), {}, " -s ARCHIVE_URL=x"))
 
     assert verbs(RUN) == ["verify", "export"]
     assert verbs(replace(RUN, left=3)) == ["crawl", "verify", "export"]
@@ -146,7 +147,7 @@ def test_what_comes_next_names_only_what_there_is_to_do() -> None:
 
 
 def test_a_run_that_took_nothing_has_no_summary() -> None:
-    assert summary(replace(RUN, outcomes={}), [], {}) == ""
+    assert summary(replace(RUN, outcomes={}), Made(), {}) == ""
 
 
 def test_files_are_counted_with_what_is_in_them() -> None:
@@ -154,4 +155,15 @@ def test_files_are_counted_with_what_is_in_them() -> None:
         return File(path="", kind=kind, bytes=500, sha256="", count=count)
 
     files = [file("warc", 9), file("index", 8), file("items", 1), file("outcomes", 14)]
-    assert "made      1 commit, 1 WARC, 1 item line, 14 outcome lines; 2.0 kB\n" in summary(RUN, files, {})
+    made = Made().plus(commit(1, *files)).plus(commit(2, file("warc", 1), file("items", 2)))
+    told = "made      2 commits, 2 WARCs, 3 item lines, 14 outcome lines; 3.0 kB\n"
+    assert told in summary(RUN, made, {})
+
+
+def test_an_id_that_was_made_known_is_no_take() -> None:
+    made = Made().plus(commit(1, known=7)).plus(commit(2, article=2, gone=1)).plus(commit(3, article=1))
+    assert made.outcomes == {"article": 3, "gone": 1}
+
+
+def commit(n: int, *files: File, **counts: int) -> Commit:
+    return Commit(n=n, segment="", at="", worker="", files=files, counts=counts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import time
@@ -9,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,12 +18,15 @@ from crawler.items import ArticleId
 from crawler.ledger import open_ledger
 from tests.crawling import CHECKOUT, SCRAPY, House
 from tests.redisserver import running
-from tests.script import SILENT, scripted
-from tests.site import Site, id_of, running_site
+from tests.script import BUSY, SILENT, scripted
+from tests.services import Crawl, held_pages
+from tests.site import SEED_ID, Site, id_of, running_site
 from tests.site.dressed import DRESSED_ID
+from tests.test_sources import AS_FAST, crawls, machine
 
 ARTICLES = 60
 IDS = [id_of(n) for n in range(ARTICLES)]
+FINDABLE = [SEED_ID, *IDS]
 SECONDS = 130  # no fleet here takes a tenth of it, and pytest has 300 for two such waits
 
 
@@ -91,9 +96,19 @@ def fetched(site: Site) -> Counter[int]:
     return Counter(id for each in site.exchanges() if (id := each.article_id) is not None)
 
 
-def is_whole(house: House, **settings: object) -> None:
+def told(house: House) -> list[dict[str, Any]]:
+    """What each run left behind."""
+    return [json.loads(file.read_bytes()) for file in (house.archive.folder / "runs").iterdir()]
+
+
+def searches(house: House) -> list[bool]:
+    """Whether they came to their end."""
+    return [run["search"]["over"] for run in told(house) if run["search"]]
+
+
+def is_whole(house: House, ids: Sequence[int] = IDS, **settings: object) -> None:
     """Each id has one take, and the archive proves itself."""
-    assert {id: len(takes) for id, takes in house.archive.takes().items()} == dict.fromkeys(IDS, 1)
+    assert {id: len(takes) for id, takes in house.archive.takes().items()} == dict.fromkeys(ids, 1)
     verified = house.scrapy("verify", **settings)
     assert verified.code == 0, verified.out
 
@@ -186,3 +201,84 @@ def test_a_death_counts_against_the_id_that_was_asked_for_and_not_those_behind_i
         assert [code for code, _ in ended(worker(house, "-arequisites=0"))] == [4]
     reasons = {id: take["reason"] for id, (take,) in house.archive.takes().items()}
     assert reasons == {1: "workers_died:3", 2: "http_404", 3: "http_404"}
+
+
+# The search for ids
+
+SLOWLY = {"DOWNLOAD_DELAY": 0.5}
+
+
+def test_one_worker_searches_for_all(house, site, shared) -> None:
+    fleet = [worker(house, "-arequisites=0", **shared) for _ in range(3)]
+    assert [code for code, _ in ended(*fleet)] == [0, 0, 0]
+    assert max(Counter(each.target for each in site.exchanges()).values()) == 1
+    assert searches(house) == [True]
+    is_whole(house, FINDABLE, **shared)
+
+
+def test_the_search_of_a_killed_worker_goes_on_in_another(house, site, shared) -> None:
+    dies = worker(house, "-arequisites=0", **shared | SLOWLY)
+    until(lambda: len(site.exchanges()) > 3)
+    lives = worker(house, "-arequisites=0", **shared)
+    until(lambda: len(list(house.folder.glob("spool/*/lock"))) == 2)
+    dies.kill()
+    dies.communicate()
+    assert [code for code, _ in ended(lives)] == [0]
+    assert searches(house) == [True]
+    is_whole(house, FINDABLE, **shared)
+
+
+@pytest.mark.parametrize("emptied", [False, True], ids=["", "and the server was emptied"])
+@pytest.mark.parametrize("house", ["redis"], indirect=True)
+def test_so_it_does_in_one_on_another_machine(emptied, house, site, shared, servers) -> None:
+    settings = shared | {"LEASE_SECONDS": 4}
+    dies = worker(house, "-arequisites=0", SPOOL_DIR=house.folder / "lost", **settings | SLOWLY)
+    until(lambda: list(house.archive.folder.glob("commits/*.json")))  # else who knows no ids would search
+    if emptied:
+        servers["redis"].empty()
+        with servers["redis"].client() as client:
+            until(lambda: client.hget("anapress:searches", "site"))
+    dies.kill()
+    dies.communicate()
+    assert [code for code, _ in ended(worker(house, "-arequisites=0", **settings))] == [0]
+    assert searches(house) == [True]
+    is_whole(house, FINDABLE, **settings)
+
+
+def test_a_search_that_waits_for_another_run_is_waited_for_by_none(tmp_path) -> None:
+    with scripted({"/robots.txt": BUSY}) as site:
+        house = House(tmp_path, site)
+        fleet = [worker(house, FLEET=1, RETRY_TIMES=0) for _ in range(2)]
+        assert [code for code, _ in ended(*fleet)] == [3, 3]
+    assert searches(house) == [False, False]
+
+
+@pytest.mark.parametrize("house", ["sqlite", "redis"], indirect=True)
+def test_one_worker_reads_the_lists_of_archives_for_all(house, shared) -> None:
+    played = list(held_pages(IDS, articles=ARTICLES))
+    with machine(played, page=10) as run, crawls(Crawl("CC-MAIN-2016-05", tuple(played[:2]))) as common:
+        services = {
+            **AS_FAST,
+            "WAYBACK_SECONDS": 0.1,
+            "CONCURRENT_REQUESTS": 2,  # so that not all are leased before others look
+            "WAYBACK_URL": run.url,
+            "COMMONCRAWL_INDEX_URL": common.url,
+        }
+        both = "-asource=wayback", "-arequisites=0"
+        fleet = [worker(house, *both, **shared, **services) for _ in range(2)]
+        assert [code for code, _ in ended(*fleet)] == [0, 0]
+        lists = [each.target for each in run.asked if each.path == "/cdx/search/cdx"]
+    assert len(lists) == len(set(lists)) > 1
+    is_whole(house, **shared)
+
+
+def test_who_joins_a_fleet_that_has_searched_does_not_and_who_comes_later_does(house, site, shared) -> None:
+    asked = "-arequisites=0", "-adiscover=site"
+    stands = worker(house, *asked, "-aforever=1", **shared)
+    until(lambda: len(house.archive.takes()) == len(FINDABLE))
+    assert [code for code, _ in ended(worker(house, *asked, "-aids=1", **shared))] == [0]
+    assert [each.target for each in site.exchanges()].count("/sitemap.xml") == 1
+    stands.send_signal(signal.SIGTERM)
+    assert [code for code, _ in ended(stands)] == [3]
+    assert [code for code, _ in ended(worker(house, *asked, **shared))] == [0]
+    assert [each.target for each in site.exchanges()].count("/sitemap.xml") == 2

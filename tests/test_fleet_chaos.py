@@ -36,7 +36,7 @@ ARTICLES = 30
 IDS = [id_of(n) for n in range(ARTICLES)]
 DELAY = 0.2  #: seconds between two requests of the whole fleet
 LATE = 2  #: requests more in a second: one at its edge, and one that a busy machine was slow to send
-LEASE = 3  #: seconds, after which who sleeps has lost what it held
+LEASE = 6  #: seconds, after which who sleeps has lost what it held
 SECONDS = 900.0  #: for a trial, which takes half a minute on a machine of its own
 
 

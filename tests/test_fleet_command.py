@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -9,14 +10,20 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from scrapy.settings import Settings
 
+from crawler.ending import Ending
 from crawler.errors import LedgerError
 from crawler.fleet import FIGURES, FIRST_PAUSE, LONGEST_PAUSE, STEADY_SECONDS, Fleet, Record
 from crawler.housing import Housing
+from crawler.ledger import open_ledger
+from crawler.speech import InJson, Plainly
 from tests.crawling import CHECKOUT, SCRAPY, House
 from tests.site import Site, id_of, running_site
 from tests.test_fleet import fetched, until
@@ -29,11 +36,6 @@ SLOW = {"DOWNLOAD_DELAY": 0.1, "CONCURRENT_REQUESTS_PER_DOMAIN": 2}
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with running_site(tmp_path_factory.mktemp("site"), articles=40) as running:
         yield running
-
-
-@pytest.fixture
-def house(tmp_path: Path, site: Site) -> House:
-    return House(tmp_path, site)
 
 
 def fleet(house: House, *arguments: str, **settings: object) -> subprocess.Popen[str]:
@@ -59,6 +61,14 @@ def test_a_fleet_takes_all_and_ends_as_one(house, site) -> None:
     assert runs.returncode == 0, said
     assert re.fullmatch(r"2 workers: 40 takes \(.*\); 0 ids are left\. \(exit 0\)", said.splitlines()[-1])
     assert fetched(site) == Counter(IDS)
+
+
+def test_a_fleet_sums_up_once_and_one_that_joins_by_hand_for_itself(house) -> None:
+    _, said = fleet(house).communicate(timeout=120)
+    assert said.count("\nmade      ") == 1
+    joined = house.crawl([id_of(0)], "-adiscover=none", "-arefresh=0", FLEET=1)
+    assert "1 take in " in joined.said
+    assert "made      1 commit, " in joined.said
 
 
 def test_a_worker_that_dies_is_started_again_and_nothing_is_lost(house, site) -> None:
@@ -136,7 +146,7 @@ def test_a_fleet_whose_workers_can_not_live_gives_up(monkeypatch) -> None:
     monkeypatch.setattr("crawler.fleet.FIRST_PAUSE", 0.01)
     said: list[str] = []
     began = time.monotonic()
-    dying = Fleet(2, ["sh", "-c", "echo dies >&2; kill -9 $$"], said.append)
+    dying = Fleet(2, ["sh", "-c", "echo dies >&2; kill -9 $$"], Plainly(said.append))
     dying.run(lambda: None)
     assert dying.ended("0 takes", 7).code == 1
     assert dying.restarts == 2 * 7
@@ -159,13 +169,87 @@ def test_a_ledger_that_can_not_be_is_one_sentence_and_leaves_nothing_behind(hous
     assert not house.archive.folder.exists()
 
 
+@pytest.mark.parametrize("kind", ["sqlite", "redis"])
+@pytest.mark.parametrize(
+    "command", [["crawl", "anapress", "-aids=1"], ["fleet", "-n1", "-aids=1"], ["ids", "add", "1"]]
+)
+def test_another_archive_s_ledger_is_one_sentence_and_leaves_nothing_behind(
+    house, servers, command, kind
+) -> None:
+    servers["redis"].empty()
+    url = servers["redis"].url if kind == "redis" else f"sqlite://{house.folder}/theirs.db"
+    with closing(open_ledger(url, None, lambda _: 0)) as theirs:
+        theirs.bind(UUID(int=1))
+    ran = house.scrapy(*command, LEDGER_URL=url)
+    assert (ran.code, len(ran.said.splitlines())) == (2, 1), ran.said
+    assert f"the ledger of archive {UUID(int=1)}, but {house.archive.folder} is none yet: set it" in ran.said
+    assert not house.archive.folder.exists()
+
+
+def test_a_worker_that_ends_without_a_word_leaves_the_fleet_a_sentence() -> None:
+    mute = Fleet(1, ["sh", "-c", "exit 2"], Plainly(print))
+    mute.run(lambda: None)
+    assert mute.ended("0 takes", None) == Ending(
+        2, "A worker can't do what it was asked to; its log says why."
+    )
+
+
 @pytest.mark.parametrize("shown", [True, False])
 def test_a_worker_s_figures_stand_in_the_panel_or_in_the_log(shown) -> None:
     said: list[str] = []
     line = f"2026-11-26 02:15:46 {FIGURES}3 of 4 done; 1 left"
-    fleet = Fleet(1, ["sh", "-c", f"echo begins >&2; echo '{line}' >&2"], said.append, shown=shown)
+    command = ["sh", "-c", f"echo begins >&2; echo '{line}' >&2"]
+    fleet = Fleet(1, command, Plainly(said.append), shown=shown)
     fleet.run(lambda: None)
     (worker,) = fleet.workers
     told = ["[1] begins", *([] if shown else [f"[1] {line}"])]
     until(lambda: (worker.figures, said) == ("3 of 4 done; 1 left", told))
     assert worker.last == "begins"
+
+
+def test_a_damaged_summary_of_a_run_is_left_out_of_the_fleet_s(house, site) -> None:
+    runs = fleet(house)
+    until(lambda: len(fetched(site)) > 4)
+    path = house.archive.folder / "runs" / "20261126000000-0badbad0.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"")
+    _, said = runs.communicate(timeout=120)
+    assert runs.returncode == 0, said
+    (told,) = [line for line in said.splitlines() if "It is left out" in line]
+    assert path.name in told
+
+
+def test_a_fleet_s_log_in_json_has_nothing_else_and_names_each_worker(house, site) -> None:
+    runs = fleet(house, LOG_JSON=1, LOG_LEVEL="INFO")
+    until(lambda: len(fetched(site)) > 4)
+    os.kill(workers(runs)[0], signal.SIGKILL)
+    _, said = runs.communicate(timeout=120)
+    lines = [json.loads(line) for line in said.splitlines()]
+    assert all(line.keys() >= {"time", "level", "logger", "message"} for line in lines)
+    assert {line.get("worker") for line in lines if line["logger"] == "anapress"} == {1, 2}
+    (dead,) = [line for line in lines if "is started again" in line["message"]]
+    assert (dead["level"], dead["logger"], "worker" in dead) == ("WARNING", "fleet", False)
+    assert lines[-1]["message"].startswith("2 workers, 1 restart: 40 takes (")
+    assert (lines[-1]["logger"], lines[-1]["exit_code"]) == ("fleet", 0)
+
+
+@pytest.mark.parametrize("arguments", [["-n0"], ["-aids=no-such-file"], ["-sLOG_LEVL=INFO"]])
+def test_a_mistake_is_one_sentence_in_json_too(house, arguments) -> None:
+    ran = house.scrapy("fleet", "-n1", *arguments, LOG_JSON=1)
+    last = json.loads(ran.last)
+    assert (ran.code, last["exit_code"], last["level"]) == (2, 2, "ERROR")
+    assert "exit 2" not in last["message"]
+    assert "{" not in last["message"]
+
+
+def test_what_a_worker_says_that_is_no_json_comes_out_as_json() -> None:
+    said: list[str] = []
+    speech = InJson(said.append, lambda: datetime(2026, 11, 26, tzinfo=UTC))
+    for line in ("Fatal Python error", '["no line"]', '{"message":"m"}'):
+        speech.repeat(3, line)
+    stands = '{"time":"2026-11-26T00:00:00.000Z","level":"ERROR","logger":"stderr","message":'
+    assert said == [
+        stands + '"Fatal Python error","worker":3}',
+        stands + '"[\\"no line\\"]","worker":3}',
+        '{"message":"m","worker":3}',
+    ]

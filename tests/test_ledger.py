@@ -27,7 +27,7 @@ from hypothesis.stateful import (
 
 from crawler.errors import Damaged, LedgerError, WrongUse
 from crawler.items import ArticleId, Lease, Outcome, RecordRef, Stored
-from crawler.ledger import LEASE_SECONDS, Standing, checked, open_ledger, validators
+from crawler.ledger import LEASE_SECONDS, WAY_SECONDS, Standing, checked, open_ledger, validators
 from crawler.ledger.redis import RedisLedger
 from crawler.ledger.rows import (
     pack_hash,
@@ -277,6 +277,133 @@ def test_no_lease_outlives_the_start_of_a_machine_whose_clock_begins_anew(ledger
     ledger.lease("dead", 1)
     clock.go(60 - clock.now)
     assert ids_of(ledger.lease("w", 1)) == [1]
+
+
+# searches
+
+
+def test_a_search_that_is_due_falls_to_the_first_that_asks(opened) -> None:
+    one, two = opened(), opened()
+    assert one.search("one", "site", due=True) == "one"
+    assert two.search("two", "site", due=True) == "one"
+    assert one.search("one", "site", due=True) == "one"
+
+
+def test_a_search_of_another_place_is_another_search(ledger) -> None:
+    ledger.search("one", "site", due=True)
+    assert ledger.search("two", "cdx", due=True) == "two"
+
+
+def test_no_search_falls_to_anybody_where_none_is_due(ledger) -> None:
+    assert ledger.search("w", "site", due=False) is None
+
+
+def test_a_search_that_is_over_is_not_made_again_by_who_was_there_or_joins_them(ledger) -> None:
+    ledger.search("one", "site", due=True)
+    ledger.search("two", "site", due=True)
+    ledger.searched("one", "site")
+    ledger.release("one")
+    assert ledger.search("two", "site", due=True) is None
+    assert ledger.search("late", "site", due=True) is None
+    ledger.release("two")
+    assert ledger.search("later", "site", due=True) is None
+
+
+def test_a_search_that_is_over_is_made_again_when_all_are_gone_that_asked_for_it(ledger, clock) -> None:
+    ledger.search("one", "site", due=True)
+    ledger.search("dead", "site", due=True)
+    ledger.renew("stands")  # and does not look for ids
+    ledger.searched("one", "site")
+    ledger.release("one")
+    clock.go(LEASE_SECONDS + 1)
+    ledger.renew("stands")
+    assert ledger.search("next", "site", due=True) == "next"
+
+
+def test_a_search_whose_worker_is_dead_falls_to_whoever_asks(ledger, clock) -> None:
+    ledger.search("dead", "site", due=True)
+    clock.go(LEASE_SECONDS - 1)
+    assert ledger.search("w", "site", due=False) == "dead"
+    clock.go(2)
+    assert ledger.search("w", "site", due=False) == "w"
+    ledger.renew("dead")
+    assert ledger.search("dead", "site", due=True) == "w"
+
+
+def test_a_search_that_was_let_go_of_falls_to_whoever_asks(ledger) -> None:
+    ledger.search("one", "site", due=True)
+    ledger.release("one", [])
+    assert ledger.search("two", "site", due=False) == "one"
+    ledger.release("one")
+    assert ledger.search("two", "site", due=False) == "two"
+
+
+def test_a_worker_that_searches_and_says_that_it_lives_keeps_its_search(ledger, clock) -> None:
+    ledger.search("w", "site", due=True)
+    for _ in range(3):
+        clock.go(LEASE_SECONDS - 1)
+        ledger.renew("w")
+    assert ledger.search("v", "site", due=True) == "w"
+
+
+def test_nobody_ends_another_s_search(ledger) -> None:
+    ledger.search("one", "site", due=True)
+    ledger.searched("two", "site")
+    assert ledger.search("two", "site", due=True) == "one"
+
+
+# the right of way
+
+
+def test_nobody_waits_where_nobody_asks_for_the_right_of_way(ledger) -> None:
+    assert ledger.ahead("one", asks=False) == ledger.ahead("other", asks=False) == 0
+
+
+def test_who_asks_for_the_right_of_way_has_it_before_all_who_do_not(ledger) -> None:
+    assert ledger.ahead("one", asks=True) == 0
+    assert ledger.ahead("other", asks=False) == 1
+
+
+def test_those_who_ask_come_in_their_order_however_often_they_ask(opened) -> None:
+    one, other = opened(), opened()
+    one.ahead("first", asks=True)
+    other.ahead("second", asks=True)
+    other.ahead("third", asks=True)
+    assert [one.ahead(each, asks=True) for each in ("third", "second", "first")] == [2, 1, 0]
+    assert other.ahead("fourth", asks=False) == 3
+
+
+def test_who_is_through_lets_the_next_one_go(ledger) -> None:
+    for each in ("first", "second", "third"):
+        ledger.ahead(each, asks=True)
+    ledger.through("first")
+    assert [ledger.ahead(each, asks=True) for each in ("second", "third")] == [0, 1]
+    ledger.through("third")
+    ledger.through("second")
+    assert ledger.ahead("fourth", asks=False) == 0
+
+
+def test_whoever_died_in_line_keeps_others_for_its_seconds(ledger, clock) -> None:
+    ledger.ahead("dead", asks=True)
+    for _ in range(2):
+        clock.go(WAY_SECONDS / 2)
+        assert ledger.ahead("alive", asks=True) == 1
+    clock.go(1)
+    assert ledger.ahead("alive", asks=True) == ledger.ahead("late", asks=False) - 1 == 0
+
+
+def test_whoever_slept_in_line_stands_at_its_end(ledger, clock) -> None:
+    ledger.ahead("sleeper", asks=True)
+    clock.go(WAY_SECONDS / 2)
+    ledger.ahead("awake", asks=True)
+    clock.go(WAY_SECONDS / 2 + 1)
+    assert ledger.ahead("sleeper", asks=True) == 1
+
+
+def test_no_right_of_way_outlives_the_start_of_a_machine_whose_clock_begins_anew(ledger, clock) -> None:
+    ledger.ahead("dead", asks=True)
+    clock.go(60 - clock.now)
+    assert ledger.ahead("alive", asks=False) == 0
 
 
 # deaths
@@ -791,8 +918,10 @@ def test_ids_can_be_listed_while_others_write(opened) -> None:
 
 def test_a_ledger_belongs_to_one_archive(opened) -> None:
     one, two = opened(), opened()
+    assert two.bound() is None
     one.bind(UUID(int=1))
     two.bind(UUID(int=1))
+    assert two.bound() == str(UUID(int=1))
     with pytest.raises(WrongUse, match="is the ledger of archive 00000000-0000-0000-0000-000000000001"):
         two.bind(UUID(int=2))
 
@@ -932,7 +1061,12 @@ def test_a_newer_program_s_ledger_is_refused(file) -> None:
         SqliteLedger(file)
 
 
-FORMAT_4 = """
+FORMAT_5 = """
+DROP TABLE seekers;
+DROP TABLE queue;
+PRAGMA user_version = 5;
+"""
+FORMAT_4 = f"""{FORMAT_5}
 DROP TABLE suspects;
 PRAGMA user_version = 4;
 """
@@ -962,7 +1096,7 @@ PRAGMA user_version = 1;
 """
 
 
-@pytest.mark.parametrize("older", [FORMAT_1, FORMAT_2, FORMAT_3, FORMAT_4], ids=["1", "2", "3", "4"])
+@pytest.mark.parametrize("older", [FORMAT_1, FORMAT_2, FORMAT_3, FORMAT_4, FORMAT_5], ids="12345")
 def test_an_older_program_s_ledger_is_brought_to_this_format(file, older) -> None:
     again = read(9, OTHER, 2, Outcome.CHANGED, take=2), read(9, version=1, outcome=Outcome.CHANGED, take=3)
     with closing(SqliteLedger(file)) as ledger:
@@ -977,6 +1111,8 @@ def test_an_older_program_s_ledger_is_brought_to_this_format(file, older) -> Non
     with closing(SqliteLedger(file)) as ledger:
         assert leased(ledger) == HELD
         assert ledger.claim(["http://anapress.net/x"]) == []
+        assert ledger.search("w", "site", due=True) == "w"
+        assert ledger.ahead("segment-2", asks=True) == 0
 
 
 def test_what_an_older_program_took_a_refresh_takes_again(file) -> None:

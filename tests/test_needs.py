@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 
 from crawler.items import ArticleId
+from crawler.made import Made
 from crawler.needs import DROPPED, HOSTS, LISTED, MOST, Need, Needs
 from crawler.runs import Run
 from crawler.summary import summary
@@ -124,6 +125,6 @@ def test_the_summary_tells_what_is_missing_and_where_more_lies() -> None:
         settings={},
         requisites=needs.told(),
     )
-    told = summary(run, [], {}).splitlines()
+    told = summary(run, Made(), {}).splitlines()
     assert "needed    1 requisite; missing: 1 dropped, 1 http_404" in told
     assert "elsewhere 1 cdn.example.org: -a requisites_hosts=cdn.example.org takes them, too" in told

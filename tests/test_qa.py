@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,10 @@ from hypothesis import strategies as st
 
 from crawler.qa.view import View, alike, judged
 from tests.crawling import House
-from tests.site import SEED_ID, Site, id_of, running_site
+from tests.site import SEED_ID, Site, id_of
 from tests.site.dressed import DRESSED_ID
 
+ARTICLES = 40
 IDS = [SEED_ID, *map(id_of, range(4)), DRESSED_ID]
 ITEM = {"id": "7", "url": "http://anapress.net/a/7", "captured_at": "2020-03-03T08:08:00.000Z"}
 ITEM |= {"title": "عنوان", "paragraphs": ["فقرة أولى طويلة", "فقرة ثانية"]}
@@ -65,12 +65,6 @@ def test_a_page_that_was_not_seen_has_no_text() -> None:
 
 
 # The command
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with running_site(tmp_path_factory.mktemp("site"), articles=40) as site:
-        yield site
 
 
 @pytest.fixture(scope="module")

@@ -1,37 +1,142 @@
-"""A search that was killed, beside the spool."""
+"""Which run searches for ids, and whether that falls to it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
-from uuid import UUID
 
+import pytest
+
+from crawler import runs
+from crawler.arguments import Arguments
 from crawler.disk import Disk
+from crawler.idlist import Opened
+from crawler.items import ArticleId
+from crawler.ledger.sqlite import SqliteLedger
 from crawler.quest import Quest
-from crawler.spool import Spool
+from crawler.runs import Run, Search
+from crawler.stores.local import LocalStore
 
-ARCHIVE, ANOTHER = UUID(int=1), UUID(int=2)
-
-
-def test_a_dead_workers_search_is_known_until_somebody_ends_it(tmp_path: Path) -> None:
-    Quest.of(tmp_path, "dead").begin(ARCHIVE)
-    (quest,) = Quest.abandoned(tmp_path, ARCHIVE)
-    quest.end()
-    assert not list(tmp_path.iterdir())
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+Begun = Callable[..., Quest]
 
 
-def test_a_living_ones_search_is_its_own(tmp_path: Path) -> None:
-    spool = Spool.claim(tmp_path, "living", ARCHIVE, Disk())
-    Quest.of(tmp_path, "living").begin(ARCHIVE)
-    assert not list(Quest.abandoned(tmp_path, ARCHIVE))
-    spool.close()
-    assert list(Quest.abandoned(tmp_path, ARCHIVE))
+@pytest.fixture
+def store(tmp_path: Path) -> LocalStore:
+    return LocalStore(tmp_path, Disk())
 
 
-def test_another_archives_is_left_alone(tmp_path: Path) -> None:
-    Quest.of(tmp_path, "dead").begin(ANOTHER)
-    assert not list(Quest.abandoned(tmp_path, ARCHIVE))
+@pytest.fixture
+def ledger(tmp_path: Path):
+    with closing(SqliteLedger(tmp_path / "ledger.db")) as ledger:
+        yield ledger
 
 
-def test_one_whose_file_is_not_whole_is_none(tmp_path: Path) -> None:
-    (tmp_path / "dead.quest").write_bytes(b"\xff")
-    assert not list(Quest.abandoned(tmp_path, ARCHIVE))
+@pytest.fixture
+def begun(store: LocalStore, ledger: SqliteLedger) -> Begun:
+    def quest(worker: str, *, alone: bool = False, **given: str) -> Quest:
+        arguments = Arguments.of(given)
+        return Quest.begun(arguments, arguments.wanted(NOW, no_object), ledger, store, worker, alone=alone)
+
+    return quest
+
+
+def no_object(_: str) -> Opened:
+    raise AssertionError
+
+
+def ran(store: LocalStore, *, over: bool) -> None:
+    """A run that searched, in the log of runs."""
+    search = Search(pages=1, found={}, unseen={}, over=over, sections=["/news"])
+    told = {"exit_code": 0, "reason": "", "outcomes": {}, "reasons": {}, "left": 0, "commits": ()}
+    run = Run(worker="0" * 8, start=NOW, end=NOW, versions={}, settings={}, search=search, **told)
+    runs.keep(run, store)
+
+
+def test_a_run_that_knows_no_ids_searches_the_site(begun) -> None:
+    quest = begun("w")
+    assert (quest.ours, quest.place) == (True, "site")
+
+
+@pytest.mark.parametrize(
+    "given", [{"ids": "1"}, {"discover": "links"}, {"discover": "none"}, {"forever": "1"}]
+)
+def test_a_run_that_is_given_its_ids_does_not(begun, given) -> None:
+    assert not begun("w", **given).ours
+
+
+def test_where_ids_are_known_only_who_is_asked_to_searches(begun, ledger) -> None:
+    ledger.add([ArticleId(1)], "list")
+    assert not begun("w").ours
+    assert not begun("w", source="wayback").ours
+    assert begun("w", discover="site").ours
+    assert begun("w", discover="cdx").ours
+
+
+def test_a_run_that_is_asked_to_searches_though_an_earlier_one_did(begun, ledger) -> None:
+    begun("w", discover="site").end(over=True)
+    ledger.release("w")
+    assert begun("v", discover="site").ours
+
+
+def test_of_a_fleet_one_searches_and_the_others_hear_when_it_is_over(begun) -> None:
+    one, two = begun("one", discover="site"), begun("two", discover="site")
+    assert (one.ours, two.ours, two.others()) == (True, False, True)
+    one.end(over=True)
+    assert (two.others(), two.ours) == (False, False)
+
+
+def test_the_search_of_one_that_is_gone_falls_to_another(begun, ledger) -> None:
+    begun("one", discover="site")
+    two = begun("two", discover="site")
+    ledger.release("one", dead=True)
+    assert (two.others(), two.ours) == (False, True)
+
+
+def test_a_run_beside_a_fleet_that_searches_hears_of_that(begun, ledger) -> None:
+    begun("one", discover="site")
+    ledger.add([ArticleId(1)], "list")
+    assert begun("late").others()
+    assert not begun("else", discover="links").others()
+
+
+def test_who_is_alone_searches_whoever_else_does(begun) -> None:
+    begun("one", discover="site")
+    assert begun("two", discover="site", alone=True).ours
+
+
+def test_a_search_that_was_cut_off_goes_on_in_the_next_run(begun, ledger) -> None:
+    begun("dead", discover="site")
+    ledger.add([ArticleId(1)], "list")
+    ledger.release("dead", dead=True)
+    assert begun("next", alone=True).ours
+
+
+def test_so_does_one_of_which_the_ledger_knows_nothing_any_more(begun, ledger, store) -> None:
+    ledger.add([ArticleId(1)], "list")
+    ran(store, over=False)
+    quest = begun("next")
+    assert (quest.ours, quest.sections) == (True, ["/news"])
+
+
+def test_one_that_came_to_its_end_does_not(begun, ledger, store) -> None:
+    ledger.add([ArticleId(1)], "list")
+    ran(store, over=True)
+    assert not begun("next").ours
+
+
+def test_lists_that_could_not_be_had_keep_no_run_from_the_ids_that_it_has(begun, ledger) -> None:
+    begun("one", source="wayback")
+    ledger.add([ArticleId(1)], "cdx")
+    ledger.release("one")
+    assert not begun("next", source="wayback").ours
+
+
+def test_who_could_not_search_does_not_try_again_and_leaves_it_to_others(begun, ledger) -> None:
+    one, two = begun("one", discover="site"), begun("two", discover="site")
+    one.end(over=False)
+    assert (one.ours, one.others(), two.others()) == (False, False, True)
+    ledger.release("one")
+    assert (two.others(), two.ours) == (False, True)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from itertools import chain
+from socketserver import BaseRequestHandler, ThreadingTCPServer
 
 import pytest
+import trustme
 
 from crawler.errors import Damaged, LedgerError, WrongUse
 from crawler.items import ArticleId, Outcome
 from crawler.ledger import open_ledger, read_ledger, scripts, server
 from crawler.ledger.redis import RedisLedger
+from crawler.ledger.server import Server
 from crawler.ledger.steps import packed
 from crawler.lines import OutcomeLine
 from tests.redisserver import KINDS, running
@@ -26,6 +31,27 @@ def own(request):
     """A server that may be killed."""
     with running(request.param, append="always") as server:
         yield server
+
+
+@contextmanager
+def answering(words: bytes, tls: ssl.SSLContext | None = None) -> Iterator[int]:
+    """The port of a server that answers whatever it is asked with these words."""
+
+    class Answer(BaseRequestHandler):
+        def handle(self) -> None:
+            with suppress(OSError):
+                connection = tls.wrap_socket(self.request, server_side=True) if tls else self.request
+                connection.recv(1)
+                connection.sendall(words)
+
+    with ThreadingTCPServer(("127.0.0.1", 0), Answer) as there:
+        thread = threading.Thread(target=there.serve_forever)
+        thread.start()
+        try:
+            yield there.server_address[1]
+        finally:
+            there.shutdown()
+            thread.join()
 
 
 class Log:
@@ -68,7 +94,13 @@ def test_an_empty_server_is_no_finished_crawl(own, ledger) -> None:
 
 
 @pytest.mark.parametrize(
-    "ask", [lambda it: it.n(), lambda it: it.counts().known, lambda it: it.standing(IDS[0])]
+    "ask",
+    [
+        lambda it: it.n(),
+        lambda it: it.counts().known,
+        lambda it: it.standing(IDS[0]),
+        lambda it: it.ahead("segment-3", asks=True),
+    ],
 )
 def test_whatever_is_asked_of_an_emptied_server_the_log_answers(own, ledger, ask) -> None:
     before = ask(ledger)
@@ -294,6 +326,45 @@ def test_a_wrong_password_is_wrong_use_and_shown_nowhere(own) -> None:
         RedisLedger(own.url.replace("unix://", "unix://:wrong@"))
     assert "refuses us" in str(error.value)
     assert "wrong" not in str(error.value)
+
+
+def test_a_database_that_the_server_has_not_is_wrong_use(own) -> None:
+    with pytest.raises(WrongUse, match=r"\(DB index is out of range\): mend LEDGER_URL"):
+        RedisLedger(f"{own.url}?db=99")
+
+
+def test_what_no_connection_knows_is_wrong_use(own) -> None:
+    with pytest.raises(WrongUse, match="give redis://HOST:PORT/NUMBER"):
+        RedisLedger(f"{own.url}?databse=1")
+
+
+@pytest.mark.parametrize(
+    ("scheme", "why"), [("redis", "is no Redis"), ("rediss", "is not to be trusted, or speaks no TLS")]
+)
+def test_a_server_of_another_kind_is_wrong_use(scheme, why) -> None:
+    with answering(b"HTTP/1.1 400 Bad Request\r\n\r\n") as port, pytest.raises(WrongUse, match=why):
+        Server(f"{scheme}://127.0.0.1:{port}/0")
+
+
+def test_a_certificate_that_nobody_vouches_for_is_wrong_use() -> None:
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(tls)
+    with answering(b"", tls) as port, pytest.raises(WrongUse, match="CERTIFICATE_VERIFY_FAILED"):
+        Server(f"rediss://127.0.0.1:{port}/0")
+
+
+def test_a_server_that_is_not_there_at_the_start_may_be_a_wrong_address(monkeypatch) -> None:
+    monkeypatch.setattr(server, "OPENING_SECONDS", 0.1)
+    with pytest.raises(LedgerError, match="or mend LEDGER_URL"):
+        Server("redis://127.0.0.1:1/0")
+
+
+def test_a_server_that_refuses_us_amid_a_run_is_no_mistake_of_the_user(own, ledger) -> None:
+    with own.client() as client:
+        client.config_set("requirepass", "right")
+        client.client_kill_filter(_type="normal", skipme=False)
+    with pytest.raises(LedgerError, match="refuses us"):
+        ledger.counts()
 
 
 def test_a_ledger_that_is_only_read_is_left_alone(own) -> None:

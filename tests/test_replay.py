@@ -33,7 +33,7 @@ from tests.s3 import Endpoint
 from tests.s3.access import settings_of
 from tests.services import held_pages
 from tests.services.files import packed, plain, record, warcinfo
-from tests.site import FAULTS, SEED_ID, Site, id_of, running_site
+from tests.site import FAULTS, SEED_ID, Site, id_of
 
 ARTICLES = 60
 EARLY, LATE = [id_of(n) for n in range(30)], [id_of(n) for n in range(30, ARTICLES)]
@@ -50,12 +50,6 @@ ODD = (
 )
 SAME = ("status_404", "soft_404")  # one body
 OUT = id_of(3)
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with running_site(tmp_path_factory.mktemp("site"), articles=ARTICLES) as site:
-        yield site
 
 
 @pytest.fixture(scope="module")

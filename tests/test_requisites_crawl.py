@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,10 @@ import pytest
 from fastwarc.warc import ArchiveIterator, WarcRecordType
 
 from tests.crawling import CHECKOUT, SCRAPY, House, Ran, Record, run, scrapy
-from tests.site import DRESSED_ID, FAULTS, Site, id_of, running_site
+from tests.site import DRESSED_ID, FAULTS, Site, id_of
 from tests.site.dressed import BIG, MISSING, OTHER_HOST, THERE, TIRED_HOST
 
+ARTICLES = 25
 ON = "-arequisites=1"
 ALONE = "-adiscover=none"
 LIMIT = 1 << 20
@@ -40,22 +40,11 @@ class Crawled:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with running_site(tmp_path_factory.mktemp("site"), articles=25) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def crawled(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Crawled:
     """The page that needs everything, with the default that a user has."""
     house = House(tmp_path_factory.mktemp("crawled"), site)
     words = (f"-aids={DRESSED_ID}", ALONE, *house.settings(REQUISITE_BYTES=LIMIT))
     return Crawled(house, scrapy("crawl", "anapress", *words), requisites(house))
-
-
-@pytest.fixture
-def house(site: Site, tmp_path: Path) -> House:
-    return House(tmp_path, site)
 
 
 def requisites(house: House) -> dict[str, Any]:

@@ -11,7 +11,6 @@ import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
@@ -19,9 +18,10 @@ import pytest
 
 from tests.crash.crawl import wait_for_writers
 from tests.s3 import PASSING, Endpoint, Fault, Proxy, error, running_proxy
-from tests.site import SEED_ID, Site, id_of, running_site
+from tests.site import SEED_ID, Site, id_of
 from tests.test_s3_crawl import Job, sound
 
+ARTICLES = 60
 TRIALS = int(os.environ.get("S3_TRIALS", "4"))
 SEEDS = [int(seed) for seed in os.environ.get("S3_SEED", "").split(",") if seed] or list(range(TRIALS))
 CHUNKS = 2
@@ -31,12 +31,6 @@ EVILS = ("kill", "term", "down", "expired", "disk")
 IDS = [SEED_ID, *(id_of(n) for n in range(30))]
 
 pytestmark = pytest.mark.crash
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with running_site(tmp_path_factory.mktemp("site"), articles=60) as running:
-        yield running
 
 
 @pytest.mark.timeout(90 * len(SEEDS))

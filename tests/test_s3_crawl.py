@@ -21,16 +21,11 @@ from tests.crawling import CHECKOUT, QUICK, SCRAPY, Archive, Ran, scrapy
 from tests.s3 import Endpoint, Fault, Proxy, delay, error, hang, running_proxy, slow
 from tests.s3.access import settings_of
 from tests.s3.bucket import fetched
-from tests.site import Site, id_of, running_site
+from tests.site import Site, id_of
 
+ARTICLES = 60
 IDS = [id_of(n) for n in range(30)]
 SLOW = {"DOWNLOAD_DELAY": 0.2, "CONCURRENT_REQUESTS_PER_DOMAIN": 1}
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with running_site(tmp_path_factory.mktemp("site"), articles=60) as running:
-        yield running
 
 
 @dataclass(frozen=True, slots=True)

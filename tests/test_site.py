@@ -11,7 +11,6 @@ import ssl
 import subprocess
 import sys
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -52,12 +51,6 @@ CUT_FAULTS = {
     "head_cut",
     "empty_reply",
 }
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with running_site(tmp_path_factory.mktemp("site"), articles=ARTICLES) as running:
-        yield running
 
 
 def request(path: str, *lines: str) -> bytes:

@@ -7,7 +7,6 @@ what was under way.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,7 +23,7 @@ from tests.services import CommonCrawl, Held, Wayback, held_pages, running
 from tests.services import Crawl as Indexed
 from tests.services.files import packed, plain, record
 from tests.services.listening import Running
-from tests.site import Site, id_of, running_site, truth
+from tests.site import Site, id_of, truth
 
 TRIALS = int(os.environ.get("SOURCE_TRIALS", "1"))
 SEEDS = [int(seed) for seed in os.environ.get("SOURCE_SEED", "").split(",") if seed] or list(range(TRIALS))
@@ -47,12 +46,6 @@ FAST = {
 PAUSE = 0.05  #: seconds that a service takes for an answer: so most kills find a question under way
 
 pytestmark = pytest.mark.crash
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with running_site(tmp_path_factory.mktemp("site"), articles=ARTICLES) as running:
-        yield running
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,22 +17,12 @@ import pytest
 from tests.crawling import CHECKOUT, QUICK, SCRAPY, House, scrapy
 from tests.s3 import Endpoint
 from tests.s3.access import settings_of
-from tests.site import FAULTS, Site, id_of, running_site
+from tests.site import FAULTS, Site, id_of
 from tests.terminal import running
 
+ARTICLES = 8
 GONE, BUSY, HELD = FAULTS["status_404"], FAULTS["status_503_forever"], FAULTS["redirect_www"]
 IDS = [*map(id_of, range(6)), GONE, BUSY]
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with running_site(tmp_path_factory.mktemp("site"), articles=8) as site:
-        yield site
-
-
-@pytest.fixture
-def house(tmp_path: Path, site: Site) -> House:
-    return House(tmp_path, site)
 
 
 @pytest.fixture

@@ -8,32 +8,21 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
 from crawler.ledger import open_ledger
 from tests.crawling import CHECKOUT, SCRAPY, House, Ran
 from tests.raw import Answer, Raw, raw_server
-from tests.site import Site, id_of, running_site
+from tests.site import id_of
 
+ARTICLES = 60
 ROBOTS = Answer([b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"])
 HANGS = Answer([b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 1000\r\n\r\n<html>"], "hang")
 TAKEN = Answer([b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"])
 IDS = [id_of(n) for n in range(40)]
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with running_site(tmp_path_factory.mktemp("site"), articles=60) as running:
-        yield running
-
-
-@pytest.fixture
-def house(tmp_path: Path, site: Site) -> House:
-    return House(tmp_path, site)
 
 
 async def until(there: Callable[[], bool]) -> None:

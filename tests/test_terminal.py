@@ -16,24 +16,14 @@ import pytest
 
 from crawler.wording import size
 from tests.crawling import SCRAPY, House
-from tests.site import FAULTS, Site, id_of, running_site
+from tests.site import FAULTS, Site, id_of
 from tests.terminal import Terminal, running
 
+ARTICLES = 12
 HELD, GONE, BUSY = FAULTS["redirect_www"], FAULTS["status_404"], FAULTS["status_503_forever"]
 IDS = [*map(id_of, range(9)), GONE, BUSY]
 SETTLED = ["9 article", "1 gone", "1 failed"]
 INTERRUPT = b"\x03"
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with running_site(tmp_path_factory.mktemp("site"), articles=12) as site:
-        yield site
-
-
-@pytest.fixture
-def house(tmp_path: Path, site: Site) -> House:
-    return House(tmp_path, site)
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ import signal
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -25,9 +24,10 @@ from crawler.disk import Disk
 from tests.crawling import SCRAPY, House, Ran, run
 from tests.s3 import Endpoint, Fault, cut_answer, error, lose_answer, running_proxy
 from tests.s3.access import settings_of
-from tests.site import DRESSED_ID, FAULTS, SEED_ID, Site, id_of, running_site, seed_ids
+from tests.site import DRESSED_ID, FAULTS, SEED_ID, Site, id_of, seed_ids
 from tests.site.dressed import THERE
 
+ARTICLES = 12
 STATIC, NONCE, GONE = id_of(3), id_of(4), FAULTS["status_404"]
 ODD = [
     FAULTS[name] for name in ("chunked_odd", "gzip_chunked", "redirect_www", "body_cut", "status_503_then_ok")
@@ -35,12 +35,6 @@ ODD = [
 IDS = [SEED_ID, seed_ids()[1], STATIC, NONCE, id_of(6), GONE, *ODD]
 PROGRAMS = Path(sys.executable).parent
 KEYS = ("url", "mime", "status", "digest", "length", "offset", "filename")
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with running_site(tmp_path_factory.mktemp("site"), articles=12) as site:
-        yield site
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import zipfile
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from random import Random
@@ -25,24 +24,13 @@ from tests.services import held_pages, running
 from tests.services.files import HABITS, packed, plain, record, warcinfo
 from tests.services.held import Held
 from tests.services.listening import Answer, Asked
-from tests.site import Site, id_of, running_site, truth
+from tests.site import id_of, truth
 
 ARTICLES = 40
 TRUTHS = {id: truth(id) or {} for id in map(id_of, range(ARTICLES))}
 SHOWN = [id for id, told in TRUTHS.items() if not told["nonce"] and told["duplicate_of"] is None]
 IDS = SHOWN[: len(HABITS)]
 AWAY = {"CONNECT_TO": "anapress.net:80:127.0.0.1:1,anapress.net:443:127.0.0.1:1"}
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with running_site(tmp_path_factory.mktemp("site"), articles=ARTICLES) as site:
-        yield site
-
-
-@pytest.fixture
-def house(site: Site, tmp_path: Path) -> House:
-    return House(tmp_path, site)
 
 
 def pages(ids: list[int] = IDS, every: int = 1) -> list[Held]:

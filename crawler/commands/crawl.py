@@ -95,8 +95,8 @@ class Command(Crawl):
         archivist = None
         with suppress(RuntimeError):  # it did not come as far as its extensions
             archivist = crawler.get_extension(Archivist)
-        quiet = self._json or self._settings.getbool("FLEET")  # a fleet sums up for all
-        if archivist is not None and archivist.parting.run is not None and not quiet:
+        told = self._settings.getbool("SUMMARY") and not self._json
+        if archivist is not None and archivist.parting.run is not None and told:
             where = given.where(self._settings)
             sys.stderr.write(
                 summary(archivist.parting.run, archivist.made, archivist.account.examples, where)
@@ -133,15 +133,11 @@ class Command(Crawl):
 
     @property
     def _json(self) -> bool:
-        return str(self._settings["LOG_JSON"]) in ("1", "True", "true")  # also where it is mistyped
+        return logs.in_json(self._settings)
 
     def _end(self, ending: Ending) -> None:
         if self._json:
-            logger.log(
-                logging.INFO if ending.code in (0, 3) else logging.ERROR,
-                ending.sentence,
-                extra={"told": {"exit_code": ending.code}},
-            )
+            logger.log(ending.level, ending.sentence, extra={"told": {"exit_code": ending.code}})
         else:
             sys.stderr.write(f"{ending.sentence} (exit {ending.code})\n")
         self.exitcode = ending.code

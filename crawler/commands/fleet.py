@@ -7,23 +7,25 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 
-from scrapy.settings import BaseSettings
+from scrapy.settings import Settings
 from scrapy.utils.conf import arglist_to_dict
 
+from crawler import logs
 from crawler.arguments import Arguments
 from crawler.command import ArchiveCommand
-from crawler.commits import File
+from crawler.ending import Ending
 from crawler.errors import CrawlerError, WrongUse
 from crawler.fleet import Fleet, Worker, crawl
 from crawler.given import where
 from crawler.housing import Housing
 from crawler.ledger import read_ledger
-from crawler.runs import Run
 from crawler.screen import Screen
 from crawler.since import Since
+from crawler.speech import InJson, Plainly, Speech
+from crawler.stores import Store
 from crawler.summary import summary
 from crawler.wording import counts, number
 
@@ -54,40 +56,48 @@ class Command(ArchiveCommand):
         if args:
             raise WrongUse("scrapy fleet takes no arguments but -n, -a and -s.")
         _check(opts.given)
+        if self._json:
+            logs.install(self._settings)  # what anybody else in this process says
         store = housing.open_store()
-        housing.try_ledger()  # else each worker would say the same, again and again
-        since = Since.of(store)
+        housing.try_ledger(store)  # else each worker would say the same, again and again
         shown = Screen.possible() and self._settings.getbool("PANEL") and not self._json
-        fleet = Fleet(size, _command(opts, shown=shown), _say, shown=shown)
-        watch = Watch(replace(housing, shared=True), fleet, shown=shown)
+        fleet = Fleet(size, _command(opts, shown=shown), self._speech, shown=shown)
+        watch = Watch(replace(housing, shared=True), store, fleet, self._speech, shown=shown)
         fleet.run(watch)
         watch.close()
-        left = watch.left()
-        self._sum_up(fleet, *since.told(store, left or 0), left)
+        self._sum_up(fleet, watch.since.on(store), store, watch.left())
 
-    def _sum_up(self, fleet: Fleet, run: Run, files: Sequence[File], left: int | None) -> None:
-        if not self._json:
-            sys.stderr.write(summary(run, files, {}, where(self._settings)))
-        took = number(sum(run.outcomes.values()), "take")
-        ending = fleet.ended(took + (f" ({counts(run.outcomes)})" if run.outcomes else ""), left)
-        _say(f"{ending.sentence} (exit {ending.code})")
+    def _sum_up(self, fleet: Fleet, since: Since, store: Store, left: int | None) -> None:
+        if self._settings.getbool("SUMMARY") and not self._json:
+            sys.stderr.write(summary(since.told(store, left or 0), since.made, {}, where(self._settings)))
+        outcomes = since.made.outcomes
+        took = number(outcomes.total(), "take") + (f" ({counts(outcomes)})" if outcomes else "")
+        self._end(fleet.ended(took, left))
+
+    def _end(self, ending: Ending) -> None:
         self.exitcode = ending.code
+        self._speech.end(ending)
 
     @property
-    def _settings(self) -> BaseSettings:
+    def _settings(self) -> Settings:
         assert self.settings is not None
         return self.settings
 
     @property
     def _json(self) -> bool:
-        return self._settings.getbool("LOG_JSON")
+        return logs.in_json(self._settings)
+
+    @property
+    def _speech(self) -> Speech:
+        return InJson(_write) if self._json else Plainly(_write)
 
 
 class Watch:
     """Tells how the fleet stands: in a frame at the terminal's end, or in a line now and then."""
 
-    def __init__(self, housing: Housing, fleet: Fleet, *, shown: bool) -> None:
-        self._housing, self._fleet = housing, fleet
+    def __init__(self, housing: Housing, store: Store, fleet: Fleet, speech: Speech, *, shown: bool) -> None:
+        self._housing, self._store, self._fleet, self._speech = housing, store, fleet, speech
+        self.since = Since.of(store)  #: what the archive has got as of the last look
         self._screen = Screen() if shown else None
         self._every = LOOK_SECONDS if shown else LINE_SECONDS
         self._next = time.monotonic() + LOOK_SECONDS
@@ -97,10 +107,12 @@ class Watch:
     def __call__(self) -> None:
         if due := time.monotonic() >= self._next:
             self._left = self.left()
+            if not self._fleet.ending:
+                self._follow()
             self._next = time.monotonic() + self._every
         if self._screen is None:
             if due:
-                _say(self._told())
+                self._speech.say(self._told())
             return
         columns, rows = size = self._screen.size
         lines = [self._told(), *(f"[{at}] {_stands(each)}" for at, each in enumerate(self._fleet.workers, 1))]
@@ -124,6 +136,11 @@ class Watch:
         with closing(ledger):
             return ledger.counts().left
 
+    def _follow(self) -> None:
+        """Read the log as it grows, so that little of it is to be read in the end."""
+        with suppress(CrawlerError):  # a store that is away: in the end that is said
+            self.since = self.since.on(self._store)
+
     def _told(self) -> str:
         running = sum(worker.running for worker in self._fleet.workers)
         left = "" if self._left is None else f", {self._left:,} ids are left as of the last commit"
@@ -135,7 +152,7 @@ def _command(opts: argparse.Namespace, *, shown: bool) -> list[str]:
     settings = [
         *([f"LOGSTATS_INTERVAL={LOOK_SECONDS}"] if shown else []),
         *opts.set,
-        *("FLEET=1", "PANEL=0", "LOG_VERSIONS="),
+        *("FLEET=1", "PANEL=0", "SUMMARY=0", "LOG_VERSIONS="),
     ]
     return crawl([*(f"-a{each}" for each in opts.given), *(f"-s{each}" for each in settings)])
 
@@ -161,6 +178,6 @@ def _check(given: list[str]) -> None:
         raise WrongUse("-a ids=- can be read once only: give the workers of a fleet a file.")
 
 
-def _say(line: str) -> None:
+def _write(line: str) -> None:
     sys.stderr.write(line + "\n")
     sys.stderr.flush()

@@ -77,7 +77,8 @@ class Command(ArchiveCommand):
         verbs[args[0]]()
 
     def _discover(self, where: list[str], *, add: bool) -> None:
-        from crawler.search import LISTS, SITE, search  # it brings all of a crawl with it
+        from crawler.quest import LISTS, SITE
+        from crawler.search import search  # it brings all of a crawl with it
 
         assert self.settings is not None
         if where not in ([], [SITE], [LISTS]):

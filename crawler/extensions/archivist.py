@@ -16,7 +16,6 @@ from twisted.python.failure import Failure
 
 from crawler.account import Account
 from crawler.arguments import Arguments
-from crawler.commits import File
 from crawler.errors import ArchiveError, CrawlerError
 from crawler.extensions.chores import Chores
 from crawler.extensions.course import Course
@@ -39,6 +38,7 @@ from crawler.items import (
     Stored,
     Take,
 )
+from crawler.made import Made
 from crawler.needs import Need, Needs
 from crawler.programs import Programs
 from crawler.warc import Record
@@ -65,7 +65,7 @@ class Archivist:
         self._uploads = Uploads(self._worker, self._committing, room=spare, committed=self._committed)
         self._writing = Writing(self.course.fail, self._heard)
         self._chores = Chores()
-        lull = Lull(
+        self._lull = Lull(
             self._worker,
             self._writing,
             self._uploads,
@@ -81,7 +81,7 @@ class Archivist:
             self.course,
             self._chores,
             self.needs,
-            lull.passes,
+            self._lull.passes,
             room=room,
         )
         self.parting = Parting(
@@ -115,12 +115,12 @@ class Archivist:
     @property
     def left(self) -> int:
         """Ids that this run has yet to take, as far as it is known."""
-        return max(self._worker.due - self.account.takes, 0)
+        return max(self.due - self.account.takes, 0)
 
     @property
     def due(self) -> int:
         """Ids that this run has or had to take, as far as it is known."""
-        return self._worker.due
+        return self._worker.errand.due
 
     @property
     def spool(self) -> Path | None:
@@ -128,8 +128,8 @@ class Archivist:
         return self._worker.spool.folder if self._worker.moved_in else None
 
     @property
-    def made(self) -> Sequence[File]:
-        """The files of this run's commits so far."""
+    def made(self) -> Made:
+        """What this run's commits have brought so far."""
         return self._worker.made
 
     @property
@@ -159,19 +159,13 @@ class Archivist:
             self._chores.every(lock.renew_seconds, partial(self._renewing.take, lock.renew))
 
     @property
-    def walks(self) -> bool:
-        """Whether the site is to be searched for ids first."""
-        return self._worker.walks and not self.course.over
+    def seeks(self) -> str | None:
+        """Where ids are to be searched for, before the next lease."""
+        return None if self.course.over else self._worker.seeks
 
-    @property
-    def lists(self) -> bool:
-        """Whether the archive services' lists are to be searched for ids first."""
-        return self._worker.lists and not self.course.over
-
-    @property
-    def walked(self) -> Sequence[str]:
+    async def walked(self) -> Sequence[str]:
         """The site's sections that were searched to their end before."""
-        return self._worker.walked
+        return await self._committing.ask(self._worker.walked)
 
     async def unknown(self, ids: Sequence[ArticleId]) -> Sequence[ArticleId]:
         """Those of the ids that the archive does not know."""
@@ -182,9 +176,14 @@ class Archivist:
         await self._committing.take(partial(self._worker.discovered, ids, found))
         self._changed()
 
-    async def searched(self) -> None:
-        """The search for ids on the site is over: a kill from now on leaves no word of it."""
-        await self._committing.take(self._worker.searched)
+    async def share(self) -> None:
+        """Bring what we have into the log, where we are one of many: others look there before they ask."""
+        if self.housing.shared:
+            await self._lull.hand_in()
+
+    async def searched(self, *, over: bool) -> None:
+        """We have searched for ids, to the end or as far as we could: what is not over, others go on with."""
+        await self._committing.take(partial(self._worker.searched, over=over))
 
     def leases(self) -> AsyncIterator[Lease]:
         """One lease after the other, as there is room for it; ends when nothing is left to be leased."""

@@ -51,19 +51,20 @@ class Discovery:
         """
         archivist = self._archivist = extension(self._crawler, Archivist)
         self._add, self.under_way = add, True
-        walked = self.walked = Walked(sections=set(archivist.walked))
+        walked = self.walked = Walked()
         archivist.account.walked, archivist.account.added = walked, add
-        steps, reply = walk(walked, self._limits), None
         try:
+            walked.sections.update(await archivist.walked())
+            steps, reply = walk(walked, self._limits), None
             while not archivist.course.over:
                 reply = await self._reply(steps.send(reply))
         except StopIteration:
             walked.over = True
-            await archivist.searched()
         except Waits as error:
             walked.unseen[str(error)] += 1
         except CrawlerError as error:  # raised in the spider's start() it would only be logged
             archivist.course.fail(error)
+        await archivist.searched(over=walked.over)
         self.under_way = False
         logger.info("Found %s ids on %s pages of the site", walked.ids.total(), walked.pages)
 

@@ -95,7 +95,9 @@ class Listing:
             new = [id for id in await archivist.unknown(list(table.ids())) if id not in before]
             self.told.append(Add(FOUND, [Finding(id, _newest(service, table.of(id))) for id in new]))
             if add:
+                await archivist.share()  # the list, which whoever takes these ids looks at
                 await archivist.discovered(new, FOUND)
+        await archivist.searched(over=True)
 
     def close(self) -> None:
         for table in self._tables.values():

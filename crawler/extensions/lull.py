@@ -40,17 +40,18 @@ class Lull:
             return False  # what waits for another run is held by us until we end: nobody may wait for that
         holds = await _told(self._leasing, self._worker.holds)
         if holds:  # else there are only requisites to commit: nobody waits for those
-            await self._hand_in()
+            await self.hand_in()
+            await self._leasing.take(self._worker.release)  # what an answer that was lost has left with us
         goes_on = holds is not None and await _told(self._committing, self._worker.await_others)
         if goes_on:
             await self._course.rest(SECONDS)
         return bool(goes_on)
 
-    async def _hand_in(self) -> None:
+    async def hand_in(self) -> None:
+        """Bring what we have into the log."""
         with suppress(ArchiveError):  # it ends the crawl
             await self._writing.seal()
             await self._uploads.done(None)
-            await self._leasing.take(self._worker.release)  # what an answer that was lost has left with us
 
 
 async def _told(thread: Thread, step: Callable[[], bool]) -> bool | None:

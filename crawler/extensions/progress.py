@@ -85,7 +85,6 @@ class Progress:
     def _figures(self, now: float) -> Figures:
         archivist = self._archivist
         spool = _sizes(archivist.spool)
-        warcs = [file.bytes for file in archivist.made if file.kind == "warc"]
         done = archivist.account.takes
         return Figures(
             phase=self._phase(),
@@ -104,10 +103,10 @@ class Progress:
             pace=self._pace.at(now, done),
             hosts=self._hosts(),
             received=archivist.account.received,
-            written=sum(warcs) + spool[WARC],
+            written=archivist.made.bytes["warc"] + spool[WARC],
             spool=spool.total(),
             spool_most=archivist.housing.spool_bytes,
-            commits=len(warcs),
+            commits=archivist.made.files["warc"],
             needs=archivist.needs.counts,
         )
 

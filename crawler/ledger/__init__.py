@@ -111,6 +111,9 @@ class Ledger(Follower, Known, Protocol):
     def bind(self, archive: UUID) -> None:
         """Tie a new ledger to its archive; WrongUse if it belongs to another one."""
 
+    def bound(self) -> str | None:
+        """The archive that it is tied to."""
+
     def add(self, ids: Iterable[ArticleId], found: str) -> int:
         """Make unheard-of ids left though the log does not name them yet; how many were new."""
 
@@ -151,6 +154,16 @@ class Ledger(Follower, Known, Protocol):
     def leased(self, worker: str | None = None) -> int:
         """How many leases worker holds; without one, all of them."""
 
+    def search(self, worker: str, place: str, *, due: bool) -> str | None:
+        """Who searches the place for ids now: worker, if that falls to it, or another; None if nobody does.
+
+        One that has begun and is not over falls to whoever asks, once its worker is dead or has released all.
+        A new one begins where it is `due`, but not while a worker lives that asked when there was one.
+        """
+
+    def searched(self, worker: str, place: str) -> None:
+        """The search that worker holds is over."""
+
     def claim(self, urls: Collection[str]) -> Sequence[str]:
         """Those of the URLs that no commit holds and that this ledger object did not give before."""
 
@@ -169,6 +182,16 @@ class Ledger(Follower, Known, Protocol):
         It is the first under the article's own URL that holds, whole, the payload they were given with: that
         of the id's last take. Another id's record with the same bytes is none: replay looks by the URL.
         """
+
+    def ahead(self, segment: str, *, asks: bool) -> int:
+        """How many have the right of way before this segment's commit; who asks stands in line for it.
+
+        The right is manners: it keeps nobody from committing. Who stands in line, the first too, and does not
+        ask again for `WAY_SECONDS`, by no wall clock, is passed over.
+        """
+
+    def through(self, segment: str) -> None:
+        """The segment's commit is made: the right of way goes to the next."""
 
     def counts(self) -> Counts: ...
 
@@ -191,6 +214,7 @@ class Ledger(Follower, Known, Protocol):
 REDIS = ("redis", "rediss", "unix")
 _NUMBER = re.compile(r"/?|/[0-9]+/?")  #: for anything else redis-py would take database 0
 LEASE_SECONDS = 600.0  #: where nothing else is said
+WAY_SECONDS = 15.0  #: a try to commit takes one or two; whoever died in line keeps others for so long
 
 Seed = Callable[[Path], bool]
 """Writes the dump of an earlier ledger to a path; False if there is none."""

@@ -18,11 +18,11 @@ from typing import Self
 
 from crawler.errors import LedgerError
 from crawler.items import ArticleId, Lease, Stored
-from crawler.ledger import LEASE_SECONDS, Counts, Fill, Seed, scripts
+from crawler.ledger import LEASE_SECONDS, WAY_SECONDS, Counts, Fill, Seed, scripts
 from crawler.ledger.entry import MOST, OUTCOMES, Entry, code_of
 from crawler.ledger.redis_index import RedisIndex
 from crawler.ledger.rows import milliseconds
-from crawler.ledger.scripts import MANY, applying, leases
+from crawler.ledger.scripts import MANY, applying, leases, searches, way
 from crawler.ledger.server import SECONDS, Emptied, Server
 from crawler.ledger.shared import anew
 from crawler.ledger.steps import Steps, held_key, packed
@@ -163,6 +163,15 @@ class RedisLedger(RedisIndex):
     def leased(self, worker: str | None = None) -> int:
         return int(self._server.run(leases.LEASED, self._lease_seconds, worker or "")[0])
 
+    @anew
+    def search(self, worker: str, place: str, *, due: bool) -> str | None:
+        holder = self._server.run(searches.SEARCH, worker, place, self._lease_seconds, int(due))
+        return holder and str(holder.decode())
+
+    @anew
+    def searched(self, worker: str, place: str) -> None:
+        self._server.run(searches.SEARCHED, worker, place)
+
     def claim(self, urls: Collection[str]) -> Sequence[str]:
         by_key = {key: url for url in urls if (key := held_key(url)) not in self._claimed}
         held = self._tagged([("r:", key) for key in by_key])
@@ -176,6 +185,14 @@ class RedisLedger(RedisIndex):
         while chunk := list(islice(given, MANY)):
             count += sum(entry.done(before) for entry in self._entries(chunk))
         return count
+
+    @anew
+    def ahead(self, segment: str, *, asks: bool) -> int:
+        return int(self._server.run(way.AHEAD, segment, int(asks), WAY_SECONDS))
+
+    @anew
+    def through(self, segment: str) -> None:
+        self._server.run(way.THROUGH, segment)
 
     @anew
     def counts(self) -> Counts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 APPLICATION = 0x414E4150  # "ANAP" in the file's header: whose database it is
-FORMAT = 5
+FORMAT = 6
 HEADER = f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT};"
 
 # An id is `todo` (left) or settled; `holder` is the worker that has it on lease. `logged`: the log names it.
@@ -12,6 +12,8 @@ HEADER = f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT}
 # `digest`: of the payload that the validators were given with. `attempts`: failed ones, of the next take.
 # `held`: the URLs of requisites that the archive has, as keys.
 # `suspects`: ids whose workers died, how many of them, and whether they are on their way just now.
+# `seekers`: workers that had to do with a search for ids, and which of them `holds` it until it is over.
+# `queue`: segments whose commits ask for the right of way, as they came.
 # `texts` stand in commit order: the first with a hash brought that text. A return to one stands there again.
 TABLES = """
 CREATE TABLE meta (archive TEXT);
@@ -64,6 +66,15 @@ CREATE TABLE payloads (
 );
 
 CREATE TABLE held (key INTEGER PRIMARY KEY);
+
+CREATE TABLE seekers (
+    place TEXT NOT NULL,
+    worker TEXT NOT NULL,
+    holds INTEGER NOT NULL,
+    PRIMARY KEY (place, worker)
+) WITHOUT ROWID;
+
+CREATE TABLE queue (place INTEGER PRIMARY KEY, segment TEXT NOT NULL UNIQUE, asked REAL NOT NULL);
 """
 
 # To apply a commit takes none of them: a ledger that is being made gets them at the end, sorted.
@@ -113,6 +124,11 @@ UPGRADES = {
         """CREATE TABLE suspects (id INTEGER PRIMARY KEY, deaths INTEGER NOT NULL,
             flying INTEGER NOT NULL DEFAULT 0)""",
     ),
+    5: (
+        """CREATE TABLE seekers (place TEXT NOT NULL, worker TEXT NOT NULL, holds INTEGER NOT NULL,
+            PRIMARY KEY (place, worker)) WITHOUT ROWID""",
+        "CREATE TABLE queue (place INTEGER PRIMARY KEY, segment TEXT NOT NULL UNIQUE, asked REAL NOT NULL)",
+    ),
 }
 
 ADD = """
@@ -142,6 +158,8 @@ LOGGED_ONLY = """
 UPDATE ids SET holder = NULL WHERE holder IS NOT NULL;
 DELETE FROM workers;
 DELETE FROM suspects;
+DELETE FROM seekers;
+DELETE FROM queue;
 DELETE FROM ids WHERE logged = 0;
 """
 
@@ -216,6 +234,7 @@ DEAD = "SELECT number FROM workers WHERE seen NOT BETWEEN ? AND ?"
 LEASED = """
 SELECT count(*) FROM workers JOIN ids INDEXED BY ids_held ON holder = number WHERE seen BETWEEN ? AND ?
 """
+GONE = "DELETE FROM workers WHERE number = ?"
 END = "UPDATE ids SET holder = NULL WHERE holder = ?"
 # A first death may be anything's fault; from then on it counts only if the id was on its way.
 DIED = """
@@ -227,6 +246,24 @@ UPDATE suspects SET flying = 0
 WHERE flying = 1 AND id IN (SELECT id FROM ids INDEXED BY ids_held WHERE holder = ?)
 """
 FLIES = "UPDATE suspects SET flying = ? WHERE id = ?"
+
+SEEKERS = """
+SELECT worker, holds, ifnull(seen BETWEEN ? AND ?, 0) FROM seekers LEFT JOIN workers USING (worker)
+WHERE place = ?
+"""
+SEEK = "INSERT OR REPLACE INTO seekers VALUES (?, ?, ?)"
+UNSEEK = "DELETE FROM seekers WHERE place = ? AND worker = ?"
+SEARCHED = "UPDATE seekers SET holds = 0 WHERE place = ? AND worker = ?"
+
+SLEPT = "DELETE FROM queue WHERE asked NOT BETWEEN ? AND ?"
+ASK = """
+INSERT INTO queue (segment, asked) VALUES (?, ?) ON CONFLICT (segment) DO UPDATE SET asked = excluded.asked
+"""
+AHEAD = """
+SELECT count(*) FROM queue
+WHERE asked BETWEEN ? AND ? AND place < coalesce((SELECT place FROM queue WHERE segment = ?), place + 1)
+"""
+THROUGH = "DELETE FROM queue WHERE segment = ?"
 
 STANDING = """
 SELECT takes, outcome, version, content_hash, versions, todo FROM ids WHERE id = ? AND logged = 1

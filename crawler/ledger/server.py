@@ -6,6 +6,7 @@ It may be away for a while, come back empty, or with an older state: whoever use
 from __future__ import annotations
 
 import secrets
+import ssl
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 import redis
 from redis import exceptions as failed
 
-from crawler.errors import LedgerError, WrongUse
+from crawler.errors import CrawlerError, LedgerError, WrongUse
 from crawler.ledger import scripts
 
 T = TypeVar("T")
@@ -25,6 +26,7 @@ MAKING_SECONDS = 60  #: after which a maker of a ledger that says nothing counts
 PAUSES = (0.05, 1.0)  #: the first and the longest between two tries
 FORMAT = 3
 META, MAKING = f"{scripts.PREFIX}meta", f"{scripts.PREFIX}making"
+Failures = type[failed.RedisError] | tuple[type[failed.RedisError], ...]
 AWAY = (
     failed.ConnectionError,
     failed.TimeoutError,
@@ -33,6 +35,13 @@ AWAY = (
     failed.TryAgainError,
     failed.MasterDownError,
 )
+CUT = (ssl.SSLEOFError, ssl.SSLSyscallError, ssl.SSLZeroReturnError)  #: a handshake that the server left
+REFUSALS: tuple[tuple[Failures, str], ...] = (
+    ((failed.AuthenticationError, failed.AuthorizationError, failed.NoPermissionError), "refuses us"),
+    (failed.ConnectionError, "is not to be trusted, or speaks no TLS"),  # of those that last, only such
+    (failed.InvalidResponse, "is no Redis"),
+)
+MEND = "mend LEDGER_URL (redis:// is without TLS, rediss:// with it)"
 COMPACT = {"hash-max-listpack-entries": 1024, "hash-max-listpack-value": 512}
 """What keeps small hashes in few bytes; a server that is not to be configured needs more memory."""
 
@@ -54,11 +63,14 @@ class Server:
             self._redis = redis.Redis.from_url(
                 url, socket_timeout=30, socket_connect_timeout=5, retry=None, protocol=2
             )
-        except ValueError as error:
+            self._redis.connection_pool.make_connection()  # else what it does not know would show later
+        except (ValueError, TypeError) as error:
             raise WrongUse(f"LEDGER_URL is {self.name!r}: give redis://HOST:PORT/NUMBER ({error})") from error
         self._execute: Callable[..., Any] = self._redis.execute_command
         self._scripts: dict[str, Any] = {}
+        self._answered = False
         self.patiently(self._prepare, min(seconds, OPENING_SECONDS))
+        self._answered = True
 
     @property
     def epoch(self) -> str:
@@ -136,10 +148,14 @@ class Server:
         self._ask("DEL", META)
         self._clear()
 
-    def bind(self, archive: str) -> str:
-        """The archive that the ledger belongs to: this one, if it had none."""
+    def bind(self, archive: str) -> None:
+        """The ledger belongs to this archive, if it had none."""
         self._ask("HSETNX", META, "archive", archive)
-        return str(self._ask("HGET", META, "archive").decode())
+
+    def bound(self) -> str | None:
+        """The archive that the ledger belongs to."""
+        archive = self._ask("HGET", META, "archive")
+        return None if archive is None else str(archive.decode())
 
     def bits(self, name: str) -> list[int]:
         """The numbers of the bits that are set."""
@@ -169,21 +185,24 @@ class Server:
         while True:
             try:
                 return step()
-            except (failed.AuthenticationError, failed.AuthorizationError, failed.NoPermissionError) as error:
-                raise WrongUse(
-                    f"{self.name} refuses us ({error}): mend LEDGER_URL, or the server."
-                ) from error
-            except AWAY as error:
-                if time.monotonic() >= end:
-                    raise LedgerError(
-                        f"{self.name} was away for {seconds:g} seconds ({error}). Run again when it is there."
-                    ) from error
-                time.sleep(pause)
-                pause = min(2 * pause, PAUSES[1])
-            except failed.ResponseError as error:
+            except failed.RedisError as error:
                 if str(error).startswith("EPOCH"):
                     raise Emptied from error
-                raise LedgerError(f"{self.name}: {error}") from error
+                if time.monotonic() >= end or _lasting(error):
+                    raise self._failed(error, seconds) from error
+                time.sleep(pause)
+                pause = min(2 * pause, PAUSES[1])
+
+    def _failed(self, error: failed.RedisError, seconds: float) -> CrawlerError:
+        """What lasts is a mistake at the start; a server that has answered before has failed."""
+        if not _lasting(error):
+            mend = "" if self._answered else f", or {MEND}"
+            told = f"was away for {seconds:g} seconds ({error}). Run again when it is there{mend}."
+            return LedgerError(f"{self.name} {told}")
+        why = next((why for kind, why in REFUSALS if isinstance(error, kind)), "can't serve us")
+        if self._answered:
+            return LedgerError(f"{self.name} {why}: {error}")
+        return WrongUse(f"{self.name} {why} ({error}): mend LEDGER_URL, or the server.")
 
     def _prepare(self) -> None:
         told = self._redis.info("memory")
@@ -203,6 +222,13 @@ class Server:
         for key in self._redis.scan_iter(f"{scripts.PREFIX}*", count=1000):
             if key != MAKING.encode():
                 self._redis.unlink(key)
+
+
+def _lasting(error: failed.RedisError) -> bool:
+    """Whether waiting does not mend it."""
+    if isinstance(error.__context__, ssl.SSLError):
+        return not isinstance(error.__context__, CUT)
+    return isinstance(error, REFUSALS[0][0]) or not isinstance(error, AWAY)
 
 
 def _name(url: str) -> str:

@@ -55,12 +55,15 @@ class Shared:
 
     def bind(self, archive: UUID) -> None:
         self._archive = archive
-        bound = self._server.bind(str(archive))
-        if bound != str(archive):
+        self._server.bind(str(archive))
+        if (bound := self.bound()) != str(archive):
             raise WrongUse(
                 f"{self._server.name} is the ledger of archive {bound}, not of {archive}: "
                 "set LEDGER_URL or ARCHIVE_URL to the one that you mean."
             )
+
+    def bound(self) -> str | None:
+        return self._server.bound()
 
     @anew
     def n(self) -> int:

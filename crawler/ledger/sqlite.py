@@ -14,7 +14,7 @@ from uuid import UUID
 
 from crawler.errors import WrongUse
 from crawler.items import ArticleId, Lease, Outcome
-from crawler.ledger import LEASE_SECONDS, Counts, Fill, Seed, making, schema
+from crawler.ledger import LEASE_SECONDS, WAY_SECONDS, Counts, Fill, Seed, making, schema
 from crawler.ledger.database import Database
 from crawler.ledger.index import SqliteIndex
 from crawler.ledger.rows import key_of, milliseconds
@@ -71,16 +71,18 @@ class SqliteLedger(SqliteIndex):
         self._db.close()
 
     def bind(self, archive: UUID) -> None:
-        (bound,) = self._db.row("SELECT archive FROM meta")
-        if bound is None:
+        if self.bound() is None:
             with self._db.transaction() as db:
                 db.execute("UPDATE meta SET archive = ? WHERE archive IS NULL", (str(archive),))
-                (bound,) = self._db.row("SELECT archive FROM meta")
-        if bound != str(archive):
+        if (bound := self.bound()) != str(archive):
             raise WrongUse(
                 f"{self._db.path} is the ledger of archive {bound}, not of {archive}: "
                 "set LEDGER_URL or ARCHIVE_URL to the one that you mean."
             )
+
+    def bound(self) -> str | None:
+        (bound,) = self._db.row("SELECT archive FROM meta")
+        return None if bound is None else str(bound)
 
     def add(self, ids: Iterable[ArticleId], found: str) -> int:
         # First into a table of our own: whatever the ids come from, nobody waits for it, and they are
@@ -134,11 +136,29 @@ class SqliteLedger(SqliteIndex):
                     db.execute(step, (number,))
                 else:
                     db.executemany(f"{step} AND id = ?", ((number, id) for id in ids))
+            if ids is None:
+                db.execute(schema.GONE, (number,))
 
     def leased(self, worker: str | None = None) -> int:
         if worker is None:
             return int(self._db.row(schema.LEASED, *self._alive())[0])
         return int(self._db.row(f"{schema.LEASED} AND worker = ?", *self._alive(), worker)[0])
+
+    def search(self, worker: str, place: str, *, due: bool) -> str | None:
+        with self._db.transaction() as db:
+            self._seen(worker)
+            seekers = self._db.rows(schema.SEEKERS, *self._alive(), place)
+            holder = next((name for name, holds, _ in seekers if holds), None)
+            living = {name for name, _, lives in seekers if lives}
+            if holder not in living:
+                holder = worker if holder or (due and not living) else None
+            if holder or due:
+                db.executemany(schema.UNSEEK, ((place, name) for name, *_ in seekers if name not in living))
+                db.execute(schema.SEEK, (place, worker, holder == worker))
+        return holder
+
+    def searched(self, worker: str, place: str) -> None:
+        self._db.rows(schema.SEARCHED, place, worker)
 
     def claim(self, urls: Collection[str]) -> Sequence[str]:
         by_key = {key_of(url): url for url in urls}
@@ -151,6 +171,18 @@ class SqliteLedger(SqliteIndex):
         while chunk := list(islice(given, 1000)):
             count += self._db.row(schema.DONE, json.dumps(chunk), before)[0]
         return count
+
+    def ahead(self, segment: str, *, asks: bool) -> int:
+        now = self._clock()
+        alive = now - WAY_SECONDS, now + WAY_SECONDS
+        if asks:
+            with self._db.transaction() as db:
+                db.execute(schema.SLEPT, alive)
+                db.execute(schema.ASK, (segment, now))
+        return int(self._db.row(schema.AHEAD, *alive, segment)[0])
+
+    def through(self, segment: str) -> None:
+        self._db.rows(schema.THROUGH, segment)
 
     def counts(self) -> Counts:
         with self._db.transaction("DEFERRED"):  # one state of the file for all of it
@@ -217,7 +249,7 @@ class SqliteLedger(SqliteIndex):
         for (number,) in self._db.rows(schema.DEAD, *self._alive()):
             self._db.rows(schema.DIED, number)
             self._db.rows(schema.END, number)
-            self._db.rows("DELETE FROM workers WHERE number = ?", number)
+            self._db.rows(schema.GONE, number)
 
 
 def _path(url: str) -> Path:

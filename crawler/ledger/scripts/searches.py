@@ -1,0 +1,36 @@
+"""What is done to searches for ids: each script one atomic step."""
+
+from __future__ import annotations
+
+# worker, place, lease seconds, '1' if a search is due: who searches
+SEARCH = """
+local worker, place, seconds, due = ARGV[3], ARGV[4], ARGV[5], ARGV[6] == '1'
+local SEARCHES, SEEKERS = P .. 'searches', P .. 'seekers:' .. place
+
+local function lives(name)
+    local seen = call('ZSCORE', P .. 'workers', name)
+    return seen and living(seen, seconds)
+end
+
+local function any_lives()
+    local any = false
+    for _, name in ipairs(call('SMEMBERS', SEEKERS)) do
+        if lives(name) then any = true else call('SREM', SEEKERS, name) end
+    end
+    return any
+end
+
+call('ZADD', P .. 'workers', now(), worker)
+local holder = call('HGET', SEARCHES, place)
+if holder and not lives(holder) or not holder and due and not any_lives() then
+    holder = worker
+    call('HSET', SEARCHES, place, worker)
+end
+if holder or due then call('SADD', SEEKERS, worker) end
+return holder
+"""
+
+# worker, place
+SEARCHED = """
+if call('HGET', P .. 'searches', ARGV[4]) == ARGV[3] then call('HDEL', P .. 'searches', ARGV[4]) end
+"""
