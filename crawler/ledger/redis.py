@@ -86,7 +86,7 @@ class RedisLedger(RedisIndex):
         stored: Iterable[Stored],
         held: Iterable[str] = (),
     ) -> None:
-        """In parts, each of which may be taken in twice: until the last, n is the one before.
+        """In parts, each taken in once, whoever else brings it: until the last, n is the one before.
 
         All is read before the first part goes, so what can't be read whole changes nothing.
         """

@@ -57,8 +57,8 @@ class Steps:
 
     def parts(
         self, outcomes: Iterable[OutcomeLine], stored: Iterable[Stored], held: Iterable[str]
-    ) -> Iterator[tuple[str, bytes]]:
-        """Steps, packed; with the last of them, and there is one, the segment.
+    ) -> Iterator[tuple[int, str, bytes]]:
+        """Steps, packed and numbered; with the last of them, and there is one, the segment. The same for all.
 
         All is read before the first are given. A usual commit's are packed as they are wanted, so the server
         can be at others meanwhile; of a large one only the first, for as read they take ten times the memory.
@@ -69,10 +69,9 @@ class Steps:
         while more := list(islice(read, MANY)):
             rest.append(self._packed(more))
         few = list(_growing(some))
-        left = len(few) + len(rest)
-        for part in chain(map(self._packed, few), rest):
-            left -= 1
-            yield "" if left else self._segment, part
+        last = len(few) + len(rest)
+        for number, part in enumerate(chain(map(self._packed, few), rest), 1):
+            yield number, self._segment if number == last else "", part
 
     def _packed(self, steps: Iterable[Step]) -> bytes:
         for step in steps:

@@ -1,6 +1,6 @@
 """What the Redis ledger does on the server, each script one atomic step.
 
-anapress:meta      epoch, whole, archive, n, left, unlogged, o:<outcome>
+anapress:meta      epoch, whole, archive, n, parts of n + 1 that are in, left, unlogged, o:<outcome>
 anapress:l:<b>     id → its entry (crawler.ledger.entry), of ids that are left; in small hashes, for these
                    take few bytes an id, and apart, for a lease looks a whole one through
 anapress:i:<b>     the same of ids that are settled

@@ -1,12 +1,15 @@
 """What takes a part of a commit in, in one atomic step."""
 
-# n; the segment with the commit's last part, else ''; steps, one behind the other. A part that was taken in
-# once changes nothing.
+# n; the part's number, from 1 on; the segment with the last part, else ''; steps, one behind the other. A
+# part that is in changes nothing; where one before it is not, a restart has lost it.
 APPLY = """
-local n, segment, counts = tonumber(ARGV[3]), ARGV[4], {}
-local applied = tonumber(call('HGET', META, 'n') or '0')
+local n, number, segment, counts = tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5], {}
+local applied, parts = unpack(call('HMGET', META, 'n', 'parts'))
+applied, parts = tonumber(applied or '0'), tonumber(parts or '0')
 if n <= applied then return applied end
 if n > applied + 1 then return redis.error_reply('GAP ' .. applied) end
+if number <= parts then return applied end
+if number > parts + 1 then return redis.error_reply('EPOCH without a part') end
 
 local function count(name, change) counts[name] = (counts[name] or 0) + change end
 local function standing(e) return has(e.flags, TODO) and 'left' or 'o:' .. e.outcome end
@@ -41,7 +44,7 @@ local WIDTH = {s = 8, k = 6, u = 7}
 local function width(step) return WIDTH[step] or 3 end
 
 local ids, at = {}, 1
-local steps = cmsgpack.unpack(ARGV[5])
+local steps = cmsgpack.unpack(ARGV[6])
 while steps[at] do
     if steps[at] == 's' then ids[#ids + 1] = steps[at + 2] end
     at = at + width(steps[at])
@@ -126,6 +129,9 @@ if segment ~= '' then
     call('HSETNX', P .. 'segments', segment, n)
     call('HSET', P .. 'commits', n, segment)
     call('HSET', META, 'n', n)
+    call('HDEL', META, 'parts')
+else
+    call('HSET', META, 'parts', number)
 end
 return n
 """
