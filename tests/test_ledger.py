@@ -524,6 +524,13 @@ def test_a_known_line_of_a_settled_id_changes_nothing(ledger) -> None:
     assert ledger.standing(ArticleId(1)) == before
 
 
+def test_an_id_that_is_taken_and_requeued_in_one_commit_can_be_leased(ledger) -> None:
+    ledger.add([ArticleId(1)], "list")
+    ledger.lease("w", 1)
+    commit(ledger, line(1, Outcome.GONE), line(1, Outcome.KNOWN, reason="requeued", take=1))
+    assert ids_of(ledger.lease("w", 1)) == [1]
+
+
 def test_a_requeued_id_is_left_again_for_its_next_take(ledger) -> None:
     commit(ledger, line(1, Outcome.FAILED, take=3, reason="timeout"))
     commit(ledger, line(1, Outcome.KNOWN, reason="requeued", take=3))

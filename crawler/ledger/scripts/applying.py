@@ -11,6 +11,7 @@ if n > applied + 1 then return redis.error_reply('GAP ' .. applied) end
 if number <= parts then return applied end
 if number > parts + 1 then return redis.error_reply('EPOCH without a part') end
 
+local holders, over = {}, {}  -- of the ids: who has them on lease, and whose has ended
 local function count(name, change) counts[name] = (counts[name] or 0) + change end
 local function standing(e) return has(e.flags, TODO) and 'left' or 'o:' .. e.outcome end
 
@@ -35,7 +36,7 @@ local function know(b, id, requeued, take, found)
         flags = flags + TODO
         call('HDEL', key, id)
         key = P .. 'l:' .. b
-        if call('HEXISTS', HELD, id) == 0 then due(b, 1) end
+        if over[id] or call('HEXISTS', HELD, id) == 0 then due(b, 1) end
     end
     if flags ~= e.flags then call('HSET', key, id, string.char(flags) .. value:sub(2)) end
 end
@@ -49,7 +50,7 @@ while steps[at] do
     if steps[at] == 's' then ids[#ids + 1] = steps[at + 2] end
     at = at + width(steps[at])
 end
-local holders, leases, oldest = {}, {}, {}
+local leases, oldest = {}, {}
 for i, worker in ipairs(many('HMGET', HELD, ids)) do
     if worker then
         holders[ids[i]] = worker
@@ -90,6 +91,7 @@ local function settle(b, id, outcome, captured, entry, found, tail)
     else
         used(b)
     end
+    if holders[id] then holders[id], over[id] = nil, true end
     count(outcome, 1)
     if captured > 0 then oldest[b] = math.min(oldest[b] or captured, captured) end
     call('HSET', P .. 'i:' .. b, id, entry .. found .. tail)
