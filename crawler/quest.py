@@ -22,7 +22,7 @@ class Quest:
     def __init__(self, place: str | None, ledger: Ledger, store: Store, worker: str) -> None:
         self.place = place
         self.ours = False  #: we search, before all else
-        self._cut = False  # we did, not to the end
+        self._left = False  # we did what we could, not to the end
         self._ledger, self._store, self._worker = ledger, store, worker
 
     @classmethod
@@ -47,13 +47,13 @@ class Quest:
 
     def others(self) -> bool:
         """Whether another worker searches where we may; if none does who should, that falls to us."""
-        return not self._cut and self._ask(due=False)
+        return not self._left and self._ask(due=False)
 
     def end(self, *, over: bool) -> None:
-        """We have searched. What is not over, others go on with once we are gone: we would fare no better."""
-        self.ours, self._cut = False, not over
-        if over and self.place is not None:
-            self._ledger.searched(self._worker, self.place)
+        """We have searched. What is not over, others go on with: we would fare no better."""
+        self.ours, self._left = False, not over
+        if self.place is not None:
+            self._ledger.searched(self._worker, self.place, over=over)
 
     @property
     def sections(self) -> Sequence[str]:

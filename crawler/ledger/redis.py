@@ -169,8 +169,8 @@ class RedisLedger(RedisIndex):
         return holder and str(holder.decode())
 
     @anew
-    def searched(self, worker: str, place: str) -> None:
-        self._server.run(searches.SEARCHED, worker, place)
+    def searched(self, worker: str, place: str, *, over: bool) -> None:
+        self._server.run(searches.SEARCHED, worker, place, int(over))
 
     def claim(self, urls: Collection[str]) -> Sequence[str]:
         by_key = {key: url for url in urls if (key := held_key(url)) not in self._claimed}

@@ -19,8 +19,8 @@ anapress:old       b → no article of it that nobody holds was captured before 
 anapress:workers   worker → when it was heard of, by the server's clock
 anapress:held      id → worker; anapress:h:<worker> id → b; anapress:batches worker → its last lease
 anapress:deaths    id → workers that died with it; anapress:flying ids of those that are on their way
-anapress:searches  place → the worker that searches it for ids; anapress:seekers:<place> workers that had
-                   to do with that
+anapress:searches  place → the worker that searches it for ids, or '': whoever asks next;
+                   anapress:seekers:<place> workers that had to do with that
 anapress:queue     segments whose commits ask for the right of way, as they came; anapress:asked when last
 anapress:segments  segment → n; anapress:commits n → segment
 """
