@@ -851,6 +851,12 @@ def test_validators_speak_of_the_first_record_of_their_page_not_of_the_newest_of
     assert ledger.validated(ArticleId(1), HELD) == PAGE
 
 
+def test_an_id_of_zero_has_validators_as_any_other(ledger) -> None:
+    page = replace(PAGE, url="http://anapress.net/a/0")
+    commit(ledger, captured(0, JANUARY, **GIVEN), stored=[page])
+    assert ledger.validated(ArticleId(0), HELD) == page
+
+
 @pytest.mark.parametrize("together", [True, False], ids=["in one commit", "in an earlier one"])
 def test_validators_speak_of_their_own_page_s_record_where_another_s_has_the_same_bytes(
     ledger, together

@@ -116,7 +116,9 @@ class Steps:
         if id is None and not is_on_site(stored.url):
             for key in (captured_key(stored.url, None), captured_key(stored.url, stored.date)):
                 self._field("c:", key, payload.pack_found(stored, place))
-        if self._validated and id and whole.digest and (key := own_key(id, whole.digest)) in self._validated:
+        if not self._validated or id is None or not whole.digest:
+            return
+        if (key := own_key(id, whole.digest)) in self._validated:
             self._part.append("u")
             self._field("u:", key, whole.packed())
             self._field("p:", bytes(whole), place)
