@@ -107,6 +107,15 @@ def test_who_is_alone_searches_whoever_else_does(begun) -> None:
     assert begun("two", discover="site", alone=True).ours
 
 
+def test_who_is_alone_neither_waits_for_another_s_search_nor_goes_on_with_it(begun, ledger) -> None:
+    begun("one", discover="site")
+    two = begun("two", discover="site", alone=True)
+    two.end(over=True)
+    assert not two.others()
+    ledger.release("one", dead=True)
+    assert (two.others(), two.ours) == (False, False)
+
+
 def test_a_search_that_was_cut_off_goes_on_in_the_next_run(begun, ledger) -> None:
     begun("dead", discover="site")
     ledger.add([ArticleId(1)], "list")
