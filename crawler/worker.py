@@ -177,10 +177,9 @@ class Worker:
         self._legacy.keep(needs)
 
     def renew(self) -> None:
-        """Say that we live, and search if we do: a server that was emptied knows of neither."""
+        """Say that we live, and search if we do."""
         self._desk.renew(self.spool.worker)
-        if (place := self.seeks) is not None:
-            self._desk.search(self.spool.worker, place, due=True)
+        self._quest.renew(self._desk)
 
     def give_back(self) -> None:
         """Give back what was leased and not taken, and live on: who has released all counts as gone."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -22,11 +23,28 @@ def housing(tmp_path: Path) -> Housing:
     return Housing.of(settings)
 
 
-def test_a_worker_that_gives_its_leases_back_is_one_of_those_that_asked_for_a_search(housing) -> None:
+@pytest.fixture
+def worker(housing: Housing) -> Iterator[Worker]:
     worker = Worker(housing)
+    yield worker
+    worker.move_out(away=False)
+
+
+def test_who_gives_its_leases_back_is_one_of_those_that_asked_for_a_search(housing, worker) -> None:
     worker.move_in(Arguments(discover="site"))
     worker.searched(over=True)
     worker.give_back()
+    assert late(housing) is None
+
+
+@pytest.mark.parametrize("adds", [True, False])
+def test_a_search_that_only_tells_what_it_finds_is_nobody_else_s(housing, worker, adds) -> None:
+    worker.move_in(Arguments(discover="site", take=False, add=adds))
+    worker.renew()
+    assert (late(housing) == "late") is not adds
+
+
+def late(housing: Housing) -> str | None:
+    """Who searches the site, if another worker is asked to."""
     with closing(open_ledger(housing.ledger, None, lambda _: 0)) as ledger:
-        assert ledger.search("late", "site", due=True) is None
-    worker.move_out(away=False)
+        return ledger.search("late", "site", due=True)
