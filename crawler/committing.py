@@ -57,7 +57,7 @@ class Contribution(Protocol):
 def commit(contribution: Contribution, store: Store, ledger: Ledger, disk: Disk, clock: Clock) -> Commit:
     """Put the contribution into the log, exactly once, whoever else commits and whatever was tried before.
 
-    Who has lost many races goes before all others, in the order in which they asked: each gets through.
+    Who has lost `LOSSES` races goes before all others, in the order in which they asked: each gets through.
     """
     disk.reached("commit/put")
     sealed = tuple(_put(store, *file) for file in contribution.sealed())

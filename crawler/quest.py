@@ -19,10 +19,13 @@ SITE, LISTS = "site", "cdx"  #: where ids are looked for, as `-a discover=` has 
 class Quest:
     """Where one worker may look for ids, and whether that has fallen to it. All methods block."""
 
-    def __init__(self, place: str | None, ledger: Ledger, store: Store, worker: str) -> None:
+    def __init__(
+        self, place: str | None, ledger: Ledger, store: Store, worker: str, *, adds: bool, alone: bool
+    ) -> None:
         self.place = place
         self.ours = False  #: we search, before all else
-        self._cut = False  # we did, not to the end
+        self._adds = adds  # what is found: else ours is nobody's but our own
+        self._joins = not alone  # we wait for others' searches, and go on with them
         self._ledger, self._store, self._worker = ledger, store, worker
 
     @classmethod
@@ -37,7 +40,7 @@ class Quest:
         alone: bool,
     ) -> Self:
         """A run's; `alone`, it need not care who else searches."""
-        quest = cls(_place(arguments, wanted), ledger, store, worker)
+        quest = cls(_place(arguments, wanted), ledger, store, worker, adds=arguments.add, alone=alone)
         due = quest.place is not None and _is_due(quest.place, arguments, wanted, ledger, store)
         # a list that can't be had ends a run: one that has ids to take does not go on with it first
         if arguments.add and (due or quest.place == SITE):
@@ -47,13 +50,18 @@ class Quest:
 
     def others(self) -> bool:
         """Whether another worker searches where we may; if none does who should, that falls to us."""
-        return not self._cut and self._ask(due=False)
+        return self._joins and self._ask(due=False)
+
+    def renew(self, ledger: Ledger) -> None:
+        """Say that we search, if we do: a server that was emptied does not know."""
+        if self.ours and self._adds and self.place is not None:
+            ledger.search(self._worker, self.place, due=True)
 
     def end(self, *, over: bool) -> None:
-        """We have searched. What is not over, others go on with once we are gone: we would fare no better."""
-        self.ours, self._cut = False, not over
-        if over and self.place is not None:
-            self._ledger.searched(self._worker, self.place)
+        """We have searched. What is not over, others go on with: we would fare no better."""
+        self.ours, self._joins = False, self._joins and over
+        if self.place is not None:
+            self._ledger.searched(self._worker, self.place, over=over)
 
     @property
     def sections(self) -> Sequence[str]:

@@ -39,8 +39,8 @@ NO_IDS = (
 class Worker:
     """Moves into an archive, leases from it, commits to it, and moves out again.
 
-    Leasing (lease, tried, found, claim, held, holds, renew, release) has a connection to the ledger of its
-    own, so that it may be done in another thread than the rest.
+    Leasing (lease, tried, found, claim, held, holds, renew, give_back, release) has a connection to the
+    ledger of its own, so that it may be done in another thread than the rest.
     """
 
     def __init__(self, housing: Housing, clock: Clock = utc_now) -> None:
@@ -177,10 +177,14 @@ class Worker:
         self._legacy.keep(needs)
 
     def renew(self) -> None:
-        """Say that we live, and search if we do: a server that was emptied knows of neither."""
+        """Say that we live, and search if we do."""
         self._desk.renew(self.spool.worker)
-        if (place := self.seeks) is not None:
-            self._desk.search(self.spool.worker, place, due=True)
+        self._quest.renew(self._desk)
+
+    def give_back(self) -> None:
+        """Give back what was leased and not taken, and live on: who has released all counts as gone."""
+        self._desk.release(self.spool.worker)
+        self.renew()
 
     def release(self) -> None:
         """Give back what was leased and not taken: the last step of the thread that leases."""

@@ -301,7 +301,7 @@ def test_no_search_falls_to_anybody_where_none_is_due(ledger) -> None:
 def test_a_search_that_is_over_is_not_made_again_by_who_was_there_or_joins_them(ledger) -> None:
     ledger.search("one", "site", due=True)
     ledger.search("two", "site", due=True)
-    ledger.searched("one", "site")
+    ledger.searched("one", "site", over=True)
     ledger.release("one")
     assert ledger.search("two", "site", due=True) is None
     assert ledger.search("late", "site", due=True) is None
@@ -313,7 +313,7 @@ def test_a_search_that_is_over_is_made_again_when_all_are_gone_that_asked_for_it
     ledger.search("one", "site", due=True)
     ledger.search("dead", "site", due=True)
     ledger.renew("stands")  # and does not look for ids
-    ledger.searched("one", "site")
+    ledger.searched("one", "site", over=True)
     ledger.release("one")
     clock.go(LEASE_SECONDS + 1)
     ledger.renew("stands")
@@ -346,9 +346,17 @@ def test_a_worker_that_searches_and_says_that_it_lives_keeps_its_search(ledger, 
     assert ledger.search("v", "site", due=True) == "w"
 
 
-def test_nobody_ends_another_s_search(ledger) -> None:
+def test_a_search_that_its_worker_leaves_falls_to_the_next_that_asks(ledger) -> None:
     ledger.search("one", "site", due=True)
-    ledger.searched("two", "site")
+    ledger.searched("one", "site", over=False)
+    assert ledger.search("two", "site", due=False) == "two"
+    assert ledger.search("one", "site", due=True) == "two"
+
+
+@pytest.mark.parametrize("over", [True, False])
+def test_nobody_ends_another_s_search(ledger, over) -> None:
+    ledger.search("one", "site", due=True)
+    ledger.searched("two", "site", over=over)
     assert ledger.search("two", "site", due=True) == "one"
 
 
@@ -522,6 +530,13 @@ def test_a_known_line_of_a_settled_id_changes_nothing(ledger) -> None:
     before = ledger.standing(ArticleId(1))
     commit(ledger, line(1, Outcome.KNOWN))
     assert ledger.standing(ArticleId(1)) == before
+
+
+def test_an_id_that_is_taken_and_requeued_in_one_commit_can_be_leased(ledger) -> None:
+    ledger.add([ArticleId(1)], "list")
+    ledger.lease("w", 1)
+    commit(ledger, line(1, Outcome.GONE), line(1, Outcome.KNOWN, reason="requeued", take=1))
+    assert ids_of(ledger.lease("w", 1)) == [1]
 
 
 def test_a_requeued_id_is_left_again_for_its_next_take(ledger) -> None:
@@ -834,6 +849,12 @@ def test_validators_speak_of_the_first_record_of_their_page_not_of_the_newest_of
     again = record("segment-2", 70, b"a" * 32)
     commit(ledger, captured(1, JANUARY, Outcome.UNCHANGED, take=2, **GIVEN), stored=[busy, again])
     assert ledger.validated(ArticleId(1), HELD) == PAGE
+
+
+def test_an_id_of_zero_has_validators_as_any_other(ledger) -> None:
+    page = replace(PAGE, url="http://anapress.net/a/0")
+    commit(ledger, captured(0, JANUARY, **GIVEN), stored=[page])
+    assert ledger.validated(ArticleId(0), HELD) == page
 
 
 @pytest.mark.parametrize("together", [True, False], ids=["in one commit", "in an earlier one"])

@@ -107,6 +107,15 @@ def test_who_is_alone_searches_whoever_else_does(begun) -> None:
     assert begun("two", discover="site", alone=True).ours
 
 
+def test_who_is_alone_neither_waits_for_another_s_search_nor_goes_on_with_it(begun, ledger) -> None:
+    begun("one", discover="site")
+    two = begun("two", discover="site", alone=True)
+    two.end(over=True)
+    assert not two.others()
+    ledger.release("one", dead=True)
+    assert (two.others(), two.ours) == (False, False)
+
+
 def test_a_search_that_was_cut_off_goes_on_in_the_next_run(begun, ledger) -> None:
     begun("dead", discover="site")
     ledger.add([ArticleId(1)], "list")
@@ -134,9 +143,18 @@ def test_lists_that_could_not_be_had_keep_no_run_from_the_ids_that_it_has(begun,
     assert not begun("next", source="wayback").ours
 
 
-def test_who_could_not_search_does_not_try_again_and_leaves_it_to_others(begun, ledger) -> None:
+def test_who_could_not_search_does_not_try_again_and_leaves_it_to_others(begun) -> None:
     one, two = begun("one", discover="site"), begun("two", discover="site")
     one.end(over=False)
-    assert (one.ours, one.others(), two.others()) == (False, False, True)
-    ledger.release("one")
+    assert (one.others(), one.ours) == (False, False)
     assert (two.others(), two.ours) == (False, True)
+
+
+def test_nobody_waits_for_those_who_could_not_search_though_they_stand_for_ever(begun) -> None:
+    quests = begun("one", discover="site", forever="1"), begun("two", discover="site", forever="1")
+    for quest in quests:
+        quest.others()
+        quest.end(over=False)
+    late = begun("late", discover="site")
+    late.end(over=False)
+    assert [quest.others() for quest in (*quests, late)] == [False] * 3

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, count
 from socketserver import BaseRequestHandler, ThreadingTCPServer
 
 import pytest
@@ -23,6 +23,7 @@ from crawler.lines import OutcomeLine
 from tests.redisserver import KINDS, running
 from tests.test_ledger import AT, HASH, commit, ids_of, line, read, record
 
+OTHER = f"n1:sha256:{'99' * 32}"
 IDS = [ArticleId(id) for id in range(1, 101)]
 
 
@@ -76,6 +77,18 @@ def log() -> Log:
     return log
 
 
+def before(part: int, ledger: RedisLedger, act: Callable[[], object], monkeypatch) -> None:
+    """Do something before the ledger brings that part of a commit."""
+    run, parts = ledger._server.run, count(1)
+
+    def brings(body, *values, **named):
+        if named and next(parts) == part:
+            act()
+        return run(body, *values, **named)
+
+    monkeypatch.setattr(ledger._server, "run", brings)
+
+
 @pytest.fixture
 def ledger(own, log):
     with closing(RedisLedger(own.url, fill=log.follow)) as ledger:
@@ -119,10 +132,10 @@ def test_what_was_committed_since_an_old_dump_comes_from_the_log(own, log, ledge
 
 def test_no_decision_is_made_by_an_old_dump(own, log, ledger) -> None:
     dump = own.dump()
-    log.add(read(2, f"n1:sha256:{'99' * 32}"))
+    log.add(read(2, OTHER))
     log.follow(ledger)
     own.restore(dump)
-    assert ledger.original(f"n1:sha256:{'99' * 32}") is not None
+    assert ledger.original(OTHER) is not None
     assert ledger.among([IDS[1]], []).standing(IDS[1]).outcome is Outcome.ARTICLE
 
 
@@ -271,6 +284,36 @@ def test_a_part_of_a_commit_that_was_taken_in_is_taken_in_again_without_harm(own
     with closing(RedisLedger(own.url, fill=log.follow)) as ledger:
         log.follow(ledger)
         assert (ledger.n(), ledger.counts().known, ledger.counts().left) == (2, 100, 99)
+
+
+def dies() -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_part_that_another_worker_brings_late_changes_nothing(own, log, monkeypatch) -> None:
+    monkeypatch.setattr("crawler.ledger.steps.FEW", 1)
+    with closing(RedisLedger(own.url, fill=log.follow)) as one, closing(RedisLedger(own.url)) as two:
+        twice = read(2), read(2, OTHER, version=2, outcome=Outcome.CHANGED, take=2)
+        log.add(*twice, *(line(id, Outcome.GONE) for id in IDS[2:9]))
+
+        def brings_the_first() -> None:
+            before(2, two, dies, monkeypatch)
+            with pytest.raises(KeyboardInterrupt):
+                log.follow(two)
+
+        before(3, one, brings_the_first, monkeypatch)
+        log.follow(one)
+        assert one.standing(IDS[1]).takes == 2
+
+
+def test_a_part_that_a_restart_has_lost_comes_from_the_log(own, log, monkeypatch) -> None:
+    monkeypatch.setattr("crawler.ledger.steps.FEW", 1)
+    with closing(RedisLedger(own.url, fill=log.follow)) as ledger:
+        dump = own.dump()
+        log.add(*(line(id, Outcome.GONE) for id in IDS[1:9]))
+        before(3, ledger, lambda: own.restore(dump), monkeypatch)
+        log.follow(ledger)
+        assert (ledger.n(), ledger.counts().left) == (3, 91)
 
 
 def test_a_commit_of_which_one_line_is_wrong_changes_nothing_in_whatever_part_it_lies(

@@ -41,7 +41,7 @@ class Lull:
         holds = await _told(self._leasing, self._worker.holds)
         if holds:  # else there are only requisites to commit: nobody waits for those
             await self.hand_in()
-            await self._leasing.take(self._worker.release)  # what an answer that was lost has left with us
+            await self._leasing.take(self._worker.give_back)  # what an answer that was lost has left with us
         goes_on = holds is not None and await _told(self._committing, self._worker.await_others)
         if goes_on:
             await self._course.rest(SECONDS)

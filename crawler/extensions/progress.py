@@ -106,7 +106,7 @@ class Progress:
             written=archivist.made.bytes["warc"] + spool[WARC],
             spool=spool.total(),
             spool_most=archivist.housing.spool_bytes,
-            commits=archivist.made.files["warc"],
+            commits=archivist.made.commits,
             needs=archivist.needs.counts,
         )
 

@@ -157,12 +157,13 @@ class Ledger(Follower, Known, Protocol):
     def search(self, worker: str, place: str, *, due: bool) -> str | None:
         """Who searches the place for ids now: worker, if that falls to it, or another; None if nobody does.
 
-        One that has begun and is not over falls to whoever asks, once its worker is dead or has released all.
+        One that has begun and is not over falls to whoever asks, once its worker has left it, is dead or has
+        released all.
         A new one begins where it is `due`, but not while a worker lives that asked when there was one.
         """
 
-    def searched(self, worker: str, place: str) -> None:
-        """The search that worker holds is over."""
+    def searched(self, worker: str, place: str, *, over: bool) -> None:
+        """The search that worker holds is over, or the worker leaves it to others."""
 
     def claim(self, urls: Collection[str]) -> Sequence[str]:
         """Those of the URLs that no commit holds and that this ledger object did not give before."""
@@ -187,7 +188,7 @@ class Ledger(Follower, Known, Protocol):
         """How many have the right of way before this segment's commit; who asks stands in line for it.
 
         The right is manners: it keeps nobody from committing. Who stands in line, the first too, and does not
-        ask again for `WAY_SECONDS`, by no wall clock, is passed over.
+        ask again for `WAY_SECONDS` is passed over.
         """
 
     def through(self, segment: str) -> None:

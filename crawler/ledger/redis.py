@@ -86,7 +86,7 @@ class RedisLedger(RedisIndex):
         stored: Iterable[Stored],
         held: Iterable[str] = (),
     ) -> None:
-        """In parts, each of which may be taken in twice: until the last, n is the one before.
+        """In parts, each taken in once, whoever else brings it: until the last, n is the one before.
 
         All is read before the first part goes, so what can't be read whole changes nothing.
         """
@@ -169,8 +169,8 @@ class RedisLedger(RedisIndex):
         return holder and str(holder.decode())
 
     @anew
-    def searched(self, worker: str, place: str) -> None:
-        self._server.run(searches.SEARCHED, worker, place)
+    def searched(self, worker: str, place: str, *, over: bool) -> None:
+        self._server.run(searches.SEARCHED, worker, place, int(over))
 
     def claim(self, urls: Collection[str]) -> Sequence[str]:
         by_key = {key: url for url in urls if (key := held_key(url)) not in self._claimed}

@@ -12,7 +12,8 @@ HEADER = f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT}
 # `digest`: of the payload that the validators were given with. `attempts`: failed ones, of the next take.
 # `held`: the URLs of requisites that the archive has, as keys.
 # `suspects`: ids whose workers died, how many of them, and whether they are on their way just now.
-# `seekers`: workers that had to do with a search for ids, and which of them `holds` it until it is over.
+# `seekers`: workers that had to do with a search for ids, and which of them `holds` it until it is over; the
+# one with no name, where it was left to whoever asks next.
 # `queue`: segments whose commits ask for the right of way, as they came.
 # `texts` stand in commit order: the first with a hash brought that text. A return to one stands there again.
 TABLES = """
@@ -253,6 +254,7 @@ WHERE place = ?
 """
 SEEK = "INSERT OR REPLACE INTO seekers VALUES (?, ?, ?)"
 UNSEEK = "DELETE FROM seekers WHERE place = ? AND worker = ?"
+LEAVE = "INSERT INTO seekers SELECT place, '', 1 FROM seekers WHERE place = ? AND worker = ? AND holds"
 SEARCHED = "UPDATE seekers SET holds = 0 WHERE place = ? AND worker = ?"
 
 SLEPT = "DELETE FROM queue WHERE asked NOT BETWEEN ? AND ?"

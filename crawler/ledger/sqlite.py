@@ -151,14 +151,17 @@ class SqliteLedger(SqliteIndex):
             holder = next((name for name, holds, _ in seekers if holds), None)
             living = {name for name, _, lives in seekers if lives}
             if holder not in living:
-                holder = worker if holder or (due and not living) else None
+                holder = worker if holder is not None or (due and not living) else None
             if holder or due:
                 db.executemany(schema.UNSEEK, ((place, name) for name, *_ in seekers if name not in living))
                 db.execute(schema.SEEK, (place, worker, holder == worker))
         return holder
 
-    def searched(self, worker: str, place: str) -> None:
-        self._db.rows(schema.SEARCHED, place, worker)
+    def searched(self, worker: str, place: str, *, over: bool) -> None:
+        with self._db.transaction() as db:
+            if not over:
+                db.execute(schema.LEAVE, (place, worker))
+            db.execute(schema.SEARCHED, (place, worker))
 
     def claim(self, urls: Collection[str]) -> Sequence[str]:
         by_key = {key_of(url): url for url in urls}

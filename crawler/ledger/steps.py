@@ -57,8 +57,8 @@ class Steps:
 
     def parts(
         self, outcomes: Iterable[OutcomeLine], stored: Iterable[Stored], held: Iterable[str]
-    ) -> Iterator[tuple[str, bytes]]:
-        """Steps, packed; with the last of them, and there is one, the segment.
+    ) -> Iterator[tuple[int, str, bytes]]:
+        """Steps, packed and numbered; with the last of them, and there is one, the segment. The same for all.
 
         All is read before the first are given. A usual commit's are packed as they are wanted, so the server
         can be at others meanwhile; of a large one only the first, for as read they take ten times the memory.
@@ -69,10 +69,9 @@ class Steps:
         while more := list(islice(read, MANY)):
             rest.append(self._packed(more))
         few = list(_growing(some))
-        left = len(few) + len(rest)
-        for part in chain(map(self._packed, few), rest):
-            left -= 1
-            yield "" if left else self._segment, part
+        last = len(few) + len(rest)
+        for number, part in enumerate(chain(map(self._packed, few), rest), 1):
+            yield number, self._segment if number == last else "", part
 
     def _packed(self, steps: Iterable[Step]) -> bytes:
         for step in steps:
@@ -117,7 +116,9 @@ class Steps:
         if id is None and not is_on_site(stored.url):
             for key in (captured_key(stored.url, None), captured_key(stored.url, stored.date)):
                 self._field("c:", key, payload.pack_found(stored, place))
-        if self._validated and id and whole.digest and (key := own_key(id, whole.digest)) in self._validated:
+        if not self._validated or id is None or not whole.digest:
+            return
+        if (key := own_key(id, whole.digest)) in self._validated:
             self._part.append("u")
             self._field("u:", key, whole.packed())
             self._field("p:", bytes(whole), place)

@@ -1,6 +1,6 @@
 """What the Redis ledger does on the server, each script one atomic step.
 
-anapress:meta      epoch, whole, archive, n, left, unlogged, o:<outcome>
+anapress:meta      epoch, whole, archive, n, parts of n + 1 that are in, left, unlogged, o:<outcome>
 anapress:l:<b>     id → its entry (crawler.ledger.entry), of ids that are left; in small hashes, for these
                    take few bytes an id, and apart, for a lease looks a whole one through
 anapress:i:<b>     the same of ids that are settled
@@ -19,8 +19,8 @@ anapress:old       b → no article of it that nobody holds was captured before 
 anapress:workers   worker → when it was heard of, by the server's clock
 anapress:held      id → worker; anapress:h:<worker> id → b; anapress:batches worker → its last lease
 anapress:deaths    id → workers that died with it; anapress:flying ids of those that are on their way
-anapress:searches  place → the worker that searches it for ids; anapress:seekers:<place> workers that had
-                   to do with that
+anapress:searches  place → the worker that searches it for ids, or '': whoever asks next;
+                   anapress:seekers:<place> workers that had to do with that
 anapress:queue     segments whose commits ask for the right of way, as they came; anapress:asked when last
 anapress:segments  segment → n; anapress:commits n → segment
 """

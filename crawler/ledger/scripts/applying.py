@@ -1,13 +1,17 @@
 """What takes a part of a commit in, in one atomic step."""
 
-# n; the segment with the commit's last part, else ''; steps, one behind the other. A part that was taken in
-# once changes nothing.
+# n; the part's number, from 1 on; the segment with the last part, else ''; steps, one behind the other. A
+# part that is in changes nothing; where one before it is not, a restart has lost it.
 APPLY = """
-local n, segment, counts = tonumber(ARGV[3]), ARGV[4], {}
-local applied = tonumber(call('HGET', META, 'n') or '0')
+local n, number, segment, counts = tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5], {}
+local applied, parts = unpack(call('HMGET', META, 'n', 'parts'))
+applied, parts = tonumber(applied or '0'), tonumber(parts or '0')
 if n <= applied then return applied end
 if n > applied + 1 then return redis.error_reply('GAP ' .. applied) end
+if number <= parts then return applied end
+if number > parts + 1 then return redis.error_reply('EPOCH without a part') end
 
+local holders, over = {}, {}  -- of the ids: who has them on lease, and whose has ended
 local function count(name, change) counts[name] = (counts[name] or 0) + change end
 local function standing(e) return has(e.flags, TODO) and 'left' or 'o:' .. e.outcome end
 
@@ -32,7 +36,7 @@ local function know(b, id, requeued, take, found)
         flags = flags + TODO
         call('HDEL', key, id)
         key = P .. 'l:' .. b
-        if call('HEXISTS', HELD, id) == 0 then due(b, 1) end
+        if over[id] or call('HEXISTS', HELD, id) == 0 then due(b, 1) end
     end
     if flags ~= e.flags then call('HSET', key, id, string.char(flags) .. value:sub(2)) end
 end
@@ -41,12 +45,12 @@ local WIDTH = {s = 8, k = 6, u = 7}
 local function width(step) return WIDTH[step] or 3 end
 
 local ids, at = {}, 1
-local steps = cmsgpack.unpack(ARGV[5])
+local steps = cmsgpack.unpack(ARGV[6])
 while steps[at] do
     if steps[at] == 's' then ids[#ids + 1] = steps[at + 2] end
     at = at + width(steps[at])
 end
-local holders, leases, oldest = {}, {}, {}
+local leases, oldest = {}, {}
 for i, worker in ipairs(many('HMGET', HELD, ids)) do
     if worker then
         holders[ids[i]] = worker
@@ -87,6 +91,7 @@ local function settle(b, id, outcome, captured, entry, found, tail)
     else
         used(b)
     end
+    if holders[id] then holders[id], over[id] = nil, true end
     count(outcome, 1)
     if captured > 0 then oldest[b] = math.min(oldest[b] or captured, captured) end
     call('HSET', P .. 'i:' .. b, id, entry .. found .. tail)
@@ -126,6 +131,9 @@ if segment ~= '' then
     call('HSETNX', P .. 'segments', segment, n)
     call('HSET', P .. 'commits', n, segment)
     call('HSET', META, 'n', n)
+    call('HDEL', META, 'parts')
+else
+    call('HSET', META, 'parts', number)
 end
 return n
 """

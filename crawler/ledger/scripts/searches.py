@@ -30,7 +30,9 @@ if holder or due then call('SADD', SEEKERS, worker) end
 return holder
 """
 
-# worker, place
+# worker, place, '1' if the search is over
 SEARCHED = """
-if call('HGET', P .. 'searches', ARGV[4]) == ARGV[3] then call('HDEL', P .. 'searches', ARGV[4]) end
+local SEARCHES, place = P .. 'searches', ARGV[4]
+if call('HGET', SEARCHES, place) ~= ARGV[3] then return end
+if ARGV[5] == '1' then call('HDEL', SEARCHES, place) else call('HSET', SEARCHES, place, '') end
 """
