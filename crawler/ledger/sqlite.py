@@ -14,7 +14,7 @@ from uuid import UUID
 
 from crawler.errors import WrongUse
 from crawler.items import ArticleId, Lease, Outcome
-from crawler.ledger import LEASE_SECONDS, WAY_SECONDS, Counts, Fill, Seed, making, schema
+from crawler.ledger import LEASE_SECONDS, WAY_SECONDS, Counts, Fill, Seed, making, sql
 from crawler.ledger.database import Database
 from crawler.ledger.index import SqliteIndex
 from crawler.ledger.rows import key_of, milliseconds
@@ -92,7 +92,7 @@ class SqliteLedger(SqliteIndex):
             db.execute("DELETE FROM temp.added")
             db.executemany("INSERT INTO temp.added VALUES (?) ON CONFLICT DO NOTHING", ((id,) for id in ids))
         with self._db.transaction() as db:
-            new = db.execute(schema.ADD, (found,)).rowcount
+            new = db.execute(sql.ADD, (found,)).rowcount
             db.execute("DELETE FROM temp.added")
         return new
 
@@ -111,65 +111,65 @@ class SqliteLedger(SqliteIndex):
             self._end_leases_of_dead_workers()
             rows = self._free(among, max(count, 0), before, as_of)  # a negative LIMIT is none
             number = self._number(worker)
-            db.executemany(schema.HOLD, ((number, row[0]) for row in rows))
+            db.executemany(sql.HOLD, ((number, row[0]) for row in rows))
         return [self._leased(*row) for row in rows]
 
     def tried(self, lease: Lease) -> None:
         with self._db.transaction() as db:
-            db.execute(schema.TRIED, {"id": lease.id, "take": lease.take, "attempts": lease.attempts})
+            db.execute(sql.TRIED, {"id": lease.id, "take": lease.take, "attempts": lease.attempts})
 
     def renew(self, worker: str) -> None:
         with self._db.transaction():
             self._seen(worker)
 
     def flies(self, id: ArticleId, *, away: bool) -> None:
-        self._db.rows(schema.FLIES, away, id)
+        self._db.rows(sql.FLIES, away, id)
 
     def release(self, worker: str, ids: Collection[ArticleId] | None = None, *, dead: bool = False) -> None:
         with self._db.transaction() as db:
             if (number := self._number(worker)) is None:
                 return
             if dead:
-                db.execute(schema.DIED, (number,))
-            for step in (schema.LANDED, schema.END):
+                db.execute(sql.DIED, (number,))
+            for step in (sql.LANDED, sql.END):
                 if ids is None:
                     db.execute(step, (number,))
                 else:
                     db.executemany(f"{step} AND id = ?", ((number, id) for id in ids))
             if ids is None:
-                db.execute(schema.GONE, (number,))
+                db.execute(sql.GONE, (number,))
 
     def leased(self, worker: str | None = None) -> int:
         if worker is None:
-            return int(self._db.row(schema.LEASED, *self._alive())[0])
-        return int(self._db.row(f"{schema.LEASED} AND worker = ?", *self._alive(), worker)[0])
+            return int(self._db.row(sql.LEASED, *self._alive())[0])
+        return int(self._db.row(f"{sql.LEASED} AND worker = ?", *self._alive(), worker)[0])
 
     def search(self, worker: str, place: str, *, due: bool) -> str | None:
         with self._db.transaction() as db:
             self._seen(worker)
-            seekers = self._db.rows(schema.SEEKERS, *self._alive(), place)
+            seekers = self._db.rows(sql.SEEKERS, *self._alive(), place)
             holder = next((name for name, holds, _ in seekers if holds), None)
             living = {name for name, _, lives in seekers if lives}
             if holder not in living:
                 holder = worker if holder or (due and not living) else None
             if holder or due:
-                db.executemany(schema.UNSEEK, ((place, name) for name, *_ in seekers if name not in living))
-                db.execute(schema.SEEK, (place, worker, holder == worker))
+                db.executemany(sql.UNSEEK, ((place, name) for name, *_ in seekers if name not in living))
+                db.execute(sql.SEEK, (place, worker, holder == worker))
         return holder
 
     def searched(self, worker: str, place: str) -> None:
-        self._db.rows(schema.SEARCHED, place, worker)
+        self._db.rows(sql.SEARCHED, place, worker)
 
     def claim(self, urls: Collection[str]) -> Sequence[str]:
         by_key = {key_of(url): url for url in urls}
-        self._db.rows(schema.CLAIMS)
-        return [by_key[key] for (key,) in self._db.rows(schema.CLAIM, json.dumps(list(by_key)))]
+        self._db.rows(sql.CLAIMS)
+        return [by_key[key] for (key,) in self._db.rows(sql.CLAIM, json.dumps(list(by_key)))]
 
     def done(self, ids: Iterable[ArticleId], *, captured_before: datetime | None = None) -> int:
         before = None if captured_before is None else milliseconds(captured_before)
         given, count = iter(ids), 0
         while chunk := list(islice(given, 1000)):
-            count += self._db.row(schema.DONE, json.dumps(chunk), before)[0]
+            count += self._db.row(sql.DONE, json.dumps(chunk), before)[0]
         return count
 
     def ahead(self, segment: str, *, asks: bool) -> int:
@@ -177,24 +177,24 @@ class SqliteLedger(SqliteIndex):
         alive = now - WAY_SECONDS, now + WAY_SECONDS
         if asks:
             with self._db.transaction() as db:
-                db.execute(schema.SLEPT, alive)
-                db.execute(schema.ASK, (segment, now))
-        return int(self._db.row(schema.AHEAD, *alive, segment)[0])
+                db.execute(sql.SLEPT, alive)
+                db.execute(sql.ASK, (segment, now))
+        return int(self._db.row(sql.AHEAD, *alive, segment)[0])
 
     def through(self, segment: str) -> None:
-        self._db.rows(schema.THROUGH, segment)
+        self._db.rows(sql.THROUGH, segment)
 
     def counts(self) -> Counts:
         with self._db.transaction("DEFERRED"):  # one state of the file for all of it
-            outcomes = {Outcome(outcome): count for outcome, count in self._db.rows(schema.COUNT_SETTLED)}
-            (left,) = self._db.row(schema.COUNT_LEFT)
-            (leased,) = self._db.row(schema.LEASED, *self._alive())
-            (unlogged,) = self._db.row(schema.COUNT_UNLOGGED)
+            outcomes = {Outcome(outcome): count for outcome, count in self._db.rows(sql.COUNT_SETTLED)}
+            (left,) = self._db.row(sql.COUNT_LEFT)
+            (leased,) = self._db.row(sql.LEASED, *self._alive())
+            (unlogged,) = self._db.row(sql.COUNT_UNLOGGED)
         known = left + sum(outcomes.values())
         return Counts(known=known, left=left, leased=leased, unlogged=unlogged, outcomes=outcomes)
 
     def aged(self, captured_before: datetime) -> int:
-        return int(self._db.row(schema.COUNT_OLD, milliseconds(captured_before))[0])
+        return int(self._db.row(sql.COUNT_OLD, milliseconds(captured_before))[0])
 
     def _free(
         self, among: Iterable[ArticleId] | None, count: int, before: int | None, as_of: int
@@ -202,9 +202,9 @@ class SqliteLedger(SqliteIndex):
         """Up to count rows of ids that nobody holds."""
         if among is not None:
             return self._free_among(among, count, before, as_of)
-        rows = self._db.rows(schema.LEASE_LEFT, count)
+        rows = self._db.rows(sql.LEASE_LEFT, count)
         if before is not None and len(rows) < count:
-            rows += self._db.rows(schema.LEASE_OLD, before, as_of, count - len(rows))
+            rows += self._db.rows(sql.LEASE_OLD, before, as_of, count - len(rows))
         return rows
 
     def _free_among(
@@ -213,7 +213,7 @@ class SqliteLedger(SqliteIndex):
         wanted = iter(among)
         rows: dict[int, Any] = {}
         while len(rows) < count and (some := list(islice(wanted, 1000))):
-            found = self._db.rows(schema.LEASE_AMONG, json.dumps(some), before, as_of, count - len(rows))
+            found = self._db.rows(sql.LEASE_AMONG, json.dumps(some), before, as_of, count - len(rows))
             rows.update((row[0], row) for row in found)
         return list(rows.values())
 
@@ -238,7 +238,7 @@ class SqliteLedger(SqliteIndex):
         return row and int(row[0])
 
     def _seen(self, worker: str) -> None:
-        self._db.rows(schema.SEEN, worker, self._clock())
+        self._db.rows(sql.SEEN, worker, self._clock())
 
     def _alive(self) -> tuple[float, float]:
         """Between which moments a worker must have been seen for its leases to hold."""
@@ -246,10 +246,10 @@ class SqliteLedger(SqliteIndex):
         return now - self._lease_seconds, now + self._lease_seconds
 
     def _end_leases_of_dead_workers(self) -> None:
-        for (number,) in self._db.rows(schema.DEAD, *self._alive()):
-            self._db.rows(schema.DIED, number)
-            self._db.rows(schema.END, number)
-            self._db.rows(schema.GONE, number)
+        for (number,) in self._db.rows(sql.DEAD, *self._alive()):
+            self._db.rows(sql.DIED, number)
+            self._db.rows(sql.END, number)
+            self._db.rows(sql.GONE, number)
 
 
 def _path(url: str) -> Path:
