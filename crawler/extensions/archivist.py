@@ -19,11 +19,12 @@ from crawler.extensions.course import Course
 from crawler.extensions.leases import Leases
 from crawler.extensions.lull import Lull
 from crawler.extensions.parting import Parting
+from crawler.extensions.seeking import Seeking
 from crawler.extensions.thread import Thread
 from crawler.extensions.uploads import Uploads
 from crawler.extensions.writing import Writing
 from crawler.housing import Housing
-from crawler.items import ArticleId, Copy, Exchange, ForeignFile, Lease, Resource, Stored, Take
+from crawler.items import Copy, Exchange, ForeignFile, Lease, Resource, Stored, Take
 from crawler.made import Made
 from crawler.needs import Need, Needs
 from crawler.programs import Programs
@@ -69,6 +70,9 @@ class Archivist:
             self.needs,
             self._lull.passes,
             room=room,
+        )
+        self.seeking = Seeking(
+            *(self._worker, self._committing, self.course, self._lull, self._changed), shared=housing.shared
         )
         self.bugs = Bugs(self.course, self.account, self._leases, self._chores, self.settle)
         self.parting = Parting(
@@ -144,33 +148,6 @@ class Archivist:
         self._chores.every(NEEDS_SECONDS, self._remember)
         if (lock := self._worker.lock) is not None:
             self._chores.every(lock.renew_seconds, partial(self._renewing.take, lock.renew))
-
-    @property
-    def seeks(self) -> str | None:
-        """Where ids are to be searched for, before the next lease."""
-        return None if self.course.over else self._worker.seeks
-
-    async def walked(self) -> Sequence[str]:
-        """The site's sections that were searched to their end before."""
-        return await self._committing.ask(self._worker.walked)
-
-    async def unknown(self, ids: Sequence[ArticleId]) -> Sequence[ArticleId]:
-        """Those of the ids that the archive does not know."""
-        return await self._committing.ask(partial(self._worker.unknown, ids))
-
-    async def discovered(self, ids: Sequence[ArticleId], found: str) -> None:
-        """Make ids known, all in one step; what goes wrong ends the crawl."""
-        await self._committing.take(partial(self._worker.discovered, ids, found))
-        self._changed()
-
-    async def share(self) -> None:
-        """Bring what we have into the log, where we are one of many: others look there before they ask."""
-        if self.housing.shared:
-            await self._lull.hand_in()
-
-    async def searched(self, *, over: bool) -> None:
-        """We have searched for ids, to the end or as far as we could: what is not over, others go on with."""
-        await self._committing.take(partial(self._worker.searched, over=over))
 
     def leases(self) -> AsyncIterator[Lease]:
         """One lease after the other, as there is room for it; ends when nothing is left to be leased."""
