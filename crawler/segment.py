@@ -1,22 +1,12 @@
-"""One segment in the making: a WARC file, and the journal that says what of it counts.
-
-The journal is JSON, a line each: `{"index": …}` a record's CDXJ line, `{"draft": …}` a take, `{"foreign": …}`
-a file of others that takes behind it refer to, and
-`{"checkpoint": {"warc": bytes, "records": n, "crc": …}}`, the crc being that of the lines since the one
-before. What lies behind the last whole checkpoint never happened: recovery cuts it off in both files.
-"""
+"""One segment in the making: a WARC file, and the journal that says what of it counts (crawler.journal)."""
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from uuid import UUID
-
-from msgspec import DecodeError
-from msgspec.json import decode
 
 from crawler import cdxj, warc
 from crawler.commits import place
@@ -26,12 +16,8 @@ from crawler.drafts import Draft
 from crawler.errors import Damaged
 from crawler.foreign.address import files
 from crawler.items import Copy, Exchange, ForeignFile, RecordRef, Resource, Stored
-from crawler.lines import canonical
+from crawler.journal import Journal, Mark, cut, drafts, entries, foreign
 from crawler.spool import Spool
-
-_KINDS = (b"index", b"draft", b"foreign", b"checkpoint")
-_INDEX, _DRAFT, _FOREIGN, _CHECKPOINT = (b'{"%s":' % kind for kind in _KINDS)
-_END = b"}\n"
 
 
 def segment_name(at: datetime, worker: str, serial: int) -> str:
@@ -56,8 +42,7 @@ class Segment:
         self.opened = opened
         self._spool, self._disk, self._new_id = spool, disk, new_id
         self._warc = disk.open(spool.path(name, "warc.gz"))
-        self._journal = disk.open(spool.path(name, "journal"))
-        self._lines: list[bytes] = []  # of the journal, since the last checkpoint
+        self._journal = Journal(spool.path(name, "journal"), disk)
         self._records = 0
         self._info = new_id()
         self._foreign: set[ForeignFile] = set()
@@ -77,7 +62,7 @@ class Segment:
     @property
     def clean(self) -> bool:
         """Whether all of it is behind a checkpoint."""
-        return not self._lines
+        return self._journal.clean
 
     def add(
         self, exchange: Exchange, measured: warc.Measured, original: Stored | None
@@ -115,10 +100,10 @@ class Segment:
         """Note what a file of others is that the next takes refer to."""
         if file not in self._foreign:
             self._foreign.add(file)
-            self._note({"foreign": file})
+            self._journal.note({"foreign": file})
 
     def draft(self, draft: Draft) -> None:
-        self._note({"draft": draft})
+        self._journal.note({"draft": draft})
         self.drafts += 1
         if draft.capture is not None and draft.capture.foreign:
             self.referred += draft.capture.length
@@ -127,12 +112,7 @@ class Segment:
         """Afterwards all that was added survives a crash and a power cut."""
         self._disk.reached("checkpoint/warc")
         self._disk.sync(self._warc)
-        block = b"".join(self._lines)
-        mark = {"warc": self.bytes, "records": self._records, "crc": zlib.crc32(block)}
-        self._disk.reached("checkpoint/journal")
-        self._disk.write(self._journal, block + _line({"checkpoint": mark}))
-        self._disk.sync(self._journal)
-        self._lines.clear()
+        self._journal.checkpoint(self.bytes, self._records)
 
     def seal(self) -> None:
         """The last checkpoint; the files are closed."""
@@ -150,16 +130,13 @@ class Segment:
         return offset, sum(self._append(piece) for piece in pieces)
 
     def _index(self, entry: cdxj.Entry) -> RecordRef:
-        self._note({"index": str(entry)})
+        self._journal.note({"index": str(entry)})
         return entry.ref(self.name)
 
     def _append(self, data: bytes) -> int:
         self._disk.write(self._warc, data)
         self.bytes += len(data)
         return len(data)
-
-    def _note(self, entry: dict[str, object]) -> None:
-        self._lines.append(_line(entry))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,27 +167,27 @@ class Sealed:
             yield "index", self.index, place("index", self.segment), count
 
     def decisions(self, decider: Decider) -> Iterator[Decision]:
-        lines = (line for line in _lines(self.journal) if line.startswith(_DRAFT))
-        drafts = (Draft.parse(line[len(_DRAFT) : -len(_END)]) for line in lines)
-        return decider.decide(draft for draft in drafts if self.changed.isdisjoint(files(draft.capture)))
+        taken = drafts(self.journal)
+        return decider.decide(draft for draft in taken if self.changed.isdisjoint(files(draft.capture)))
 
 
 def sealed(spool: Spool, name: str, disk: Disk) -> Sealed:
     """The segment as its last checkpoint has it, whatever a crash left behind that; its index made anew."""
     disk.reached("recover")
     journal, archive = spool.path(name, "journal"), spool.path(name, "warc.gz")
-    mark = _cut(journal, disk) if journal.exists() else {"warc": 0, "records": 0, "drafts": 0}
+    noted = journal.exists()
+    mark = cut(journal, disk) if noted else Mark()
     if archive.exists():
         size = archive.stat().st_size
-        if size < mark["warc"]:
+        if size < mark.warc:
             raise Damaged(
-                f"{archive} has {size} bytes, its journal counts {mark['warc']}. "
+                f"{archive} has {size} bytes, its journal counts {mark.warc}. "
                 f"Move {spool.folder} away to go on without what was fetched there."
             )
-        if size > mark["warc"]:
-            disk.truncate(archive, mark["warc"])
+        if size > mark.warc:
+            disk.truncate(archive, mark.warc)
     index = spool.path(name, "cdxj")
-    _write_index(journal, index, disk)
+    _write_index(entries(journal) if noted else (), index, disk)
     return Sealed(
         segment=name,
         worker=spool.worker,
@@ -218,53 +195,15 @@ def sealed(spool: Spool, name: str, disk: Disk) -> Sealed:
         warc=archive,
         journal=journal,
         index=index,
-        records=mark["records"],
-        drafts=mark["drafts"],
-        foreign=tuple(_foreign(journal)),
+        records=mark.records,
+        drafts=mark.drafts,
+        foreign=tuple(foreign(journal)) if noted else (),
     )
 
 
-def _cut(journal: Path, disk: Disk) -> dict[str, int]:
-    """Cut the journal back to its last whole checkpoint; what that says, and the drafts until there."""
-    mark = {"warc": 0, "records": 0, "drafts": 0}
-    good = end = crc = drafts = 0
-    for line in _lines(journal):
-        end += len(line)
-        if not line.startswith(_CHECKPOINT):
-            crc = zlib.crc32(line, crc)
-            drafts += line.startswith(_DRAFT)
-            continue
-        try:
-            checkpoint = decode(line)["checkpoint"]
-        except (DecodeError, UnicodeDecodeError):
-            break
-        if not line.endswith(_END) or checkpoint["crc"] != crc:
-            break
-        mark, good, crc = checkpoint | {"drafts": drafts}, end, 0
-    if journal.stat().st_size > good:
-        disk.truncate(journal, good)
-    return mark
-
-
-def _foreign(journal: Path) -> Iterator[ForeignFile]:
-    for line in _lines(journal) if journal.exists() else ():
-        if line.startswith(_FOREIGN):
-            yield ForeignFile(**decode(line)["foreign"])
-
-
-def _write_index(journal: Path, index: Path, disk: Disk) -> None:
-    entries = (line for line in _lines(journal) if line.startswith(_INDEX)) if journal.exists() else ()
-    lines = sorted(decode(line)["index"].encode() + b"\n" for line in entries)
+def _write_index(entries: Iterable[str], index: Path, disk: Disk) -> None:
+    lines = sorted(entry.encode() + b"\n" for entry in entries)
     disk.remove(index)
     with disk.open(index) as file:
         disk.write(file, b"".join(lines))
         disk.sync(file)
-
-
-def _lines(path: Path) -> Iterator[bytes]:
-    with path.open("rb", buffering=1 << 20) as file:
-        yield from file
-
-
-def _line(entry: dict[str, object]) -> bytes:
-    return canonical(entry).encode() + b"\n"

@@ -87,11 +87,11 @@ class Anapress(scrapy.Spider):
         requisites.resume()
         try:
             while True:
-                if (place := archivist.seeks) is not None:
+                if (place := archivist.seeking.place) is not None:
                     await self._search(place, arguments)
                 async for lease in archivist.leases():
                     yield await self._first(lease)
-                if archivist.seeks is None:
+                if archivist.seeking.place is None:
                     break
         except Unlistable as error:
             archivist.course.end(str(error))

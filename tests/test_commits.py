@@ -34,7 +34,7 @@ from crawler.drafts import NOT_MODIFIED
 from crawler.errors import StoreError
 from crawler.fingerprint import content_hash, letters
 from crawler.items import ArticleId, Lease, Outcome
-from crawler.ledger import WAY_SECONDS
+from crawler.ledger.roster import WAY_SECONDS
 from crawler.ledger.sqlite import SqliteLedger
 from crawler.recovery import add, recover
 from crawler.segment import sealed

@@ -27,8 +27,9 @@ from hypothesis.stateful import (
 
 from crawler.errors import Damaged, LedgerError, WrongUse
 from crawler.items import ArticleId, Lease, Outcome, RecordRef, Stored
-from crawler.ledger import LEASE_SECONDS, WAY_SECONDS, Standing, checked, open_ledger, validators
+from crawler.ledger import Standing, checked, open_ledger, validators
 from crawler.ledger.redis import RedisLedger
+from crawler.ledger.roster import LEASE_SECONDS, WAY_SECONDS
 from crawler.ledger.rows import (
     pack_hash,
     pack_record_id,

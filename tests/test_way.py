@@ -14,8 +14,9 @@ import pytest
 from crawler import archive, commits, committing
 from crawler.disk import Disk
 from crawler.items import ArticleId
-from crawler.ledger import WAY_SECONDS, Ledger
+from crawler.ledger import Ledger
 from crawler.ledger.redis import RedisLedger
+from crawler.ledger.roster import WAY_SECONDS
 from crawler.ledger.sqlite import SqliteLedger
 from crawler.recovery import add
 from crawler.spool import Spool

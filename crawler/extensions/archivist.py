@@ -4,40 +4,27 @@ from __future__ import annotations
 
 import gc
 from collections.abc import AsyncIterator, Collection, Sequence
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Self
 
 from scrapy import Request, signals
 from scrapy.crawler import Crawler
-from scrapy.http import Response
-from twisted.python.failure import Failure
 
 from crawler.account import Account
 from crawler.arguments import Arguments
-from crawler.errors import ArchiveError, CrawlerError
+from crawler.extensions.bugs import Bugs
 from crawler.extensions.chores import Chores
 from crawler.extensions.course import Course
 from crawler.extensions.leases import Leases
 from crawler.extensions.lull import Lull
 from crawler.extensions.parting import Parting
+from crawler.extensions.seeking import Seeking
 from crawler.extensions.thread import Thread
 from crawler.extensions.uploads import Uploads
 from crawler.extensions.writing import Writing
 from crawler.housing import Housing
-from crawler.items import (
-    Absent,
-    ArticleId,
-    Copy,
-    Exchange,
-    ForeignFile,
-    Lease,
-    Outcome,
-    Resource,
-    Stored,
-    Take,
-)
+from crawler.items import Copy, Exchange, ForeignFile, Lease, Resource, Stored, Take
 from crawler.made import Made
 from crawler.needs import Need, Needs
 from crawler.programs import Programs
@@ -84,6 +71,10 @@ class Archivist:
             self._lull.passes,
             room=room,
         )
+        self.seeking = Seeking(
+            *(self._worker, self._committing, self.course, self._lull, self._changed), shared=housing.shared
+        )
+        self.bugs = Bugs(self.course, self.account, self._leases, self._chores, self.settle)
         self.parting = Parting(
             housing,
             programs,
@@ -103,8 +94,8 @@ class Archivist:
         room = 2 * settings.getint("CONCURRENT_REQUESTS")
         archivist = cls(crawler, Housing.of(settings), Programs.of(settings), room=room)
         crawler.signals.connect(archivist.close, signals.spider_closed)
-        crawler.signals.connect(archivist.spider_failed, signals.spider_error)
-        crawler.signals.connect(archivist.item_failed, signals.item_error)
+        crawler.signals.connect(archivist.bugs.spider_failed, signals.spider_error)
+        crawler.signals.connect(archivist.bugs.item_failed, signals.item_error)
         return archivist
 
     @property
@@ -158,33 +149,6 @@ class Archivist:
         if (lock := self._worker.lock) is not None:
             self._chores.every(lock.renew_seconds, partial(self._renewing.take, lock.renew))
 
-    @property
-    def seeks(self) -> str | None:
-        """Where ids are to be searched for, before the next lease."""
-        return None if self.course.over else self._worker.seeks
-
-    async def walked(self) -> Sequence[str]:
-        """The site's sections that were searched to their end before."""
-        return await self._committing.ask(self._worker.walked)
-
-    async def unknown(self, ids: Sequence[ArticleId]) -> Sequence[ArticleId]:
-        """Those of the ids that the archive does not know."""
-        return await self._committing.ask(partial(self._worker.unknown, ids))
-
-    async def discovered(self, ids: Sequence[ArticleId], found: str) -> None:
-        """Make ids known, all in one step; what goes wrong ends the crawl."""
-        await self._committing.take(partial(self._worker.discovered, ids, found))
-        self._changed()
-
-    async def share(self) -> None:
-        """Bring what we have into the log, where we are one of many: others look there before they ask."""
-        if self.housing.shared:
-            await self._lull.hand_in()
-
-    async def searched(self, *, over: bool) -> None:
-        """We have searched for ids, to the end or as far as we could: what is not over, others go on with."""
-        await self._committing.take(partial(self._worker.searched, over=over))
-
     def leases(self) -> AsyncIterator[Lease]:
         """One lease after the other, as there is room for it; ends when nothing is left to be leased."""
         return self._leases.each()
@@ -235,31 +199,6 @@ class Archivist:
         self.account.postponed[why] += 1
         self._changed()
 
-    def spider_failed(self, failure: Failure, response: Response | Failure) -> None:
-        """A page that our code can't read without an error fails alone; the run ends with exit 1."""
-        if not isinstance(response, Response):  # no page: it was an answer to a failure
-            self.course.stumble(response.request.url, failure.value)  # type: ignore[attr-defined]
-            return
-        self.account.bugs += 1
-        lease = response.request.cb_kwargs.get("lease") if response.request else None
-        if lease is not None and lease.id in self._leases:
-            result = Absent(outcome=Outcome.FAILED, reason=f"error:{type(failure.value).__name__}")
-            take = Take(
-                lease=lease,
-                url=response.url,
-                result=result,
-                capture=None,
-                captured_at=None,
-                status=response.status,
-                attempts=lease.attempts + 1,
-            )
-            self._chores.begin(self._settled(take))  # a signal's handler is not waited for
-
-    def item_failed(self, failure: Failure) -> None:
-        """A take that could not be drafted ends the crawl: its id is left, and the next run takes it."""
-        error = failure.value
-        self.course.fail(error if isinstance(error, CrawlerError) else CrawlerError(f"{error!r}"))
-
     async def close(self, reason: str) -> None:
         """Seal, commit and let go, whatever ended the crawl; after a signal within STOP_SECONDS."""
         signalled = reason == "shutdown"
@@ -283,10 +222,6 @@ class Archivist:
 
     async def _remember(self) -> None:
         await self._leasing.take(partial(self._worker.remember, self.needs.remaining))
-
-    async def _settled(self, take: Take) -> None:
-        with suppress(ArchiveError):  # it ends the crawl; the id is left
-            await self.settle(take)
 
     def _committed(self, segment: str) -> None:
         self._changed()

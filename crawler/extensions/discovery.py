@@ -54,7 +54,7 @@ class Discovery:
         walked = self.walked = Walked()
         archivist.account.walked, archivist.account.added = walked, add
         try:
-            walked.sections.update(await archivist.walked())
+            walked.sections.update(await archivist.seeking.walked())
             steps, reply = walk(walked, self._limits), None
             while not archivist.course.over:
                 reply = await self._reply(steps.send(reply))
@@ -64,14 +64,14 @@ class Discovery:
             walked.unseen[str(error)] += 1
         except CrawlerError as error:  # raised in the spider's start() it would only be logged
             archivist.course.fail(error)
-        await archivist.searched(over=walked.over)
+        await archivist.seeking.searched(over=walked.over)
         self.under_way = False
         logger.info("Found %s ids on %s pages of the site", walked.ids.total(), walked.pages)
 
     async def _reply(self, step: Request | Unknown | Add) -> Reply:
         match step:
             case Unknown(ids):
-                return await self._archivist.unknown(ids)
+                return await self._archivist.seeking.unknown(ids)
             case Add(found, findings):
                 await self._keep(step, found, [finding.id for finding in findings])
                 return None
@@ -80,7 +80,7 @@ class Discovery:
 
     async def _keep(self, step: Add, found: str, ids: Sequence[ArticleId]) -> None:
         if self._add:
-            await self._archivist.discovered(ids, found)
+            await self._archivist.seeking.discovered(ids, found)
         else:
             self.told.append(step)
 

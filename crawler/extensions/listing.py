@@ -88,16 +88,16 @@ class Listing:
 
     async def discover(self, *, fresh: bool, add: bool) -> None:
         """Look for ids in the services' lists; with `add` they become known, else they are `told`."""
-        archivist = extension(self._crawler, Archivist)
+        seeking = extension(self._crawler, Archivist).seeking
         for service in KINDS:
             table = await self.walk(service, fresh=fresh)
             before = {finding.id for each in self.told for finding in each.findings}
-            new = [id for id in await archivist.unknown(list(table.ids())) if id not in before]
+            new = [id for id in await seeking.unknown(list(table.ids())) if id not in before]
             self.told.append(Add(FOUND, [Finding(id, _newest(service, table.of(id))) for id in new]))
             if add:
-                await archivist.share()  # the list, which whoever takes these ids looks at
-                await archivist.discovered(new, FOUND)
-        await archivist.searched(over=True)
+                await seeking.share()  # the list, which whoever takes these ids looks at
+                await seeking.discovered(new, FOUND)
+        await seeking.searched(over=True)
 
     def close(self) -> None:
         for table in self._tables.values():

@@ -7,7 +7,6 @@ for ids that were found since the last commit (`unlogged`), and those lie in the
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +16,8 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from crawler.errors import WrongUse
-from crawler.items import ArticleId, Lease, Outcome, Stored
+from crawler.items import ArticleId, Outcome, Stored
+from crawler.ledger.roster import LEASE_SECONDS, Roster
 from crawler.lines import Original, OutcomeLine
 from crawler.validators import Validators
 
@@ -103,8 +103,8 @@ class Known(Protocol):
         """The same, to be asked of these ids and texts: a ledger that is far away reads them at once."""
 
 
-class Ledger(Follower, Known, Protocol):
-    """An index over the log, one per archive, and the leases."""
+class Ledger(Follower, Known, Roster, Protocol):
+    """An index over the log, one per archive, and the roster of those who work on it."""
 
     def close(self) -> None: ...
 
@@ -116,54 +116,6 @@ class Ledger(Follower, Known, Protocol):
 
     def add(self, ids: Iterable[ArticleId], found: str) -> int:
         """Make unheard-of ids left though the log does not name them yet; how many were new."""
-
-    def lease(
-        self,
-        worker: str,
-        count: int,
-        *,
-        among: Collection[ArticleId] | None = None,
-        captured_before: datetime | None = None,
-        as_of: int = sys.maxsize,
-    ) -> Sequence[Lease]:
-        """Up to count ids that are left and not leased, now leased by worker; of `among` only, if given.
-
-        With `captured_before`, also articles (article, changed, unchanged, duplicate) captured before then
-        whose take commit `as_of` or an earlier one brought: a run takes none twice, whatever its clock says.
-        Leases of a worker not heard of (lease, renew) for `lease_seconds`, by no wall clock, count as ended.
-        A lease has validators only where `validated` finds what a 304 to them would speak of.
-        """
-
-    def tried(self, lease: Lease) -> None:
-        """Keep a lease's failed attempts: who leases the id next goes on counting, until it is settled."""
-
-    def flies(self, id: ArticleId, *, away: bool) -> None:
-        """An id that a worker may have died of is on its way, or is not any more: it is drafted."""
-
-    def renew(self, worker: str) -> None:
-        """The worker is alive: its leases go on."""
-
-    def release(self, worker: str, ids: Collection[ArticleId] | None = None, *, dead: bool = False) -> None:
-        """End these leases of worker, or all of them: what is not settled can be leased again.
-
-        Where the worker is dead, each counts one death, as those do whose worker was not heard of: the first
-        in any case, the further ones only if the id was on its way (`flies`). A take ends the count; who
-        leases an id next has not asked for it yet, however this lease ended.
-        """
-
-    def leased(self, worker: str | None = None) -> int:
-        """How many leases worker holds; without one, all of them."""
-
-    def search(self, worker: str, place: str, *, due: bool) -> str | None:
-        """Who searches the place for ids now: worker, if that falls to it, or another; None if nobody does.
-
-        One that has begun and is not over falls to whoever asks, once its worker has left it, is dead or has
-        released all.
-        A new one begins where it is `due`, but not while a worker lives that asked when there was one.
-        """
-
-    def searched(self, worker: str, place: str, *, over: bool) -> None:
-        """The search that worker holds is over, or the worker leaves it to others."""
 
     def claim(self, urls: Collection[str]) -> Sequence[str]:
         """Those of the URLs that no commit holds and that this ledger object did not give before."""
@@ -183,16 +135,6 @@ class Ledger(Follower, Known, Protocol):
         It is the first under the article's own URL that holds, whole, the payload they were given with: that
         of the id's last take. Another id's record with the same bytes is none: replay looks by the URL.
         """
-
-    def ahead(self, segment: str, *, asks: bool) -> int:
-        """How many have the right of way before this segment's commit; who asks stands in line for it.
-
-        The right is manners: it keeps nobody from committing. Who stands in line, the first too, and does not
-        ask again for `WAY_SECONDS` is passed over.
-        """
-
-    def through(self, segment: str) -> None:
-        """The segment's commit is made: the right of way goes to the next."""
 
     def counts(self) -> Counts: ...
 
@@ -214,8 +156,6 @@ class Ledger(Follower, Known, Protocol):
 
 REDIS = ("redis", "rediss", "unix")
 _NUMBER = re.compile(r"/?|/[0-9]+/?")  #: for anything else redis-py would take database 0
-LEASE_SECONDS = 600.0  #: where nothing else is said
-WAY_SECONDS = 15.0  #: a try to commit takes one or two; whoever died in line keeps others for so long
 
 Seed = Callable[[Path], bool]
 """Writes the dump of an earlier ledger to a path; False if there is none."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from crawler.errors import LedgerError
 from crawler.items import Outcome, Stored
-from crawler.ledger import schema
+from crawler.ledger import sql
 from crawler.ledger.database import Database
 from crawler.ledger.rows import key_of, payload_row, values
 from crawler.lines import OutcomeLine
@@ -45,8 +45,8 @@ class SqliteFollower:
             for sentences, rows in _batches(outcomes, n, at):
                 for sentence in sentences:
                     db.executemany(sentence, rows)
-            db.executemany(schema.PAYLOAD, (payload_row(n, segment, record) for record in stored))
-            db.executemany(schema.HELD, ((key_of(url),) for url in held))
+            db.executemany(sql.PAYLOAD, (payload_row(n, segment, record) for record in stored))
+            db.executemany(sql.HELD, ((key_of(url),) for url in held))
 
 
 def _batches(
@@ -62,7 +62,7 @@ def _batches(
 def _sentences(outcome: Outcome) -> tuple[str, ...]:
     """What a line with this outcome changes."""
     if outcome is Outcome.KNOWN:
-        return (schema.KNOW,)
+        return (sql.KNOW,)
     if outcome in (Outcome.ARTICLE, Outcome.CHANGED):
-        return schema.SETTLE, schema.UNSUSPECT, schema.TEXT
-    return schema.SETTLE, schema.UNSUSPECT
+        return sql.SETTLE, sql.UNSUSPECT, sql.TEXT
+    return sql.SETTLE, sql.UNSUSPECT

@@ -6,10 +6,8 @@ reasons: crawler.ledger.Ledger.
 
 from __future__ import annotations
 
-import secrets
-import sys
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from functools import partial
 from itertools import islice
@@ -17,22 +15,22 @@ from pathlib import Path
 from typing import Self
 
 from crawler.errors import LedgerError
-from crawler.items import ArticleId, Lease, Stored
-from crawler.ledger import LEASE_SECONDS, WAY_SECONDS, Counts, Fill, Seed, scripts
-from crawler.ledger.entry import MOST, OUTCOMES, Entry, code_of
-from crawler.ledger.redis_index import RedisIndex
+from crawler.items import ArticleId, Stored
+from crawler.ledger import Counts, Fill, Seed, scripts
+from crawler.ledger.entry import OUTCOMES, code_of
+from crawler.ledger.redis_roster import RedisRoster
+from crawler.ledger.roster import LEASE_SECONDS
 from crawler.ledger.rows import milliseconds
-from crawler.ledger.scripts import MANY, applying, leases, searches, way
+from crawler.ledger.scripts import MANY, applying, leases
 from crawler.ledger.server import SECONDS, Emptied, Server
 from crawler.ledger.shared import anew
 from crawler.ledger.steps import Steps, held_key, packed
 from crawler.lines import OutcomeLine
-from crawler.validators import Validators
 
 FEW = 100  #: buckets in one call
 
 
-class RedisLedger(RedisIndex):
+class RedisLedger(RedisRoster):
     """A ledger on a server that many machines use; an object serves one thread at a time."""
 
     def __init__(
@@ -46,10 +44,10 @@ class RedisLedger(RedisIndex):
         make: bool = True,
         seconds: float = SECONDS,
     ) -> None:
-        self._seed, self._fill, self._lease_seconds = seed, fill, lease_seconds
+        self._seed, self._fill = seed, fill
         self._claimed: set[bytes] = set()  # of this object's run alone
         server = Server(url, clock=clock, seconds=seconds)  # without a clock of ours, the server's
-        super().__init__(server, fill and partial(fill, self), make=make)
+        super().__init__(server, fill and partial(fill, self), lease_seconds, make=make)
 
     @classmethod
     def from_url(
@@ -114,64 +112,6 @@ class RedisLedger(RedisIndex):
             new += self._add(some, found)
         return new
 
-    def lease(
-        self,
-        worker: str,
-        count: int,
-        *,
-        among: Collection[ArticleId] | None = None,
-        captured_before: datetime | None = None,
-        as_of: int = sys.maxsize,
-    ) -> Sequence[Lease]:
-        before = -1 if captured_before is None else milliseconds(captured_before)
-        wanted = None if among is None else iter(among)
-        given: list[tuple[ArticleId, Entry, int]] = []
-        start = 0
-        while True:  # once in any case: it also says that the worker lives
-            chunk = None if wanted is None else list(islice(wanted, MANY))
-            some, start = self._lease(worker, count - len(given), chunk, (before, as_of, start))
-            given += some
-            if chunk is not None:
-                start = 0 if chunk else -1
-            if start < 0 or len(given) >= count:
-                break
-        confirmed = self._confirmed([(id, entry) for id, entry, _ in given])
-        return [
-            entry.lease(id, entry.held if page is not None else Validators(), deaths)
-            for (id, entry, deaths), page in zip(given, confirmed, strict=True)
-        ]
-
-    @anew
-    def tried(self, lease: Lease) -> None:
-        place = lease.id, self._keys.bucket(lease.id)
-        self._server.run(leases.TRIED, *place, lease.take, min(lease.attempts, MOST))
-
-    @anew
-    def flies(self, id: ArticleId, *, away: bool) -> None:
-        self._server.run(leases.FLIES, id, int(away))
-
-    @anew
-    def renew(self, worker: str) -> None:
-        self._server.run(leases.RENEW, worker)
-
-    @anew
-    def release(self, worker: str, ids: Collection[ArticleId] | None = None, *, dead: bool = False) -> None:
-        some = "" if ids is None else packed(list(map(str, ids)))
-        self._server.run(leases.RELEASE, worker, some, int(dead))
-
-    @anew
-    def leased(self, worker: str | None = None) -> int:
-        return int(self._server.run(leases.LEASED, self._lease_seconds, worker or "")[0])
-
-    @anew
-    def search(self, worker: str, place: str, *, due: bool) -> str | None:
-        holder = self._server.run(searches.SEARCH, worker, place, self._lease_seconds, int(due))
-        return holder and str(holder.decode())
-
-    @anew
-    def searched(self, worker: str, place: str, *, over: bool) -> None:
-        self._server.run(searches.SEARCHED, worker, place, int(over))
-
     def claim(self, urls: Collection[str]) -> Sequence[str]:
         by_key = {key: url for url in urls if (key := held_key(url)) not in self._claimed}
         held = self._tagged([("r:", key) for key in by_key])
@@ -185,14 +125,6 @@ class RedisLedger(RedisIndex):
         while chunk := list(islice(given, MANY)):
             count += sum(entry.done(before) for entry in self._entries(chunk))
         return count
-
-    @anew
-    def ahead(self, segment: str, *, asks: bool) -> int:
-        return int(self._server.run(way.AHEAD, segment, int(asks), WAY_SECONDS))
-
-    @anew
-    def through(self, segment: str) -> None:
-        self._server.run(way.THROUGH, segment)
 
     @anew
     def counts(self) -> Counts:
@@ -234,30 +166,3 @@ class RedisLedger(RedisIndex):
     @anew
     def _add(self, ids: Sequence[ArticleId], found: str) -> int:
         return int(self._server.run(scripts.ADD, code_of(found), self._places(ids)))
-
-    @anew
-    def _lease(
-        self, worker: str, count: int, among: Sequence[ArticleId] | None, bounds: tuple[int, int, int]
-    ) -> tuple[list[tuple[ArticleId, Entry, int]], int]:
-        """Some leases, and where a refresh goes on to look for more; -1: there are none."""
-        token = secrets.token_hex(8)  # for a lease that is asked for again because its answer was lost
-        before, as_of, start = bounds
-        wanted = "" if among is None else self._places(among)
-        n, more, given = self._server.run(
-            *(leases.LEASE, worker, token, count, self._lease_seconds, before, as_of, wanted, start)
-        )
-        self._check(n)
-        return list(_leased(given)), int(more)
-
-    def _places(self, ids: Iterable[ArticleId]) -> bytes:
-        return packed([each for id in ids for each in (self._keys.bucket(id), str(id))])
-
-
-def _leased(given: bytes) -> Iterator[tuple[ArticleId, Entry, int]]:
-    """What LEASE gives: in one piece, for a client reads a thousand small ones slowly."""
-    at = 0
-    while at < len(given):
-        size, length, deaths = leases.GIVEN.unpack_from(given, at)
-        id, entry = at + leases.GIVEN.size, at + leases.GIVEN.size + size
-        at = entry + length
-        yield ArticleId(int(given[id:entry])), Entry.parse(given[entry:at]), deaths

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 from uuid import UUID
 
 from crawler.errors import LedgerError, WrongUse
+from crawler.items import ArticleId
 from crawler.ledger import scripts
 from crawler.ledger.keys import Keys
 from crawler.ledger.scripts import MANY
@@ -104,6 +105,10 @@ class Shared:
     @property
     def _keys(self) -> Keys:
         return Keys.of(self._server.epoch)
+
+    def _places(self, ids: Iterable[ArticleId]) -> bytes:
+        """Ids with their buckets, as a script is told them."""
+        return packed([each for id in ids for each in (self._keys.bucket(id), str(id))])
 
     def _values(self, wanted: Sequence[tuple[str, object, object]]) -> list[Any]:
         """The values of fields of hashes: kind, bucket, field."""

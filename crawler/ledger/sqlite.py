@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 from uuid import UUID
 
 from crawler.errors import WrongUse
-from crawler.items import ArticleId, Lease, Outcome
-from crawler.ledger import LEASE_SECONDS, WAY_SECONDS, Counts, Fill, Seed, making, schema
+from crawler.items import ArticleId, Outcome
+from crawler.ledger import Counts, Fill, Seed, making, sql
 from crawler.ledger.database import Database
-from crawler.ledger.index import SqliteIndex
+from crawler.ledger.roster import LEASE_SECONDS
 from crawler.ledger.rows import key_of, milliseconds
-from crawler.validators import Validators
+from crawler.ledger.sqlite_roster import SqliteRoster
 
 SCHEME = "sqlite://"
 
 
-class SqliteLedger(SqliteIndex):
+class SqliteLedger(SqliteRoster):
     """A ledger in a file, for all processes of one machine; an object serves one thread at a time.
 
     Promises and their reasons: crawler.ledger.Ledger.
@@ -41,9 +40,7 @@ class SqliteLedger(SqliteIndex):
     ) -> None:
         if not only_read:
             making.ensure(path, seed, fill)
-        super().__init__(Database(path, only_read=only_read))
-        self._clock = clock  # one for all processes of a machine, whatever becomes of its wall clock
-        self._lease_seconds = lease_seconds
+        super().__init__(Database(path, only_read=only_read), clock, lease_seconds)
 
     @classmethod
     def from_url(
@@ -92,167 +89,33 @@ class SqliteLedger(SqliteIndex):
             db.execute("DELETE FROM temp.added")
             db.executemany("INSERT INTO temp.added VALUES (?) ON CONFLICT DO NOTHING", ((id,) for id in ids))
         with self._db.transaction() as db:
-            new = db.execute(schema.ADD, (found,)).rowcount
+            new = db.execute(sql.ADD, (found,)).rowcount
             db.execute("DELETE FROM temp.added")
         return new
 
-    def lease(
-        self,
-        worker: str,
-        count: int,
-        *,
-        among: Collection[ArticleId] | None = None,
-        captured_before: datetime | None = None,
-        as_of: int = sys.maxsize,
-    ) -> Sequence[Lease]:
-        before = None if captured_before is None else milliseconds(captured_before)
-        with self._db.transaction() as db:
-            self._seen(worker)
-            self._end_leases_of_dead_workers()
-            rows = self._free(among, max(count, 0), before, as_of)  # a negative LIMIT is none
-            number = self._number(worker)
-            db.executemany(schema.HOLD, ((number, row[0]) for row in rows))
-        return [self._leased(*row) for row in rows]
-
-    def tried(self, lease: Lease) -> None:
-        with self._db.transaction() as db:
-            db.execute(schema.TRIED, {"id": lease.id, "take": lease.take, "attempts": lease.attempts})
-
-    def renew(self, worker: str) -> None:
-        with self._db.transaction():
-            self._seen(worker)
-
-    def flies(self, id: ArticleId, *, away: bool) -> None:
-        self._db.rows(schema.FLIES, away, id)
-
-    def release(self, worker: str, ids: Collection[ArticleId] | None = None, *, dead: bool = False) -> None:
-        with self._db.transaction() as db:
-            if (number := self._number(worker)) is None:
-                return
-            if dead:
-                db.execute(schema.DIED, (number,))
-            for step in (schema.LANDED, schema.END):
-                if ids is None:
-                    db.execute(step, (number,))
-                else:
-                    db.executemany(f"{step} AND id = ?", ((number, id) for id in ids))
-            if ids is None:
-                db.execute(schema.GONE, (number,))
-
-    def leased(self, worker: str | None = None) -> int:
-        if worker is None:
-            return int(self._db.row(schema.LEASED, *self._alive())[0])
-        return int(self._db.row(f"{schema.LEASED} AND worker = ?", *self._alive(), worker)[0])
-
-    def search(self, worker: str, place: str, *, due: bool) -> str | None:
-        with self._db.transaction() as db:
-            self._seen(worker)
-            seekers = self._db.rows(schema.SEEKERS, *self._alive(), place)
-            holder = next((name for name, holds, _ in seekers if holds), None)
-            living = {name for name, _, lives in seekers if lives}
-            if holder not in living:
-                holder = worker if holder is not None or (due and not living) else None
-            if holder or due:
-                db.executemany(schema.UNSEEK, ((place, name) for name, *_ in seekers if name not in living))
-                db.execute(schema.SEEK, (place, worker, holder == worker))
-        return holder
-
-    def searched(self, worker: str, place: str, *, over: bool) -> None:
-        with self._db.transaction() as db:
-            if not over:
-                db.execute(schema.LEAVE, (place, worker))
-            db.execute(schema.SEARCHED, (place, worker))
-
     def claim(self, urls: Collection[str]) -> Sequence[str]:
         by_key = {key_of(url): url for url in urls}
-        self._db.rows(schema.CLAIMS)
-        return [by_key[key] for (key,) in self._db.rows(schema.CLAIM, json.dumps(list(by_key)))]
+        self._db.rows(sql.CLAIMS)
+        return [by_key[key] for (key,) in self._db.rows(sql.CLAIM, json.dumps(list(by_key)))]
 
     def done(self, ids: Iterable[ArticleId], *, captured_before: datetime | None = None) -> int:
         before = None if captured_before is None else milliseconds(captured_before)
         given, count = iter(ids), 0
         while chunk := list(islice(given, 1000)):
-            count += self._db.row(schema.DONE, json.dumps(chunk), before)[0]
+            count += self._db.row(sql.DONE, json.dumps(chunk), before)[0]
         return count
-
-    def ahead(self, segment: str, *, asks: bool) -> int:
-        now = self._clock()
-        alive = now - WAY_SECONDS, now + WAY_SECONDS
-        if asks:
-            with self._db.transaction() as db:
-                db.execute(schema.SLEPT, alive)
-                db.execute(schema.ASK, (segment, now))
-        return int(self._db.row(schema.AHEAD, *alive, segment)[0])
-
-    def through(self, segment: str) -> None:
-        self._db.rows(schema.THROUGH, segment)
 
     def counts(self) -> Counts:
         with self._db.transaction("DEFERRED"):  # one state of the file for all of it
-            outcomes = {Outcome(outcome): count for outcome, count in self._db.rows(schema.COUNT_SETTLED)}
-            (left,) = self._db.row(schema.COUNT_LEFT)
-            (leased,) = self._db.row(schema.LEASED, *self._alive())
-            (unlogged,) = self._db.row(schema.COUNT_UNLOGGED)
+            outcomes = {Outcome(outcome): count for outcome, count in self._db.rows(sql.COUNT_SETTLED)}
+            (left,) = self._db.row(sql.COUNT_LEFT)
+            leased = self.leased()
+            (unlogged,) = self._db.row(sql.COUNT_UNLOGGED)
         known = left + sum(outcomes.values())
         return Counts(known=known, left=left, leased=leased, unlogged=unlogged, outcomes=outcomes)
 
     def aged(self, captured_before: datetime) -> int:
-        return int(self._db.row(schema.COUNT_OLD, milliseconds(captured_before))[0])
-
-    def _free(
-        self, among: Iterable[ArticleId] | None, count: int, before: int | None, as_of: int
-    ) -> list[Any]:
-        """Up to count rows of ids that nobody holds."""
-        if among is not None:
-            return self._free_among(among, count, before, as_of)
-        rows = self._db.rows(schema.LEASE_LEFT, count)
-        if before is not None and len(rows) < count:
-            rows += self._db.rows(schema.LEASE_OLD, before, as_of, count - len(rows))
-        return rows
-
-    def _free_among(
-        self, among: Iterable[ArticleId], count: int, before: int | None, as_of: int
-    ) -> list[Any]:
-        wanted = iter(among)
-        rows: dict[int, Any] = {}
-        while len(rows) < count and (some := list(islice(wanted, 1000))):
-            found = self._db.rows(schema.LEASE_AMONG, json.dumps(some), before, as_of, count - len(rows))
-            rows.update((row[0], row) for row in found)
-        return list(rows.values())
-
-    def _leased(
-        self, id: int, takes: int, found: str, attempts: int, deaths: int, *validators: str | None
-    ) -> Lease:
-        held = Validators(*validators)
-        if held and self.validated(ArticleId(id), held) is None:
-            held = Validators()
-        return Lease(
-            id=ArticleId(id),
-            take=takes + 1,
-            found=found,
-            etag=held.etag,
-            last_modified=held.last_modified,
-            attempts=attempts,
-            deaths=deaths,
-        )
-
-    def _number(self, worker: str) -> int | None:
-        row = self._db.row("SELECT number FROM workers WHERE worker = ?", worker)
-        return row and int(row[0])
-
-    def _seen(self, worker: str) -> None:
-        self._db.rows(schema.SEEN, worker, self._clock())
-
-    def _alive(self) -> tuple[float, float]:
-        """Between which moments a worker must have been seen for its leases to hold."""
-        now = self._clock()
-        return now - self._lease_seconds, now + self._lease_seconds
-
-    def _end_leases_of_dead_workers(self) -> None:
-        for (number,) in self._db.rows(schema.DEAD, *self._alive()):
-            self._db.rows(schema.DIED, number)
-            self._db.rows(schema.END, number)
-            self._db.rows(schema.GONE, number)
+        return int(self._db.row(sql.COUNT_OLD, milliseconds(captured_before))[0])
 
 
 def _path(url: str) -> Path:

@@ -11,21 +11,16 @@ from pathlib import Path
 from urllib.parse import quote
 from uuid import UUID
 
-from zlib_ng import zlib_ng
-
 from crawler.clock import stamp
-from crawler.errors import SpoolError
 from crawler.items import Copy, End, Exchange, Resource, Stored
-from crawler.warc.sums import Measured, digest, pieces
+from crawler.warc.member import packed, streamed
+from crawler.warc.sums import Measured, digest
 from crawler.wire.message import parse_head
 
 SOURCE = "WARC-Source-URI"  #: of a record that an archive service gave
 PROFILE = "http://netpreserve.org/warc/1.1/revisit/"  # the 1.1 text's own example lacks /revisit/
 IDENTICAL, NOT_MODIFIED = PROFILE + "identical-payload-digest", PROFILE + "server-not-modified"
 
-_LEVEL = 6
-_GZIP = 31  # zlib's wbits for a gzip member; its header then has no name and no time
-_END = b"\r\n\r\n"
 _NOT_IN_A_URI = re.compile(r"[^\x21-\x7e]+")
 _LINE_END = re.compile(r"[\r\n]+")
 
@@ -56,7 +51,7 @@ def warcinfo(filename: str, date: datetime, record_id: UUID, fields: Mapping[str
         ("Content-Type", "application/warc-fields"),
         ("Content-Length", str(len(block))),
     )
-    return _gzip(header, block)
+    return packed(header, block)
 
 
 def records(
@@ -104,7 +99,7 @@ def announcement(copy: Copy, record_id: str, *, warcinfo_id: UUID, new_id: Calla
         ("Content-Type", "application/warc-fields"),
         ("Content-Length", str(len(block))),
     )
-    return NewRecord(type="metadata", id=own, pieces=(_gzip(header, block),))
+    return NewRecord(type="metadata", id=own, pieces=(packed(header, block),))
 
 
 def resource(made: Resource, warcinfo_id: UUID) -> NewRecord:
@@ -121,7 +116,7 @@ def resource(made: Resource, warcinfo_id: UUID) -> NewRecord:
         ("Content-Type", made.content_type),
         ("Content-Length", str(len(made.block))),
     )
-    return NewRecord(type="resource", id=own, pieces=(_gzip(header, made.block),), payload_digest=named)
+    return NewRecord(type="resource", id=own, pieces=(packed(header, made.block),), payload_digest=named)
 
 
 def repeatable(exchange: Exchange, measured: Measured) -> bool:
@@ -165,9 +160,9 @@ def _response(exchange: Exchange, measured: Measured, common: Fields) -> NewReco
     start, body = header + exchange.head, exchange.body
     member: Iterable[bytes]
     if isinstance(body, Path):
-        member = _streamed(start, body, len(header) + measured.block_length)
+        member = streamed(start, body, len(header) + measured.block_length)
     else:
-        member = (_gzip(start, body),)
+        member = (packed(start, body),)
     return NewRecord(type="response", id=first, pieces=member, payload_digest=measured.payload_digest)
 
 
@@ -188,13 +183,13 @@ def _revisit(exchange: Exchange, measured: Measured, original: Stored, common: F
         ("Content-Type", "application/http; msgtype=response"),
         ("Content-Length", str(len(exchange.head))),
     )
-    member = (_gzip(header, exchange.head),)
+    member = (packed(header, exchange.head),)
     return NewRecord(type="revisit", id=first, pieces=member, payload_digest=named, original=original)
 
 
 def _request(exchange: Exchange, ids: tuple[str, str | None], common: Fields) -> NewRecord:
     own, response = ids
-    payload = exchange.request.partition(_END)[2]
+    payload = exchange.request.partition(b"\r\n\r\n")[2]
     header = _header(
         ("WARC-Type", "request"),
         ("WARC-Record-ID", own),
@@ -205,7 +200,7 @@ def _request(exchange: Exchange, ids: tuple[str, str | None], common: Fields) ->
         ("Content-Type", "application/http; msgtype=request"),
         ("Content-Length", str(len(exchange.request))),
     )
-    member = (_gzip(header, exchange.request),)
+    member = (packed(header, exchange.request),)
     return NewRecord(type="request", id=own, pieces=member, payload_digest=named)
 
 
@@ -221,7 +216,7 @@ def _interim(exchange: Exchange, ids: tuple[str, str], common: Fields) -> NewRec
         ("Content-Type", "application/http; msgtype=response"),
         ("Content-Length", str(len(exchange.interim))),
     )
-    return NewRecord(type="metadata", id=own, pieces=(_gzip(header, exchange.interim),))
+    return NewRecord(type="metadata", id=own, pieces=(packed(header, exchange.interim),))
 
 
 def _common(exchange: Exchange, warcinfo_id: UUID) -> Fields:
@@ -245,20 +240,3 @@ def _urn(uuid: UUID) -> str:
 def _header(*fields: tuple[str, str | None]) -> bytes:
     lines = (f"{name}: {value}\r\n" for name, value in fields if value is not None)
     return f"WARC/1.1\r\n{''.join(lines)}\r\n".encode()
-
-
-def _gzip(start: bytes, rest: bytes) -> bytes:
-    """One compress call a member: many small ones cost as much again (field/wire.md)."""
-    return zlib_ng.compress(b"".join((start, rest, _END)), _LEVEL, _GZIP)
-
-
-def _streamed(start: bytes, body: Path, length: int) -> Iterator[bytes]:
-    deflate = zlib_ng.compressobj(_LEVEL, zlib_ng.DEFLATED, _GZIP)
-    yield deflate.compress(start)
-    left = length - len(start)
-    for piece in pieces(body):
-        left -= len(piece)
-        yield deflate.compress(piece)
-    if left:
-        raise SpoolError(f"{body} changed while it was written: {-left:+} bytes")
-    yield deflate.compress(_END) + deflate.flush()

@@ -8,7 +8,6 @@ import signal
 import socket
 import sys
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -42,9 +41,9 @@ from crawler.writer.frames import (
     Unpacker,
     packed,
 )
+from crawler.writer.places import Places
 
 RECEIVED = 1 << 20  #: bytes at once; new ones each time would cost more than what comes
-CAPTURES = 20_000  #: exchanges whose place is remembered until their take comes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,9 +79,8 @@ class Writer:
         self._serial = 0
         self._segment: Segment | None = None
         self._takes = 0  # since the last checkpoint
-        self._captures: OrderedDict[UUID, tuple[RecordRef, RecordRef]] = OrderedDict()
+        self._places = Places()
         self._foreign: dict[str, ForeignFile] = {}  # by their URLs
-        self._payloads: dict[tuple[bytes, str | None], Stored] = {}  # of segments that are not committed yet
         self._checkpointed = self._opened = time.monotonic()
 
     def take(self, order: Order) -> None:
@@ -95,7 +93,7 @@ class Writer:
             case Together(orders):
                 self._take_all(orders)
             case Committed(segment):
-                self._forget(segment)
+                self._places.forget(segment)
             case Sync():
                 self.checkpoint()
                 self._report(Synced())
@@ -114,18 +112,11 @@ class Writer:
             case Exchange():
                 self._record(order)
             case Copy():
-                self._place(order.id, *self._open().add_copy(order))
+                self._places.note(order.id, *self._open().add_copy(order))
             case Resource():
-                ref = self._open().keep(order)
-                self._remember(order.id, ref, ref)
+                self._places.note(order.id, self._open().keep(order))
             case ForeignFile(url=url):
                 self._foreign[url] = order
-
-    def _forget(self, segment: str) -> None:
-        """The ledger knows its payloads now."""
-        gone = [key for key, stored in self._payloads.items() if stored.record.segment == segment]
-        for key in gone:
-            del self._payloads[key]
 
     def rest(self) -> None:
         """Between two orders: the checkpoint and the seal that are due."""
@@ -166,31 +157,16 @@ class Writer:
         segment = self._open()
         measured = warc.measure(exchange)
         original = self._original(exchange, measured)
-        self._place(exchange.id, *segment.add(exchange, measured, original), original)
+        self._places.note(exchange.id, *segment.add(exchange, measured, original), original)
         if isinstance(exchange.body, Path):
             exchange.body.unlink(missing_ok=True)
-
-    def _place(
-        self, capture: UUID, ref: RecordRef | None, whole: Stored | None, original: Stored | None = None
-    ) -> None:
-        """Remember where a capture lies, for the take that rests on it, and the payload for revisits."""
-        if whole is not None:
-            self._payloads[whole.sha256, whole.record.payload_digest] = whole
-        if ref is not None:
-            payload = whole or original
-            self._remember(capture, ref, payload.record if payload else ref)
-
-    def _remember(self, id: UUID, capture: RecordRef, payload: RecordRef) -> None:
-        self._captures[id] = (capture, payload)
-        while len(self._captures) > CAPTURES:
-            self._captures.popitem(last=False)
 
     def _original(self, exchange: Exchange, measured: warc.Measured) -> Stored | None:
         if warc.not_modified(exchange):
             return self._confirmed(exchange)
         if not warc.repeatable(exchange, measured):
             return None
-        stored = self._payloads.get((measured.sha256, measured.payload_digest))
+        stored = self._places.payload(measured.sha256, measured.payload_digest)
         return stored or self._ledger.stored(measured.sha256, measured.length, measured.payload_digest)
 
     def _confirmed(self, exchange: Exchange) -> Stored | None:
@@ -216,7 +192,7 @@ class Writer:
                 return capture, payload
             name = self._open().name
             return replace(capture, segment=name), replace(payload, segment=name)
-        return (self._captures.pop(capture, None) if capture else None) or (None, None)
+        return (self._places.taken(capture) if capture else None) or (None, None)
 
     def _open(self) -> Segment:
         if self._segment is None:
