@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from crawler.items import ArticleId, Outcome
-from crawler.wording import counts, size, span
+from crawler.wording import counts, number, size, span
 
 MISHAPS = (Outcome.FAILED, Outcome.REFUSED, Outcome.NOT_ARTICLE)  #: outcomes whose reasons one wants to know
 PACE_SECONDS = 60  #: over which the pace is taken
@@ -48,7 +48,7 @@ class Figures:
     seconds: float  #: since it began
     outcomes: Mapping[str, int]  #: this run's takes
     reasons: Sequence[Reason]  #: the latest first
-    left: int  #: to be taken by this run, as far as is known
+    left: int | None  #: to be taken by this run, as far as is known; None where others take of it, too
     pace: float | None  #: takes a second, lately
     hosts: Sequence[Host]
     received: int  #: bytes
@@ -64,6 +64,10 @@ class Figures:
         return sum(self.outcomes.values())
 
     @property
+    def due(self) -> int | None:
+        return None if self.left is None else self.done + self.left
+
+    @property
     def eta(self) -> float | None:
         """Seconds until nothing is left, at this pace; whole minutes, where it is some."""
         if not self.pace or not self.left:
@@ -77,10 +81,10 @@ class Figures:
 
     def __str__(self) -> str:
         """In one line, for a log."""
+        done = number(self.done, "take") if self.due is None else f"{self.done:,} of {self.due:,} done"
         parts = [
-            f"{self.done:,} of {self.done + self.left:,} done"
-            + (f" ({counts(self.outcomes)})" if self.outcomes else ""),
-            f"{self.left:,} left",
+            done + (f" ({counts(self.outcomes)})" if self.outcomes else ""),
+            *([] if self.left is None else [f"{self.left:,} left"]),
             *([f"{self.pace:.1f}/s"] if self.pace else []),
             *([f"{span(self.eta)} to go"] if self.eta else []),
             *(f"{host.name} is {host.resting}" for host in self.hosts if host.resting),

@@ -53,8 +53,8 @@ def _head(figures: Figures) -> Text:
 
 
 def _rows(figures: Figures, width: int, height: int) -> Iterator[tuple[str, RenderableType]]:
-    if figures.done + figures.left:
-        yield "", _bar(figures, width)
+    if figures.due:
+        yield "", _bar(figures.done, figures.due, width)
     yield "done", _done(figures)
     if figures.outcomes:
         yield "outcomes", _outcomes(figures)
@@ -68,14 +68,14 @@ def _rows(figures: Figures, width: int, height: int) -> Iterator[tuple[str, Rend
     yield "bytes", _bytes(figures)
 
 
-def _bar(figures: Figures, width: int) -> ProgressBar:
-    return ProgressBar(
-        total=figures.done + figures.left, completed=figures.done, width=max(min(BAR, width - 10), 1)
-    )
+def _bar(done: int, due: int, width: int) -> ProgressBar:
+    return ProgressBar(total=due, completed=done, width=max(min(BAR, width - 10), 1))
 
 
 def _done(figures: Figures) -> Text:
-    parts = [f"{figures.done:,}", f"{figures.left:,} left"]
+    parts = [f"{figures.done:,}"]
+    if figures.left is not None:
+        parts.append(f"{figures.left:,} left")
     if figures.pace:
         parts.append(f"{figures.pace:.1f}/s")
     if figures.eta:

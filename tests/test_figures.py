@@ -114,6 +114,14 @@ def test_the_log_tells_the_same_in_one_line() -> None:
     )
 
 
+def test_of_a_fleet_s_ids_a_worker_tells_only_what_it_took_itself() -> None:
+    one = replace(FIGURES, left=None)
+    assert str(one).startswith("424 takes (390 article, 20 gone, 14 failed); 2.0/s; received ")
+    shown = panel.lines(one, 100, 20, color=False)
+    assert [line.rstrip() for line in shown if line.startswith("done")] == ["done     424 · 2.0/s"]
+    assert not any("━" in line for line in shown)
+
+
 # The summary
 
 START = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -197,13 +197,13 @@ def test_a_worker_that_ends_without_a_word_leaves_the_fleet_a_sentence() -> None
 @pytest.mark.parametrize("shown", [True, False])
 def test_a_worker_s_figures_stand_in_the_panel_or_in_the_log(shown) -> None:
     said: list[str] = []
-    line = f"2026-11-26 02:15:46 {FIGURES}3 of 4 done; 1 left"
+    line = f"2026-11-26 02:15:46 {FIGURES}3 takes; 1.0/s"
     command = ["sh", "-c", f"echo begins >&2; echo '{line}' >&2"]
     fleet = Fleet(1, command, Plainly(said.append), shown=shown)
     fleet.run(lambda: None)
     (worker,) = fleet.workers
     told = ["[1] begins", *([] if shown else [f"[1] {line}"])]
-    until(lambda: (worker.figures, said) == ("3 of 4 done; 1 left", told))
+    until(lambda: (worker.figures, said) == ("3 takes; 1.0/s", told))
     assert worker.last == "begins"
 
 

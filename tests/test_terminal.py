@@ -146,7 +146,7 @@ def test_the_panel_fits_its_terminal(house: House, silent: str, columns: int, ro
 def test_the_panel_of_a_fleet_has_a_line_for_each_worker_and_goes(house: House, silent: str) -> None:
     settings = house.settings(CONNECT_TO=silent, STOP_SECONDS=2, LOG_LEVEL="INFO")
     given = f"-aids={','.join(map(str, [*IDS, HELD]))}"
-    done = re.compile(r"\[[12]\] (\d+) of \d+ done")
+    done = re.compile(r"\[[12]\] (\d+) takes?")
     with running(str(SCRAPY), "fleet", "-n", "2", given, "-arequisites=0", *settings) as terminal:
         lines = lambda: [match for line in terminal.shown if (match := done.match(line))]  # noqa: E731
         terminal.until(lambda: len(lines()) == 2 and sum(int(match[1]) for match in lines()) == len(IDS))

@@ -99,7 +99,7 @@ class Progress:
                 )
                 for (outcome, reason), ids in reversed(archivist.account.examples.items())
             ],
-            left=archivist.left,
+            left=None if archivist.housing.shared else archivist.left,
             pace=self._pace.at(now, done),
             hosts=self._hosts(),
             received=archivist.account.received,
