@@ -7,6 +7,7 @@ import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from scrapy.settings import SETTINGS_PRIORITIES, BaseSettings, default_settings
 from scrapy.utils.misc import load_object
@@ -53,8 +54,13 @@ def where(settings: BaseSettings) -> str:
     """What the next command needs behind it to find the same archive."""
     behind = SETTINGS_PRIORITIES["cmdline"]
     places = [(name, settings[name]) for name in PLACES if settings.getpriority(name) == behind]
-    open_ones = [(name, place) for name, place in places if "@" not in place]  # a password, perhaps
-    return "".join(f" -s {name}={shlex.quote(place)}" for name, place in open_ones)
+    return "".join(f" -s {name}={shlex.quote(_nameless(place))}" for name, place in places)
+
+
+def _nameless(place: str) -> str:
+    """A URL without the name and the password in it: the screen is no place for them."""
+    who, at, _ = urlsplit(place).netloc.rpartition("@")
+    return place.replace(who + at, "", 1)
 
 
 def require(settings: BaseSettings) -> None:

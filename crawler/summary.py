@@ -17,13 +17,16 @@ Examples = Mapping[tuple[str, str], Collection[ArticleId]]
 """Some ids of each outcome and kind of reason."""
 
 
-def summary(run: Run, made: Made, examples: Examples, where: str = "") -> str:
-    """Lines, or nothing of a run that took nothing. `where` stands behind the commands that it names."""
+def summary(run: Run, made: Made, examples: Examples, where: str = "", crawl: str = "crawl anapress") -> str:
+    """Lines, or nothing of a run that took nothing.
+
+    `where` stands behind the commands that it names; `crawl` is the one that goes on.
+    """
     found = [_found(run.search)] if run.search and run.search.pages else []
     if not run.outcomes:
         return "".join(f"{line}\n" for line in found)
     outcomes, needed = _outcomes(run, examples), _needed(run)
-    lines = [_taken(run), *outcomes, *found, *needed, _files(made), *_next(run, where)]
+    lines = [_taken(run), *outcomes, *found, *needed, _files(made), *_next(run, where, crawl)]
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -79,11 +82,11 @@ def _files(made: Made) -> str:
     return f"made      {', '.join(parts)}; {size(made.bytes.total())}"
 
 
-def _next(run: Run, where: str) -> Iterator[str]:
+def _next(run: Run, where: str, crawl: str) -> Iterator[str]:
     if run.outcomes.get(Outcome.FAILED):
         yield f"again     scrapy ids requeue --outcome failed{where}"
     if run.left or run.outcomes.get(Outcome.FAILED) or run.requisites.get("dropped"):
-        yield f"go on     scrapy crawl anapress{where}"
+        yield f"go on     scrapy {crawl}{where}"
     yield f"prove     scrapy verify{where}"
     if any(run.outcomes.get(outcome) for outcome in ARTICLES):
         yield f"export    scrapy export articles.jsonl{where}"

@@ -154,6 +154,11 @@ def test_what_comes_next_names_only_what_there_is_to_do() -> None:
     assert verbs(replace(RUN, outcomes={"failed": 1})) == ["ids", "crawl", "verify"]
 
 
+def test_a_fleet_is_gone_on_with_as_a_fleet() -> None:
+    told = summary(replace(RUN, left=3), Made(), {}, " -s ARCHIVE_URL=x", "fleet -n 2")
+    assert "go on     scrapy fleet -n 2 -s ARCHIVE_URL=x\n" in told
+
+
 def test_a_run_that_took_nothing_has_no_summary() -> None:
     assert summary(replace(RUN, outcomes={}), Made(), {}) == ""
 

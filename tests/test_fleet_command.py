@@ -90,6 +90,7 @@ def test_a_signal_ends_all_workers_and_all_is_committed(house, site) -> None:
     runs.send_signal(signal.SIGTERM)
     _, said = runs.communicate(timeout=120)
     assert runs.returncode == 3, said
+    assert "\ngo on     scrapy fleet -n 2 -s ARCHIVE_URL=" in said
     assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
     taken = house.archive.takes()
     assert taken

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 import scrapy as framework
+from scrapy.settings import Settings
 
 from crawler.arguments import ABOUT
-from crawler.given import known
+from crawler.given import known, where
 from crawler.spelling import nearest
 from tests.crawling import CHECKOUT, scrapy
 
@@ -120,6 +121,28 @@ def test_a_name_that_is_near_none_is_warned_of_once(tmp_path: Path) -> None:
     ran = scrapy("crawl", "anapress", *words, environment={"ANAPRESS_SERVICE_HOST": "10.0.0.1"})
     for name in ("-s TELEMETRY_ENABLED", "ANAPRESS_SERVICE_HOST"):
         assert ran.said.count(f"WARNING: {name} sets nothing that Scrapy or this program reads") == 1
+
+
+# What comes next
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("redis://HOST:6379/0", "redis://HOST:6379/0"),
+        ("redis://us:secret@HOST:6379/0", "redis://HOST:6379/0"),
+        ("rediss://:s%40cr@t@HOST/0?ssl_ca_certs=ca.pem", "'rediss://HOST/0?ssl_ca_certs=ca.pem'"),
+        ("unix://:secret@/run/s?db=3", "'unix:///run/s?db=3'"),
+    ],
+)
+def test_the_next_command_names_the_ledger_and_shows_no_password(url: str, told: str) -> None:
+    settings = Settings()
+    settings.setdict({"LEDGER_URL": url, "ARCHIVE_URL": "/data/me@home"}, "cmdline")
+    assert where(settings) == f" -s ARCHIVE_URL=/data/me@home -s LEDGER_URL={told}"
+
+
+def test_what_the_environment_names_the_next_command_finds_there() -> None:
+    assert where(Settings({"LEDGER_URL": "redis://:secret@HOST/0"})) == ""
 
 
 # Help

@@ -69,7 +69,8 @@ class Command(ArchiveCommand):
 
     def _sum_up(self, fleet: Fleet, since: Since, store: Store, left: int | None) -> None:
         if self._settings.getbool("SUMMARY") and not self._json:
-            sys.stderr.write(summary(since.told(store, left or 0), since.made, {}, where(self._settings)))
+            run, again = since.told(store, left or 0), f"fleet -n {len(fleet.workers)}"
+            sys.stderr.write(summary(run, since.made, {}, where(self._settings), again))
         outcomes = since.made.outcomes
         took = number(outcomes.total(), "take") + (f" ({counts(outcomes)})" if outcomes else "")
         self._end(fleet.ended(took, left))
