@@ -199,6 +199,8 @@ class Server:
             mend = "" if self._answered else f", or {MEND}"
             told = f"was away for {seconds:g} seconds ({error}). Run again when it is there{mend}."
             return LedgerError(f"{self.name} {told}")
+        if isinstance(error, failed.OutOfMemoryError):
+            return LedgerError(f"{self.name} is full: give it more memory (maxmemory), then run again.")
         why = next((why for kind, why in REFUSALS if isinstance(error, kind)), "can't serve us")
         if self._answered:
             return LedgerError(f"{self.name} {why}: {error}")
