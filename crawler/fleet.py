@@ -58,6 +58,7 @@ class Worker:
         self.record = Record(time.monotonic())
         self.restarts = 0
         self.code: int | None = None  #: of its end, once it is over
+        self._died_with = 0  #: what its last process ended with
         self.last = ""  #: what it said last
         self.figures = ""  #: how it stood when it last told
 
@@ -89,7 +90,7 @@ class Worker:
             return
         if self._process is None:
             if ending:
-                self.code = 3
+                self.code = self._died_with
             elif time.monotonic() >= self.record.again:
                 self.restarts += 1
                 self.start()
@@ -103,8 +104,9 @@ class Worker:
 
     def _ended(self, code: int, *, ending: bool) -> None:
         self.record = self.record.died(time.monotonic())
+        self._died_with = code if code >= 0 else 3 if ending else 1
         if code in SETTLED or code in USELESS or ending or self.record.deaths >= MOST_DEATHS:
-            self.code = code if code >= 0 else 3 if ending else 1
+            self.code = self._died_with
             return
         pause = self.record.again - time.monotonic()
         self.last = f"ended with {code}; it is started again in {pause:.0f} s"

@@ -154,6 +154,19 @@ def test_a_fleet_whose_workers_can_not_live_gives_up(monkeypatch) -> None:
     assert time.monotonic() - began < 60
 
 
+@pytest.mark.parametrize(("end", "code"), [("exit 6", 6), ("kill -9 $$", 1)])
+def test_a_signal_to_one_that_waits_to_be_started_again_leaves_it_its_code(end, code, monkeypatch) -> None:
+    monkeypatch.setattr("crawler.fleet.FIRST_PAUSE", 60.0)
+    dying = Fleet(1, ["sh", "-c", end], Plainly(lambda _: None))
+
+    def interrupt() -> None:
+        if not dying.workers[0].running:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    dying.run(interrupt)
+    assert (dying.ended("0 takes", 7).code, dying.restarts) == (code, 0)
+
+
 @pytest.mark.parametrize(
     ("url", "command"),
     [
