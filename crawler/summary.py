@@ -56,7 +56,8 @@ def _needed(run: Run) -> Iterator[str]:
 def _found(search: Search) -> str:
     ways = ", ".join(f"{count} {found}" for found, count in search.found.items())
     told = f"{number(sum(search.found.values()), 'new id')}" + (f" ({ways})" if ways else "")
-    return f"found     {told} on {number(search.pages, 'page')}"
+    far = "" if search.over else " so far: the search was broken off"
+    return f"found     {told} on {number(search.pages, 'page')}{far}"
 
 
 def _kinds(reasons: Mapping[str, int]) -> Counter[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -216,10 +217,17 @@ def test_a_search_that_hits_its_limit_says_so(tmp_path: Path) -> None:
 
 def test_a_search_that_a_limit_of_time_cut_off_goes_on_in_the_next_run(house: House) -> None:
     slow = {"DOWNLOAD_DELAY": 0.5, "CONCURRENT_REQUESTS_PER_DOMAIN": 1}
-    assert house.crawl(None, CLOSESPIDER_TIMEOUT=2, **slow).code == 3
+    cut = house.crawl(None, CLOSESPIDER_TIMEOUT=2, LOG_LEVEL="INFO", **slow)
+    assert cut.code == 3
+    assert (
+        len(re.findall(r"(?m) on \d+ pages? (?:of the site )?so far: the search was broken off$", cut.said))
+        == 2
+    )
     assert not newest_run(house.archive)["search"]["over"]
     before = len(house.site.exchanges())
-    assert house.crawl().code == 0
+    on = house.crawl()
+    assert on.code == 0
+    assert "so far" not in on.said
     assert [one for one in house.site.exchanges()[before:] if b"GET /section" in one.request]
     assert house.archive.takes().keys() == ALL
     assert newest_run(house.archive)["search"]["over"]

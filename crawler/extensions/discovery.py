@@ -66,7 +66,8 @@ class Discovery:
             archivist.course.fail(error)
         await archivist.seeking.searched(over=walked.over)
         self.under_way = False
-        logger.info("Found %s ids on %s pages of the site", walked.ids.total(), walked.pages)
+        far = "" if walked.over else " so far: the search was broken off"
+        logger.info("Found %s ids on %s pages of the site%s", walked.ids.total(), walked.pages, far)
 
     async def _reply(self, step: Request | Unknown | Add) -> Reply:
         match step:
