@@ -11,6 +11,7 @@ from crawler.ledger import is_shared
 from crawler.manners.fleet import Board, BoardAway
 
 PREFIX = "anapress:host:"
+BOOT = Path("/proc/sys/kernel/random/boot_id")  #: of this start of the machine
 SECONDS = 5  #: for which a server may take to answer
 FORGET_SECONDS = 86_400  #: after which nobody asks a host any more
 SWAP = """
@@ -53,13 +54,18 @@ class RedisBoard:
 
 
 class FileBoard:
-    """In a file, for the workers of one machine; its power cut forgets no request that still goes."""
+    """In a file, for the workers of one machine; its power cut forgets no request that still goes.
+
+    Its clock begins anew when the machine does: what was written before then says nothing.
+    """
 
     def __init__(self, path: Path) -> None:
         self._db = sqlite3.connect(path, timeout=SECONDS, isolation_level=None, check_same_thread=False)
         self._rows("PRAGMA journal_mode = WAL")
         self._rows("PRAGMA synchronous = OFF")
         self._rows("CREATE TABLE IF NOT EXISTS hosts (host TEXT PRIMARY KEY, budget BLOB) WITHOUT ROWID")
+        self._rows("CREATE TABLE IF NOT EXISTS boot (id TEXT)")
+        self._forget_before(BOOT.read_text().strip())
 
     def read(self, host: str) -> tuple[bytes | None, float]:
         found = self._rows("SELECT budget FROM hosts WHERE host = ?", host)
@@ -75,6 +81,14 @@ class FileBoard:
                 "UPDATE hosts SET budget = ? WHERE host = ? AND budget = ? RETURNING 1", new, host, old
             )
         return bool(wrote)
+
+    def _forget_before(self, boot: str) -> None:
+        self._rows("BEGIN IMMEDIATE")  # another worker may begin at this moment
+        if self._rows("SELECT id FROM boot") != [(boot,)]:
+            self._rows("DELETE FROM hosts")
+            self._rows("DELETE FROM boot")
+            self._rows("INSERT INTO boot VALUES (?)", boot)
+        self._rows("COMMIT")
 
     def _rows(self, sql: str, *values: object) -> list[Any]:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+import logging
 import random
 import subprocess
 import threading
@@ -20,6 +21,7 @@ import pytest
 
 from crawler.board import FileBoard, RedisBoard
 from crawler.manners.fleet import FLIGHT_SECONDS, Board, BoardAway, Budget, FleetHosts, Pace
+from crawler.manners.hosts import Host
 from crawler.manners.notices import Notices
 from tests.crawling import CHECKOUT, QUICK, SCRAPY
 
@@ -239,6 +241,45 @@ def test_a_board_that_is_away_lets_nobody_go(board, monkeypatch) -> None:
 
     asyncio.run(fleet())
     assert len(went) == 1
+
+
+def test_what_a_board_in_a_file_says_of_an_earlier_start_of_the_machine_is_forgotten(
+    tmp_path, monkeypatch
+) -> None:
+    file = tmp_path / "budget.db"
+    paused = bytes(Budget(host=Host(until=time.monotonic() + 10**6)))
+    assert FileBoard(file).swap(HOST, None, paused)
+    assert FileBoard(file).read(HOST)[0] == paused
+    boot = tmp_path / "boot"
+    boot.write_text("another")
+    monkeypatch.setattr("crawler.board.BOOT", boot)
+    assert FileBoard(file).read(HOST)[0] is None
+
+
+def test_a_board_that_is_away_is_told_of_once_and_so_is_its_return(board, monkeypatch, caplog) -> None:
+    away, went = [True], []
+    read = board.read
+
+    def maybe(host):
+        if away:
+            raise BoardAway("refused")
+        return read(host)
+
+    monkeypatch.setattr(board, "read", maybe)
+    monkeypatch.setattr("crawler.manners.fleet.AWAY_SECONDS", 0.02)
+
+    async def fleet() -> None:
+        going = asyncio.ensure_future(turns(hosts(board), 1, went))
+        await asyncio.sleep(0.1)
+        away.clear()
+        await going
+
+    with caplog.at_level(logging.INFO, "anapress"):
+        asyncio.run(fleet())
+    assert [record.message for record in caplog.records] == [
+        "The fleet's budget is away: nobody asks for anything until it is back (refused)",
+        "The fleet's budget is there again: we go on",
+    ]
 
 
 def test_a_board_that_lost_what_it_knew_lets_nobody_go_sooner(board) -> None:

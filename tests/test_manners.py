@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import time
@@ -144,6 +145,20 @@ def test_a_signal_does_not_wait_for_a_pause(tmp_path: Path) -> None:
         assert process.wait(60) == 3
         assert time.monotonic() - began < 10
         assert left(house) == 3 - len(house.archive.takes())
+
+
+@pytest.mark.fault(45)
+def test_what_ends_a_crawl_does_not_wait_for_a_pause(tmp_path: Path) -> None:
+    with (
+        site(tmp_path, {"/a/1": told(600)}) as (house, asked),
+        running(house, 1, STOP_SECONDS=900) as process,
+    ):
+        until(lambda: "/a/1" in asked.places)
+        time.sleep(0.5)
+        (writer,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        os.kill(int(writer), signal.SIGKILL)
+        assert process.wait(60) == 6
+    assert house.scrapy("verify").code == 0
 
 
 # Attempts

@@ -102,12 +102,12 @@ class Watch:
         self._screen = Screen() if shown else None
         self._every = LOOK_SECONDS if shown else LINE_SECONDS
         self._next = time.monotonic() + LOOK_SECONDS
-        self._left: int | None = None
+        self._left = ""  # as it is told
         self._frame: Frame = ((0, 0), [])
 
     def __call__(self) -> None:
         if due := time.monotonic() >= self._next:
-            self._left = self.left()
+            self._left = _left(self.left())
             if not self._fleet.ending:
                 self._follow()
             self._next = time.monotonic() + self._every
@@ -144,8 +144,7 @@ class Watch:
 
     def _told(self) -> str:
         running = sum(worker.running for worker in self._fleet.workers)
-        left = "" if self._left is None else f", {self._left:,} ids are left as of the last commit"
-        return f"fleet: {running} of {len(self._fleet.workers)} workers run{left}"
+        return f"fleet: {running} of {len(self._fleet.workers)} workers run{self._left}"
 
 
 def _command(opts: argparse.Namespace, *, shown: bool) -> list[str]:
@@ -156,6 +155,12 @@ def _command(opts: argparse.Namespace, *, shown: bool) -> list[str]:
         *("FLEET=1", "PANEL=0", "SUMMARY=0", "LOG_VERSIONS="),
     ]
     return crawl([*(f"-a{each}" for each in opts.given), *(f"-s{each}" for each in settings)])
+
+
+def _left(count: int | None) -> str:
+    if count is None:
+        return ", the ledger can't be asked what is left"
+    return f", {count:,} ids are left as of the last commit"
 
 
 def _stands(worker: Worker) -> str:

@@ -20,17 +20,13 @@ class Course:
 
     def __init__(self, crawler: Crawler, stop_seconds: float, changed: Callable[[], None]) -> None:
         self._crawler, self._stop_seconds, self._changed = crawler, stop_seconds, changed
-        self._end = asyncio.Event()
+        self._over = asyncio.Event()  # nobody rests any longer
+        self.stopping = False  #: the run is ending
         self._why: str | None = None  # a host's, where one ended the run
         self._closing: asyncio.Future[None] | None = None  # kept, or it might be collected
         self._stop_by: float | None = None  # by the loop's clock
         self.under_way = False  #: the archive is open to be written to
         self.failure: CrawlerError | None = None
-
-    @property
-    def stopping(self) -> bool:
-        """Whether the run is ending."""
-        return self._end.is_set()
 
     @property
     def over(self) -> bool:
@@ -42,14 +38,15 @@ class Course:
         return self._why or closed
 
     async def rest(self, seconds: float) -> None:
-        """Sleep so long, or until the run is ending."""
+        """Sleep so long, or until the run is over."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._end.wait(), seconds)
+            await asyncio.wait_for(self._over.wait(), seconds)
 
     def fail(self, error: CrawlerError) -> None:
         """End the crawl for this reason; the first one counts."""
         if self.failure is None:
             self.failure = error
+            self._over.set()
             if not isinstance(error, WrongUse):  # the last line says that already
                 logger.critical("%s", error)
             self._changed()
@@ -78,7 +75,8 @@ class Course:
     def stop(self) -> None:
         """The run is ending, for whatever reason: nothing that fails from now on is a take."""
         if not self.stopping:
-            self._end.set()
+            self.stopping = True
+            self._over.set()
             self._stop_by = asyncio.get_running_loop().time() + self._stop_seconds
 
     def seconds_left(self, *, hurried: bool) -> float | None:

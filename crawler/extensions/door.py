@@ -59,7 +59,7 @@ class Door(WireHandler):
             for name in before:
                 await held.enter_async_context(manners.hosts.turn(name))
             await held.enter_async_context(self._turn(request, host))
-            if manners.course.stopping:
+            if manners.course.over:
                 raise IgnoreRequest(ENDING)
             if host in manners.given_up:
                 raise Left(host)

@@ -105,9 +105,9 @@ class Manners:
         return extension(self._crawler, Archivist).course
 
     async def rest(self, seconds: float) -> None:
-        """Sleep, but not on into the end of the run: then the request is not made."""
+        """Sleep, but not on into the end of the run, whatever ends it: then the request is not made."""
         await self.course.rest(seconds)
-        if self.course.stopping:
+        if self.course.over:
             raise IgnoreRequest(ENDING)
 
     def pause(self, failures: int) -> float:

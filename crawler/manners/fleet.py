@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -16,6 +17,7 @@ from msgspec import MsgspecError, msgpack
 
 from crawler.manners.hosts import Host, Hosts
 
+logger = logging.getLogger("anapress")
 FLIGHT_SECONDS = 15.0  #: without a word, after which a request counts as gone with its worker
 LOOK_SECONDS = 0.1  #: between two looks whether there is room, where nothing tells when there will be
 LONGEST_SLEEP = 5.0  #: a host may be heard of meanwhile
@@ -121,6 +123,7 @@ class FleetHosts(Hosts):
         self._seats: dict[str, int] = {}  # rooms of their own, whose pace is their delay alone
         self._seen: dict[str, Budget] = {}  # on the board, last
         self._told: defaultdict[str, list[Change]] = defaultdict(list)  # that the board does not know yet
+        self._away = False  # the board, when it was asked last
 
     @asynccontextmanager
     async def turn(self, name: str) -> AsyncIterator[None]:
@@ -200,13 +203,24 @@ class FleetHosts(Hosts):
         while True:
             try:
                 done = await self._ask(partial(self._swapped, name, change))
-            except BoardAway:
+            except BoardAway as error:
+                self._missed_board(error)
                 if not wait:
                     raise
                 await self._sleep(AWAY_SECONDS)
                 continue
+            if self._away:
+                self._away = False
+                logger.info("The fleet's budget is there again: we go on")
             if isinstance(done, float):
                 return done
+
+    def _missed_board(self, error: BoardAway) -> None:
+        if not self._away:
+            self._away = True
+            logger.warning(
+                "The fleet's budget is away: nobody asks for anything until it is back (%s)", error
+            )
 
     def _swapped(self, name: str, change: Callable[[Budget, float], tuple[Budget, float]]) -> float | None:
         """None if another worker was quicker."""

@@ -62,7 +62,7 @@ class Retry:
 
     async def process_exception(self, request: Request, exception: Exception) -> Request | None:
         if (
-            self._manners.course.stopping
+            self._manners.course.over
             or request.meta.get(DONT_RETRY)
             or not isinstance(exception, self._kinds)
         ):
