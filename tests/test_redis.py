@@ -169,6 +169,19 @@ def test_a_server_that_stays_away_is_an_error_that_says_so(own, log) -> None:
             ledger.counts()
 
 
+def test_a_server_that_stayed_away_is_not_waited_for_again(own, log) -> None:
+    with closing(RedisLedger(own.url, fill=log.follow, seconds=0.2)) as ledger:
+        there = ledger.counts()
+        own.kill()
+        with pytest.raises(LedgerError):
+            ledger.counts()
+        ledger._server._seconds = 600  # pytest would end it
+        with pytest.raises(LedgerError):
+            ledger.counts()
+        own.start()
+        assert ledger.counts() == there
+
+
 def test_a_lease_whose_answer_was_lost_is_given_again(own, ledger, monkeypatch) -> None:
     run, lost = ledger._server.run, []
 

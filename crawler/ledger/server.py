@@ -59,6 +59,7 @@ class Server:
         self.name = _name(url)
         self._seconds, self._clock = seconds, clock
         self._epoch = ""
+        self._given_up = False  # it was away too long: the steps of our end do not wait as long again
         try:
             self._redis = redis.Redis.from_url(
                 url, socket_timeout=30, socket_connect_timeout=5, retry=None, protocol=2
@@ -179,9 +180,9 @@ class Server:
         return self.patiently(partial(self._execute, command, *arguments))
 
     def patiently(self, step: Callable[[], T], seconds: float | None = None) -> T:
-        """What the step gives; it is tried again while the server is away."""
+        """What the step gives; it is tried again while the server is away, for so long once."""
         seconds = self._seconds if seconds is None else seconds
-        end, pause = time.monotonic() + seconds, PAUSES[0]
+        end, pause = time.monotonic() + (0 if self._given_up else seconds), PAUSES[0]
         while True:
             try:
                 return step()
@@ -196,6 +197,7 @@ class Server:
     def _failed(self, error: failed.RedisError, seconds: float) -> CrawlerError:
         """What lasts is a mistake at the start; a server that has answered before has failed."""
         if not _lasting(error):
+            self._given_up = True
             mend = "" if self._answered else f", or {MEND}"
             told = f"was away for {seconds:g} seconds ({error}). Run again when it is there{mend}."
             return LedgerError(f"{self.name} {told}")
