@@ -94,10 +94,8 @@ class Worker:
         self._legacy = Legacy(housing.spool, self.spool.worker, home.id)
         if arguments.requisites:
             self.dropped = self._legacy.taken(self._store)
-        self._quest = Quest.begun(
-            *(arguments, wanted, self._ledger, self._store, self.spool.worker),
-            alone=not (housing.shared and arguments.take),
-        )
+        ledger, store, alone = self._ledger, self._store, not (housing.shared and arguments.take)
+        self._quest = Quest.begun(arguments, wanted, ledger, store, self.spool.worker, alone=alone)
 
     @property
     def seeks(self) -> str | None:

@@ -220,29 +220,6 @@ def test_the_place_of_a_worker_that_died_is_free_after_a_while() -> None:
     assert budget.at(100.0 + FLIGHT_SECONDS).wait(100.0 + FLIGHT_SECONDS, 1) == 0
 
 
-def test_a_board_that_is_away_lets_nobody_go(board, monkeypatch) -> None:
-    away, went = [True], []
-    read = board.read
-
-    def maybe(host):
-        if away:
-            raise BoardAway
-        return read(host)
-
-    monkeypatch.setattr(board, "read", maybe)
-    monkeypatch.setattr("crawler.manners.fleet.AWAY_SECONDS", 0.02)
-
-    async def fleet() -> None:
-        going = asyncio.ensure_future(turns(hosts(board), 1, went))
-        await asyncio.sleep(0.1)
-        assert not went
-        away.clear()
-        await going
-
-    asyncio.run(fleet())
-    assert len(went) == 1
-
-
 def test_what_a_board_in_a_file_says_of_an_earlier_start_of_the_machine_is_forgotten(
     tmp_path, monkeypatch
 ) -> None:
@@ -256,7 +233,7 @@ def test_what_a_board_in_a_file_says_of_an_earlier_start_of_the_machine_is_forgo
     assert FileBoard(file).read(HOST)[0] is None
 
 
-def test_a_board_that_is_away_is_told_of_once_and_so_is_its_return(board, monkeypatch, caplog) -> None:
+def test_a_board_that_is_away_lets_nobody_go_and_is_told_of_once(board, monkeypatch, caplog) -> None:
     away, went = [True], []
     read = board.read
 
@@ -271,6 +248,7 @@ def test_a_board_that_is_away_is_told_of_once_and_so_is_its_return(board, monkey
     async def fleet() -> None:
         going = asyncio.ensure_future(turns(hosts(board), 1, went))
         await asyncio.sleep(0.1)
+        assert not went
         away.clear()
         await going
 
@@ -280,6 +258,7 @@ def test_a_board_that_is_away_is_told_of_once_and_so_is_its_return(board, monkey
         "The fleet's budget is away: nobody asks for anything until it is back (refused)",
         "The fleet's budget is there again: we go on",
     ]
+    assert len(went) == 1
 
 
 def test_a_board_that_lost_what_it_knew_lets_nobody_go_sooner(board) -> None:
