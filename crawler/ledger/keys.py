@@ -9,7 +9,10 @@ from typing import Self
 
 from crawler.items import ArticleId
 
-BITS = 17  #: of a bucket's number: at ten million, fields enough to be cheap, few enough to be found quickly
+IDS, TAGS = (
+    17,
+    18,
+)  #: bits of a bucket's number: at ten million, enough fields to be cheap, and few to be quick
 DIGEST = Struct(">I8s")  #: what the bucket's number is the beginning of; the tag
 _split = DIGEST.unpack
 
@@ -31,11 +34,14 @@ class Keys:
 
     def bucket(self, id: ArticleId) -> str:
         """Which bucket has the id, in hex."""
-        return self.tag(b"%d" % id)[0]
+        return f"{self._digest(b'%d' % id)[0] >> 32 - IDS:x}"
 
     def tag(self, data: bytes) -> tuple[str, bytes]:
         """In which bucket, and by which field, what these bytes name is found."""
+        number, tag = self._digest(data)
+        return f"{number >> 32 - TAGS:x}", tag
+
+    def _digest(self, data: bytes) -> tuple[int, bytes]:
         hash = self._hash.copy()
         hash.update(data)
-        number, tag = _split(hash.digest())
-        return f"{number >> 32 - BITS:x}", tag
+        return _split(hash.digest())

@@ -88,17 +88,19 @@ class RedisLedger(RedisRoster):
 
         All is read before the first part goes, so what can't be read whole changes nothing.
         """
-        if n <= (applied := self.n()):
-            return
-        if n > applied + 1:
-            raise LedgerError(f"{self._server.name} has {applied} commits and can't take in commit {n} next")
         parts = Steps(self._keys, n, segment, at).parts(outcomes, stored, held)
         ready = deque(islice(parts, 1))
         self._newest = max(self._newest, n)  # it is in the log
+        applied = 0
         try:
-            while ready:
+            while applied < n:
                 part = ready.popleft()
-                self._server.run(applying.APPLY, n, *part, meanwhile=lambda: ready.extend(islice(parts, 1)))
+                applied = self._server.run(
+                    applying.APPLY, n, *part, meanwhile=lambda: ready.extend(islice(parts, 1))
+                )
+                if n > applied + 1:
+                    told = f"has {applied} commits and can't take in commit {n} next"
+                    raise LedgerError(f"{self._server.name} {told}")
                 if self._following:
                     self._server.still_making()
         except Emptied:

@@ -1,15 +1,17 @@
 """What takes a part of a commit in, in one atomic step."""
 
-# n; the part's number, from 1 on; the segment with the last part, else ''; steps, one behind the other. A
-# part that is in changes nothing; where one before it is not, a restart has lost it.
+# n; the part's number, from 1 on; the segment with the last part, else ''; steps, one behind the other: the
+# newest commit that is in whole. A part that is in changes nothing, as does one of a commit that is not next;
+# where a part before it is not in, a restart has lost it.
 APPLY = """
 local n, number, segment, counts = tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5], {}
 local applied, parts = unpack(call('HMGET', META, 'n', 'parts'))
-applied, parts = tonumber(applied or '0'), tonumber(parts or '0')
-if n <= applied then return applied end
-if n > applied + 1 then return redis.error_reply('GAP ' .. applied) end
-if number <= parts then return applied end
+applied = tonumber(applied or '0')
+local next = n == applied + 1
+parts = next and tonumber(parts or '0') or 0
+if n <= applied or number <= parts then return applied end
 if number > parts + 1 then return redis.error_reply('EPOCH without a part') end
+if not next then return applied end
 
 local holders, over = {}, {}  -- of the ids: who has them on lease, and whose has ended
 local function count(name, change) counts[name] = (counts[name] or 0) + change end
@@ -127,13 +129,13 @@ for from = 1, #ages, 1000 do
 end
 for name, change in pairs(counts) do call('HINCRBY', META, name, change) end
 show_left()
-if segment ~= '' then
-    call('HSETNX', P .. 'segments', segment, n)
-    call('HSET', P .. 'commits', n, segment)
-    call('HSET', META, 'n', n)
-    call('HDEL', META, 'parts')
-else
+if segment == '' then
     call('HSET', META, 'parts', number)
+    return applied
 end
+call('HSETNX', P .. 'segments', segment, n)
+call('HSET', P .. 'commits', n, segment)
+call('HSET', META, 'n', n)
+call('HDEL', META, 'parts')
 return n
 """
