@@ -29,7 +29,7 @@ from crawler.errors import Damaged, LedgerError, WrongUse
 from crawler.items import ArticleId, Lease, Outcome, RecordRef, Stored
 from crawler.ledger import Standing, checked, open_ledger, validators
 from crawler.ledger.redis import RedisLedger
-from crawler.ledger.roster import LEASE_SECONDS, WAY_SECONDS
+from crawler.ledger.roster import LEASE_SECONDS, WAY_SECONDS, Presence
 from crawler.ledger.rows import (
     pack_hash,
     pack_record_id,
@@ -280,7 +280,47 @@ def test_no_lease_outlives_the_start_of_a_machine_whose_clock_begins_anew(ledger
     assert ids_of(ledger.lease("w", 1)) == [1]
 
 
+def test_who_lives_is_told_with_its_leases_and_for_how_long_it_was_silent(ledger, clock) -> None:
+    ledger.add(map(ArticleId, range(1, 10)), "list")
+    ledger.lease("dead", 1)
+    clock.go(LEASE_SECONDS - 5)
+    ledger.lease("two", 3)
+    clock.go(4)
+    ledger.renew("one")
+    clock.go(2)
+    assert ledger.present() == [
+        Presence(worker="one", silent=2, leases=0),
+        Presence(worker="two", silent=6, leases=3),
+    ]
+    ledger.release("two")
+    assert [each.worker for each in ledger.present()] == ["one"]
+
+
+def test_to_ask_who_lives_is_no_sign_of_life(ledger, clock) -> None:
+    ledger.renew("w")
+    for _ in range(3):
+        clock.go(LEASE_SECONDS / 2 - 1)
+        ledger.present()
+        ledger.searches()
+    assert ledger.present() == []
+
+
 # searches
+
+
+def test_searches_that_are_not_over_are_told_with_who_makes_them(ledger, clock) -> None:
+    assert ledger.searches() == {}
+    ledger.search("one", "site", due=True)
+    ledger.search("two", "site", due=True)
+    ledger.search("two", "cdx", due=True)
+    assert ledger.searches() == {"site": "one", "cdx": "two"}
+    ledger.searched("one", "site", over=False)
+    assert ledger.searches() == {"site": None, "cdx": "two"}
+    clock.go(LEASE_SECONDS + 1)
+    assert ledger.searches() == {"site": None, "cdx": None}
+    ledger.search("three", "site", due=False)
+    ledger.searched("three", "site", over=True)
+    assert ledger.searches() == {"cdx": None}
 
 
 def test_a_search_that_is_due_falls_to_the_first_that_asks(opened) -> None:
