@@ -25,10 +25,12 @@ from crawler.housing import Housing
 from crawler.ledger import open_ledger
 from crawler.speech import InJson, Plainly
 from tests.crawling import CHECKOUT, SCRAPY, House
+from tests.redisserver import running as server
 from tests.site import Site, id_of, running_site
 from tests.test_fleet import fetched, until
 
 IDS = [id_of(n) for n in range(40)]
+PASSWORD = "s3cret-0f-the-ledger"
 SLOW = {"DOWNLOAD_DELAY": 0.1, "CONCURRENT_REQUESTS_PER_DOMAIN": 2}
 
 
@@ -198,6 +200,22 @@ def test_another_archive_s_ledger_is_one_sentence_and_leaves_nothing_behind(
     assert (ran.code, len(ran.said.splitlines())) == (2, 1), ran.said
     assert f"the ledger of archive {UUID(int=1)}, but {house.archive.folder} is none yet: set it" in ran.said
     assert not house.archive.folder.exists()
+
+
+@pytest.mark.parametrize("command", [["crawl", "anapress"], ["fleet", "-n1"]])
+@pytest.mark.parametrize("url", ["unix://:{}@{}/s?db=0", "unix://{1}/s?db=0&password={0}"])
+def test_the_password_of_a_ledger_is_shown_and_kept_nowhere(house, command, url) -> None:
+    with server("redis") as locked:
+        with locked.client() as client:
+            client.config_set("requirepass", PASSWORD)
+        ledger = url.format(PASSWORD, locked.folder)
+        words = ["-aids=1", "-arequisites=0", "-adiscover=none"]
+        ran = house.scrapy(*command, *words, LEDGER_URL=ledger, LOG_LEVEL="DEBUG")
+    assert ran.code == 0, ran.said
+    assert "db=0" in ran.said  # the next command names the ledger
+    assert PASSWORD not in ran.said + ran.out
+    for path in house.folder.rglob("*"):
+        assert not path.is_file() or PASSWORD.encode() not in path.read_bytes(), path
 
 
 def test_a_worker_that_ends_without_a_word_leaves_the_fleet_a_sentence() -> None:
