@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
@@ -200,6 +201,17 @@ def test_another_archive_s_ledger_is_one_sentence_and_leaves_nothing_behind(
     assert (ran.code, len(ran.said.splitlines())) == (2, 1), ran.said
     assert f"the ledger of archive {UUID(int=1)}, but {house.archive.folder} is none yet: set it" in ran.said
     assert not house.archive.folder.exists()
+
+
+def test_each_of_two_archives_in_one_folder_has_a_host_s_robots_txt_once(house) -> None:
+    other, disk = replace(house, folder=house.folder / "other"), house.folder / "spool"
+    for each in (house, other, house):
+        ran = each.crawl([id_of(0)], "-adiscover=none", "-arefresh=0", FLEET=1, SPOOL_DIR=disk)
+        assert ran.code == 0, ran.said
+    for each in (house, other):
+        answers = [record for record in each.archive.records() if record.type == "response"]
+        kept = [answer.headers["WARC-Target-URI"] for answer in answers]
+        assert kept.count("http://anapress.net/robots.txt") == 1
 
 
 @pytest.mark.parametrize("command", [["crawl", "anapress"], ["fleet", "-n1"]])
