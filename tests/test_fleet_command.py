@@ -238,6 +238,20 @@ def test_a_worker_that_ends_without_a_word_leaves_the_fleet_a_sentence() -> None
     )
 
 
+@pytest.mark.parametrize("code", [2, 5])
+def test_a_fleet_that_one_worker_ends_says_why_also_where_another_s_store_has_failed(
+    code, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr("crawler.fleet.FIRST_PAUSE", 60.0)
+    first = (
+        f"mkdir {tmp_path}/first 2>&1 && exit 6; echo 'The keys are wrong. (exit {code})' >&2; exit {code}"
+    )
+    both = Fleet(2, ["sh", "-c", first], Plainly(lambda _: None))
+    both.run(lambda: None)
+    assert sorted(worker.code or 0 for worker in both.workers) == sorted([6, code])
+    assert both.ended("0 takes", 7) == Ending(code, "The keys are wrong.")
+
+
 @pytest.mark.parametrize("shown", [True, False])
 def test_a_worker_s_figures_stand_in_the_panel_or_in_the_log(shown) -> None:
     said: list[str] = []
