@@ -26,7 +26,7 @@ from hypothesis.stateful import (
 )
 
 from crawler.errors import Damaged, LedgerError, WrongUse
-from crawler.items import ArticleId, Lease, Outcome, RecordRef, Stored
+from crawler.items import ArticleId, Lease, Outcome, RecordRef, Revisit, Stored
 from crawler.ledger import Standing, checked, open_ledger, validators
 from crawler.ledger.redis import RedisLedger
 from crawler.ledger.roster import LEASE_SECONDS, WAY_SECONDS, Presence
@@ -921,6 +921,29 @@ def test_validators_of_a_page_that_came_as_a_revisit_speak_of_the_record_that_it
     )
     assert leased(ledger) == Validators('"2"')
     assert ledger.validated(ArticleId(1), Validators('"2"')) == PAGE
+
+
+def again(stored: Stored = PAGE, url: str = PAGE.url) -> Revisit:
+    return Revisit(sha256=stored.sha256, length=stored.length, digest=DIGEST, url=url)
+
+
+def test_validators_that_come_with_a_later_revisit_speak_of_the_record_that_it_names(ledger) -> None:
+    commit(ledger, captured(1, JANUARY, record=PAGE.record), stored=[PAGE])
+    assert leased(ledger) == Validators()
+    commit(
+        ledger,
+        captured(1, JANUARY, Outcome.UNCHANGED, take=2, record=place(30), etag='"2"'),
+        stored=[again()],
+    )
+    assert leased(ledger) == Validators('"2"')
+    assert ledger.validated(ArticleId(1), Validators('"2"')) == PAGE
+
+
+def test_validators_of_a_page_whose_bytes_only_another_page_s_record_holds_speak_of_nothing(ledger) -> None:
+    commit(ledger, stored=[replace(PAGE, url="http://anapress.net/a/2")])
+    commit(ledger, captured(1, JANUARY, record=place(30), etag='"2"'), stored=[again()])
+    assert leased(ledger) == Validators()
+    assert ledger.validated(ArticleId(1), Validators('"2"')) is None
 
 
 def test_validators_speak_of_the_earlier_page_once_it_is_shown_again(ledger) -> None:
