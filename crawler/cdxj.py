@@ -14,7 +14,7 @@ from msgspec import MsgspecError, Struct
 from msgspec.json import Decoder
 
 from crawler.errors import Damaged
-from crawler.items import DOM, End, Exchange, RecordRef, Resource, Stored
+from crawler.items import DOM, End, Exchange, RecordRef, Resource, Revisit, Stored
 from crawler.lines import canonical
 from crawler.site import HOME
 from crawler.warc import Measured, NewRecord, Record, digest, http_head, payload, target_uri, warc_date
@@ -189,6 +189,13 @@ def stored(entry: Entry, segment: str) -> Stored | None:
         url=entry.url,
         date=entry.date,
     )
+
+
+def revisit(entry: Entry) -> Revisit | None:
+    """The payload that the entry's record names; none if it is no revisit."""
+    if entry.mime != REVISIT:
+        return None
+    return Revisit(sha256=bytes.fromhex(entry.sha256), length=entry.size, digest=entry.digest, url=entry.url)
 
 
 def _type(head: Head) -> str:

@@ -20,7 +20,7 @@ from msgspec import MsgspecError, convert
 
 from crawler import cdxj
 from crawler.errors import Damaged, LedgerError
-from crawler.items import ForeignFile, Stored
+from crawler.items import ForeignFile, Revisit, Stored
 from crawler.ledger import Follower
 from crawler.lines import OutcomeLine, canonical, lines_of
 from crawler.stores import Store
@@ -175,12 +175,12 @@ def foreign(store: Store, log: Iterable[Commit]) -> AbstractSet[Dated]:
     return theirs - ours
 
 
-def stored(store: Store, commit: Commit, held: list[str]) -> Iterator[Stored]:
-    """The whole payloads that a commit brings; on the way, `held` gets the URLs that `cdxj.held` names."""
+def stored(store: Store, commit: Commit, held: list[str]) -> Iterator[Stored | Revisit]:
+    """The payloads that a commit brings or names; on the way, `held` gets the URLs that `cdxj.held` names."""
     for entry in _parsed(cdxj.parse, store, commit, "index"):
         if (url := cdxj.held(entry)) is not None:
             held.append(url)
-        if (payload := cdxj.stored(entry, commit.segment)) is not None:
+        if (payload := cdxj.stored(entry, commit.segment) or cdxj.revisit(entry)) is not None:
             yield payload
 
 

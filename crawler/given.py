@@ -7,7 +7,7 @@ import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from scrapy.settings import SETTINGS_PRIORITIES, BaseSettings, default_settings
 from scrapy.utils.misc import load_object
@@ -25,6 +25,7 @@ PLAYWRIGHT = (
 UNDECLARED = {"CONCURRENT_REQUESTS_PER_IP", "META_COPY_WARN_SKIP_KEYS"}
 """What Scrapy reads, and has no default for."""
 PLACES = ("ARCHIVE_URL", "LEDGER_URL")
+CREDENTIALS = ("username", "password", "ssl_password")  #: that may stand in the query of a server's URL, too
 LEVELS = ", ".join(logging.getLevelNamesMapping())
 HEADERS = ("USER_AGENT", "CONTACT")
 DOTTED = re.compile(r"[a-z_]+(\.\w+)+")  #: a default that is an object's place
@@ -60,7 +61,9 @@ def where(settings: BaseSettings) -> str:
 def _nameless(place: str) -> str:
     """A URL without the name and the password in it: the screen is no place for them."""
     who, at, _ = urlsplit(place).netloc.rpartition("@")
-    return place.replace(who + at, "", 1)
+    start, mark, query = place.replace(who + at, "", 1).partition("?")
+    told = [each for each in query.split("&") if unquote(each.partition("=")[0]) not in CREDENTIALS]
+    return start + (mark if told else "") + "&".join(told)
 
 
 def require(settings: BaseSettings) -> None:

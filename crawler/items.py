@@ -137,6 +137,16 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Revisit:
+    """A payload that came once more under this URL: another record holds it whole."""
+
+    sha256: bytes
+    length: int
+    digest: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Capture:
     """One capture of an article's page, as an archive service lists it."""
 

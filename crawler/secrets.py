@@ -18,7 +18,8 @@ class Secret(str):
 
 def hide_secrets(settings: BaseSettings) -> None:
     """Scrapy logs the settings that differ from its own; CrawlerProcess sets the command line's once more."""
-    names = (*SECRETS, "LEDGER_URL") if "@" in (settings["LEDGER_URL"] or "") else SECRETS
+    ledger = settings["LEDGER_URL"] or ""
+    names = (*SECRETS, "LEDGER_URL") if "@" in ledger or "?" in ledger else SECRETS
     for name in names:
         if settings[name]:
             settings.set(name, Secret(settings[name]), priority=SETTINGS_PRIORITIES["cmdline"] + 1)

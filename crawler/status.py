@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from crawler.clock import stamp
 from crawler.commits import Commit
 from crawler.housing import Housing
 from crawler.ledger import Counts
+from crawler.ledger.roster import Presence
 from crawler.lock import Holder
 from crawler.runs import Run
 from crawler.spool import Lodging, Spool
@@ -31,6 +32,8 @@ class Status:
     ids: Counts
     commit: Commit | None  #: the newest
     holder: Holder | None
+    workers: Sequence[Presence]  #: that live, wherever they are, as the ledger knows
+    searches: Mapping[str, str | None]  #: for ids, by place: the worker; None where the next one goes on
     spools: list[Lodging]  #: on this machine, of this archive
     last_run: Run | None
     files: dict[str, int]  #: by folder
@@ -54,6 +57,8 @@ class Status:
             },
             "commit": commit and {"n": commit.n, "at": commit.at, "worker": commit.worker},
             "lock": self.holder and asdict(self.holder),
+            "workers": [asdict(each) for each in self.workers],
+            "searches": dict(self.searches),
             "spools": [asdict(each) | {"since": stamp(each.since)} for each in self.spools],
             "last_run": self.last_run and _run(self.last_run),
             "folders": {name: {"files": self.files[name], "bytes": self.bytes[name]} for name in self.bytes},
@@ -83,19 +88,27 @@ class Status:
         return f"{commit.n:,}, {self._ago(commit.at)}, by worker {commit.worker}"
 
     def _running(self) -> Iterator[tuple[str, str]]:
-        """Those that hold a spool here or the lock; and what dead ones left."""
-        workers = {each.worker for each in self.spools if each.living}
-        if self.holder is not None and self.holder.worker not in workers:
-            dead = self.holder.worker in {each.worker for each in self.spools}
-            yield "lock", f"held by {self.holder}" + (", which is dead" if dead else "")
+        """Those that hold a spool here or the lock, or that the ledger hears of; and what dead ones left."""
+        heard = {each.worker: _heard(each) for each in self.workers}
+        here = {each.worker: each.living for each in self.spools}
+        elsewhere = [worker for worker in heard if worker not in here]
+        if (holder := self.holder) is not None and not here.get(holder.worker):
+            yield "lock", f"held by {holder}" + (", which is dead" if holder.worker in here else "")
         for each in self.spools:
-            has = f"{number(each.takes, 'take')} to be committed, {size(each.bytes)}"
-            if each.living:
-                yield "running", f"worker {each.worker} since {self._ago(stamp(each.since))}; {has}"
-            else:
-                yield "left", f"by worker {each.worker}, which is dead: the next crawl takes it over; {has}"
-        if not workers and self.holder is None:
+            yield self._lodger(each, heard.get(each.worker))
+        for worker in elsewhere:
+            yield "running", f"worker {worker}, {heard[worker]}"
+        if not any(here.values()) and not elsewhere and holder is None:
             yield "running", "nobody, as far as it shows here"
+        for place, seeker in self.searches.items():
+            yield "search", f"{place}: {f'worker {seeker}' if seeker else 'the next worker goes on with it'}"
+
+    def _lodger(self, each: Lodging, heard: str | None) -> tuple[str, str]:
+        has = f"{number(each.takes, 'take')} to be committed, {size(each.bytes)}"
+        if not each.living:
+            return "left", f"by worker {each.worker}, which is dead: the next crawl takes it over; {has}"
+        told = f"worker {each.worker} since {self._ago(stamp(each.since))}; {has}"
+        return "running", f"{told}; {heard}" if heard else told
 
     def _ago(self, at: object) -> str:
         with suppress(ValueError):
@@ -110,15 +123,18 @@ def status(housing: Housing, now: datetime) -> Status:
     home = archive.found(store)
     with view.ledger(housing, store, home) as ledger:
         ids, newest = ledger.counts(), ledger.n()
+    workers, searches = view.roster(housing)
     keys = list(store.list())
     files, sizes = _folders(keys)
     return Status(
         at=now.astimezone(UTC),
         url=store.url,
         home=home,
-        ids=ids,
+        ids=replace(ids, leased=sum(each.leases for each in workers)),
         commit=commits.read(store, newest) if newest else None,
         holder=lock.holder(store),
+        workers=workers,
+        searches=searches,
         spools=[each for each in Spool.lodgings(housing.spool) if each.archive == home.uuid],
         last_run=runs.newest(store, (key for key, _ in keys)),
         files=files,
@@ -135,6 +151,10 @@ def _folders(keys: Iterable[tuple[str, int]]) -> tuple[Counter[str], Counter[str
         files[folder] += 1
         sizes[folder] += count
     return files, sizes
+
+
+def _heard(worker: Presence) -> str:
+    return f"heard of {span(worker.silent)} ago, {number(worker.leases, 'lease')}"
 
 
 def _run(run: Run) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ from crawler import commits, snapshots
 from crawler.archive import Archive
 from crawler.housing import Housing
 from crawler.ledger import Ledger, Seed, open_ledger, read_ledger
+from crawler.ledger.roster import Presence
 from crawler.stores import Store
 
 
@@ -31,6 +32,14 @@ def ledger(housing: Housing, store: Store, home: Archive) -> Iterator[Ledger]:
         else:
             with _made(store, home, partial(_seed, store, there)) as made:
                 yield made
+
+
+def roster(housing: Housing) -> tuple[Sequence[Presence], Mapping[str, str | None]]:
+    """Who works on the archive, and who searches where: of a ledger that is made for now nobody is heard."""
+    if (there := read_ledger(housing.ledger, lease_seconds=housing.lease_seconds)) is None:
+        return [], {}
+    with closing(there):
+        return there.present(), there.searches()
 
 
 def _seed(store: Store, there: Ledger, file: Path) -> bool:

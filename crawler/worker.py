@@ -84,7 +84,7 @@ class Worker:
         self._ledger.bind(home.id)
         self._snapshot = max(snapshots.numbers(self._store), default=0)
         self._desk: Ledger = self._open_ledger()
-        self._home = home.id
+        self.home = home.id
         self._recover()
         if wanted.ids is not None:
             self._add(wanted.ids, wanted.found)
@@ -143,7 +143,7 @@ class Worker:
     def _recover(self) -> None:
         housing = self._housing
         ledger, elsewhere = self._ledger, self._elsewhere
-        recover(housing.spool, self._home, self._store, ledger, self._disk, self._clock, elsewhere)
+        recover(housing.spool, self.home, self._store, ledger, self._disk, self._clock, elsewhere)
 
     def flies(self, id: ArticleId, *, away: bool) -> None:
         """A lease that workers died of is on its way, or is so no more."""

@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
@@ -25,10 +26,12 @@ from crawler.housing import Housing
 from crawler.ledger import open_ledger
 from crawler.speech import InJson, Plainly
 from tests.crawling import CHECKOUT, SCRAPY, House
+from tests.redisserver import running as server
 from tests.site import Site, id_of, running_site
 from tests.test_fleet import fetched, until
 
 IDS = [id_of(n) for n in range(40)]
+PASSWORD = "s3cret-0f-the-ledger"
 SLOW = {"DOWNLOAD_DELAY": 0.1, "CONCURRENT_REQUESTS_PER_DOMAIN": 2}
 
 
@@ -200,12 +203,53 @@ def test_another_archive_s_ledger_is_one_sentence_and_leaves_nothing_behind(
     assert not house.archive.folder.exists()
 
 
+def test_each_of_two_archives_in_one_folder_has_a_host_s_robots_txt_once(house) -> None:
+    other, disk = replace(house, folder=house.folder / "other"), house.folder / "spool"
+    for each in (house, other, house):
+        ran = each.crawl([id_of(0)], "-adiscover=none", "-arefresh=0", FLEET=1, SPOOL_DIR=disk)
+        assert ran.code == 0, ran.said
+    for each in (house, other):
+        answers = [record for record in each.archive.records() if record.type == "response"]
+        kept = [answer.headers["WARC-Target-URI"] for answer in answers]
+        assert kept.count("http://anapress.net/robots.txt") == 1
+
+
+@pytest.mark.parametrize("command", [["crawl", "anapress"], ["fleet", "-n1"]])
+@pytest.mark.parametrize("url", ["unix://:{}@{}/s?db=0", "unix://{1}/s?db=0&password={0}"])
+def test_the_password_of_a_ledger_is_shown_and_kept_nowhere(house, command, url) -> None:
+    with server("redis") as locked:
+        with locked.client() as client:
+            client.config_set("requirepass", PASSWORD)
+        ledger = url.format(PASSWORD, locked.folder)
+        words = ["-aids=1", "-arequisites=0", "-adiscover=none"]
+        ran = house.scrapy(*command, *words, LEDGER_URL=ledger, LOG_LEVEL="DEBUG")
+    assert ran.code == 0, ran.said
+    assert "db=0" in ran.said  # the next command names the ledger
+    assert PASSWORD not in ran.said + ran.out
+    for path in house.folder.rglob("*"):
+        assert not path.is_file() or PASSWORD.encode() not in path.read_bytes(), path
+
+
 def test_a_worker_that_ends_without_a_word_leaves_the_fleet_a_sentence() -> None:
     mute = Fleet(1, ["sh", "-c", "exit 2"], Plainly(print))
     mute.run(lambda: None)
     assert mute.ended("0 takes", None) == Ending(
         2, "A worker can't do what it was asked to; its log says why."
     )
+
+
+@pytest.mark.parametrize("code", [2, 5])
+def test_a_fleet_that_one_worker_ends_says_why_also_where_another_s_store_has_failed(
+    code, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr("crawler.fleet.FIRST_PAUSE", 60.0)
+    first = (
+        f"mkdir {tmp_path}/first 2>&1 && exit 6; echo 'The keys are wrong. (exit {code})' >&2; exit {code}"
+    )
+    both = Fleet(2, ["sh", "-c", first], Plainly(lambda _: None))
+    both.run(lambda: None)
+    assert sorted(worker.code or 0 for worker in both.workers) == sorted([6, code])
+    assert both.ended("0 takes", 7) == Ending(code, "The keys are wrong.")
 
 
 @pytest.mark.parametrize("shown", [True, False])

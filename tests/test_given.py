@@ -133,6 +133,8 @@ def test_a_name_that_is_near_none_is_warned_of_once(tmp_path: Path) -> None:
         ("redis://us:secret@HOST:6379/0", "redis://HOST:6379/0"),
         ("rediss://:s%40cr@t@HOST/0?ssl_ca_certs=ca.pem", "'rediss://HOST/0?ssl_ca_certs=ca.pem'"),
         ("unix://:secret@/run/s?db=3", "'unix:///run/s?db=3'"),
+        ("redis://HOST/0?username=us&password=secret", "redis://HOST/0"),
+        ("rediss://HOST?db=3&%70assword=s%40cr@t&ssl_password=secret", "'rediss://HOST?db=3'"),
     ],
 )
 def test_the_next_command_names_the_ledger_and_shows_no_password(url: str, told: str) -> None:

@@ -26,10 +26,10 @@ from hypothesis.stateful import (
 )
 
 from crawler.errors import Damaged, LedgerError, WrongUse
-from crawler.items import ArticleId, Lease, Outcome, RecordRef, Stored
+from crawler.items import ArticleId, Lease, Outcome, RecordRef, Revisit, Stored
 from crawler.ledger import Standing, checked, open_ledger, validators
 from crawler.ledger.redis import RedisLedger
-from crawler.ledger.roster import LEASE_SECONDS, WAY_SECONDS
+from crawler.ledger.roster import LEASE_SECONDS, WAY_SECONDS, Presence
 from crawler.ledger.rows import (
     pack_hash,
     pack_record_id,
@@ -280,7 +280,47 @@ def test_no_lease_outlives_the_start_of_a_machine_whose_clock_begins_anew(ledger
     assert ids_of(ledger.lease("w", 1)) == [1]
 
 
+def test_who_lives_is_told_with_its_leases_and_for_how_long_it_was_silent(ledger, clock) -> None:
+    ledger.add(map(ArticleId, range(1, 10)), "list")
+    ledger.lease("dead", 1)
+    clock.go(LEASE_SECONDS - 5)
+    ledger.lease("two", 3)
+    clock.go(4)
+    ledger.renew("one")
+    clock.go(2)
+    assert ledger.present() == [
+        Presence(worker="one", silent=2, leases=0),
+        Presence(worker="two", silent=6, leases=3),
+    ]
+    ledger.release("two")
+    assert [each.worker for each in ledger.present()] == ["one"]
+
+
+def test_to_ask_who_lives_is_no_sign_of_life(ledger, clock) -> None:
+    ledger.renew("w")
+    for _ in range(3):
+        clock.go(LEASE_SECONDS / 2 - 1)
+        ledger.present()
+        ledger.searches()
+    assert ledger.present() == []
+
+
 # searches
+
+
+def test_searches_that_are_not_over_are_told_with_who_makes_them(ledger, clock) -> None:
+    assert ledger.searches() == {}
+    ledger.search("one", "site", due=True)
+    ledger.search("two", "site", due=True)
+    ledger.search("two", "cdx", due=True)
+    assert ledger.searches() == {"site": "one", "cdx": "two"}
+    ledger.searched("one", "site", over=False)
+    assert ledger.searches() == {"site": None, "cdx": "two"}
+    clock.go(LEASE_SECONDS + 1)
+    assert ledger.searches() == {"site": None, "cdx": None}
+    ledger.search("three", "site", due=False)
+    ledger.searched("three", "site", over=True)
+    assert ledger.searches() == {"cdx": None}
 
 
 def test_a_search_that_is_due_falls_to_the_first_that_asks(opened) -> None:
@@ -881,6 +921,29 @@ def test_validators_of_a_page_that_came_as_a_revisit_speak_of_the_record_that_it
     )
     assert leased(ledger) == Validators('"2"')
     assert ledger.validated(ArticleId(1), Validators('"2"')) == PAGE
+
+
+def again(stored: Stored = PAGE, url: str = PAGE.url) -> Revisit:
+    return Revisit(sha256=stored.sha256, length=stored.length, digest=DIGEST, url=url)
+
+
+def test_validators_that_come_with_a_later_revisit_speak_of_the_record_that_it_names(ledger) -> None:
+    commit(ledger, captured(1, JANUARY, record=PAGE.record), stored=[PAGE])
+    assert leased(ledger) == Validators()
+    commit(
+        ledger,
+        captured(1, JANUARY, Outcome.UNCHANGED, take=2, record=place(30), etag='"2"'),
+        stored=[again()],
+    )
+    assert leased(ledger) == Validators('"2"')
+    assert ledger.validated(ArticleId(1), Validators('"2"')) == PAGE
+
+
+def test_validators_of_a_page_whose_bytes_only_another_page_s_record_holds_speak_of_nothing(ledger) -> None:
+    commit(ledger, stored=[replace(PAGE, url="http://anapress.net/a/2")])
+    commit(ledger, captured(1, JANUARY, record=place(30), etag='"2"'), stored=[again()])
+    assert leased(ledger) == Validators()
+    assert ledger.validated(ArticleId(1), Validators('"2"')) is None
 
 
 def test_validators_speak_of_the_earlier_page_once_it_is_shown_again(ledger) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -427,6 +428,18 @@ def test_a_server_that_is_not_there_at_the_start_may_be_a_wrong_address(monkeypa
     monkeypatch.setattr(server, "OPENING_SECONDS", 0.1)
     with pytest.raises(LedgerError, match="or mend LEDGER_URL"):
         Server("redis://127.0.0.1:1/0")
+
+
+def test_a_server_that_says_nothing_at_the_start_is_left_within_its_time(monkeypatch) -> None:
+    monkeypatch.setattr(server, "OPENING_SECONDS", 2.0)
+    monkeypatch.setattr(server, "TRY_SECONDS", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        with pytest.raises(LedgerError, match="was away for 2 seconds"):
+            Server(f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
+        silent.setblocking(False)
+        tries = [silent.accept()[0] for _ in range(2)]  # a first that took all of the time has no second
+    for each in tries:
+        each.close()
 
 
 def test_a_server_that_refuses_us_amid_a_run_is_no_mistake_of_the_user(own, ledger) -> None:

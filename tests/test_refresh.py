@@ -18,6 +18,8 @@ from surt import surt
 from warcio.archiveiterator import ArchiveIterator
 
 from tests.crawling import CHECKOUT, SCRAPY, SECONDS, House, Ran, Record
+from tests.faults.case import Article
+from tests.script import page, says, scripted
 from tests.site import FAULTS, Logged, id_of, running_site
 from tests.site.held import HELD
 from tests.site.replies import DATE
@@ -321,3 +323,24 @@ def kill_at_the_second_304(house: House) -> None:
             assert crawl.poll() is None
         os.killpg(crawl.pid, signal.SIGKILL)
         assert crawl.wait(SECONDS) == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "redis"])
+def test_a_page_that_gets_validators_only_once_its_bytes_are_there_is_asked_for_with_them(
+    kind, request, tmp_path
+) -> None:
+    shared = {}
+    if kind == "redis":
+        server = request.getfixturevalue("servers")[kind]
+        server.empty()
+        shared = {"LEDGER_URL": server.url}
+    body = Article(7).page
+    with scripted(
+        {"/a/7": [page(body), page(body, 'ETag: "1"'), says("304 Not Modified", 'ETag: "1"')]}
+    ) as site:
+        house = House(tmp_path, site)
+        for _ in range(3):
+            assert house.crawl([7], "-adiscover=none", "-arefresh=0", **shared).code == 0
+        asked = [b'\r\nIf-None-Match: "1"\r\n' in each.head for each in site.asked if each.target == "/a/7"]
+    assert asked == [False, False, True]
+    assert [take["status"] for take in house.archive.takes()[7]] == [200, 200, 304]

@@ -48,12 +48,15 @@ def status(house: House, **settings: object) -> dict[str, Any]:
     return told
 
 
+def begun(house: House, *arguments: str, **settings: object) -> subprocess.Popen[bytes]:
+    command = [str(SCRAPY), "crawl", "anapress", "-arequisites=0", *arguments, *house.settings(**settings)]
+    return subprocess.Popen(command, cwd=CHECKOUT, stderr=subprocess.DEVNULL)
+
+
 def held(house: House, silent: str) -> subprocess.Popen[bytes]:
     """A crawl that has taken all but one id, which never comes."""
     given = ",".join(map(str, [*IDS, HELD]))
-    words = ["crawl", "anapress", "-arequisites=0", f"-aids={given}", "-adiscover=none"]
-    command = [str(SCRAPY), *words, *house.settings(CONNECT_TO=silent)]
-    crawl = subprocess.Popen(command, cwd=CHECKOUT, stderr=subprocess.DEVNULL)
+    crawl = begun(house, f"-aids={given}", "-adiscover=none", CONNECT_TO=silent)
     until(lambda: house.archive.commits() and [each["takes"] for each in status(house)["spools"]] == [8])
     return crawl
 
@@ -149,6 +152,34 @@ def test_a_crawl_that_was_killed_is_seen_as_dead_and_the_next_takes_it_over(
     assert "is dead: the next crawl takes it over; 8 takes to be committed" in house.scrapy("status").out
     house.crawl([GONE], "-adiscover=none")
     assert (status(house)["ids"]["settled"], status(house)["spools"]) == (8, [])
+
+
+def test_the_workers_of_a_fleet_are_seen_from_another_machine(house: House, silent: str, servers) -> None:
+    servers["redis"].empty()
+    there = {"LEDGER_URL": servers["redis"].url, "CONNECT_TO": silent}
+    here = there | {"SPOOL_DIR": house.folder / "here"}
+    waits = begun(house, f"-aids={HELD}", "-adiscover=none", **there)
+    until(lambda: house.archive.commits() and status(house, **here)["ids"]["leased"])
+    told = status(house, **here)
+    ((worker, silence, leases),) = [each.values() for each in told["workers"]]
+    assert (leases, 0 <= silence < 600, told["spools"], told["searches"]) == (1, True, [], {})
+    assert f"running   worker {worker}, heard of " in house.scrapy("status", **here).out
+    waits.terminate()
+    assert waits.wait() == 3
+    assert status(house, **here)["workers"] == []
+    assert "running   nobody" in house.scrapy("status", **here).out
+
+
+def test_a_search_is_seen_with_its_worker(house: House, servers) -> None:
+    servers["redis"].empty()
+    settings = {"LEDGER_URL": servers["redis"].url, "DOWNLOAD_DELAY": 60}
+    seeks = begun(house, "-adiscover=site", **settings)
+    until(lambda: house.archive.folder.exists() and status(house, **settings)["searches"])
+    told = status(house, **settings)
+    assert told["searches"] == {"site": told["workers"][0]["worker"]}
+    seeks.terminate()
+    assert seeks.wait() == 3
+    assert "search    site: the next worker goes on with it" in house.scrapy("status", **settings).out
 
 
 def test_watched_on_a_terminal_it_stays_in_its_place_until_it_is_interrupted(filled: House) -> None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Self
+from uuid import UUID
 
 from scrapy import Request, signals
 from scrapy.crawler import Crawler
@@ -127,6 +128,11 @@ class Archivist:
     def dropped(self) -> Sequence[Need]:
         """Requisites that runs before did not come to."""
         return self._worker.dropped
+
+    @property
+    def home(self) -> UUID | None:
+        """The archive, where one is open."""
+        return self._worker.home if self.open else None
 
     @property
     def waiting(self) -> int:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from crawler.errors import WrongUse
-from crawler.items import ArticleId, Outcome, Stored
+from crawler.items import ArticleId, Outcome, Revisit, Stored
 from crawler.ledger.roster import LEASE_SECONDS, Roster
 from crawler.lines import Original, OutcomeLine
 from crawler.validators import Validators
@@ -68,7 +68,7 @@ class Follower(Protocol):
         segment: str,
         at: str,
         outcomes: Iterable[OutcomeLine],
-        stored: Iterable[Stored],
+        stored: Iterable[Stored | Revisit],
         held: Iterable[str] = (),
     ) -> None:
         """Take in commit n, whole or not at all.
@@ -77,8 +77,9 @@ class Follower(Protocol):
         A `known` line makes an unheard-of id left; with reason `requeued` and as many takes as the id
         has, it makes a settled id left again; otherwise it changes nothing (but marks it as logged).
         Any other line settles the id with that take, and ends whatever lease there is on it.
-        `at` (ISO 8601) stands for the capture time where a line has none. `held` are URLs that `claim` gives
-        no more; it is read behind `stored`, which may fill it.
+        `at` (ISO 8601) stands for the capture time where a line has none. `stored` are its records that hold
+        a payload whole, and its revisits. `held` are URLs that `claim` gives no more; it is read behind
+        `stored`, which may fill it.
         """
 
 

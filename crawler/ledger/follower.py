@@ -7,7 +7,7 @@ from itertools import groupby, islice
 from typing import Any
 
 from crawler.errors import LedgerError
-from crawler.items import Outcome, Stored
+from crawler.items import Outcome, Revisit, Stored
 from crawler.ledger import sql
 from crawler.ledger.database import Database
 from crawler.ledger.rows import key_of, payload_row, values
@@ -33,7 +33,7 @@ class SqliteFollower:
         segment: str,
         at: str,
         outcomes: Iterable[OutcomeLine],
-        stored: Iterable[Stored],
+        stored: Iterable[Stored | Revisit],
         held: Iterable[str] = (),
     ) -> None:
         with self._db.transaction() as db:
@@ -45,7 +45,8 @@ class SqliteFollower:
             for sentences, rows in _batches(outcomes, n, at):
                 for sentence in sentences:
                     db.executemany(sentence, rows)
-            db.executemany(sql.PAYLOAD, (payload_row(n, segment, record) for record in stored))
+            whole = (each for each in stored if isinstance(each, Stored))
+            db.executemany(sql.PAYLOAD, (payload_row(n, segment, record) for record in whole))
             db.executemany(sql.HELD, ((key_of(url),) for url in held))
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Self
 
 from crawler.errors import LedgerError
-from crawler.items import ArticleId, Stored
+from crawler.items import ArticleId, Revisit, Stored
 from crawler.ledger import Counts, Fill, Seed, scripts
 from crawler.ledger.entry import OUTCOMES, code_of
 from crawler.ledger.redis_roster import RedisRoster
@@ -81,7 +81,7 @@ class RedisLedger(RedisRoster):
         segment: str,
         at: str,
         outcomes: Iterable[OutcomeLine],
-        stored: Iterable[Stored],
+        stored: Iterable[Stored | Revisit],
         held: Iterable[str] = (),
     ) -> None:
         """In parts, each taken in once, whoever else brings it: until the last, n is the one before.

@@ -15,6 +15,7 @@ from crawler.ledger.scripts import MANY
 from crawler.ledger.shared import Shared, anew
 from crawler.ledger.steps import captured_key, own_key, text
 from crawler.lines import Original
+from crawler.site import url_of
 from crawler.validators import Validators
 
 
@@ -95,9 +96,10 @@ class RedisIndex(Shared):
             if value is not None
         }
         places = self._tagged([("p:", bytes(whole)) for whole, _ in there.values()])
-        placed = [(whole, own or place) for (whole, own), place in zip(there.values(), places, strict=True)]
-        pages = dict(zip(there, self._placed(placed), strict=True))
-        return [pages.get(id) for id, _ in entries]
+        both = zip(there.items(), places, strict=True)
+        placed = {id: (whole, own or place) for (id, (whole, own)), place in both if own or place}
+        pages = dict(zip(placed, self._placed(list(placed.values())), strict=True))
+        return [_its_own(id, pages.get(id)) for id, _ in entries]
 
     def _placed(self, found: Sequence[tuple[Whole, bytes]]) -> list[Stored | None]:
         """Payloads whose places are told, with the segments that they lie in."""
@@ -132,3 +134,8 @@ class RedisIndex(Shared):
             for ids in self._server.hashes(buckets[start : start + MANY])
             for id, value in ids.items()
         ]
+
+
+def _its_own(id: ArticleId, stored: Stored | None) -> Stored | None:
+    """The record, unless it is of another page with the same bytes: a revisit tells only what these are."""
+    return stored if stored is not None and stored.url == url_of(id) else None

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import secrets
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 
 from crawler.items import ArticleId, Lease
 from crawler.ledger.entry import MOST, Entry
 from crawler.ledger.redis_index import RedisIndex
-from crawler.ledger.roster import WAY_SECONDS
+from crawler.ledger.roster import WAY_SECONDS, Presence
 from crawler.ledger.rows import milliseconds
 from crawler.ledger.scripts import MANY, leases, searches, way
 from crawler.ledger.server import Server
@@ -77,6 +77,17 @@ class RedisRoster(RedisIndex):
     @anew
     def leased(self, worker: str | None = None) -> int:
         return int(self._server.run(leases.LEASED, self._lease_seconds, worker or "")[0])
+
+    @anew
+    def present(self) -> Sequence[Presence]:
+        found = self._server.run(leases.PRESENT, self._lease_seconds)
+        names = ((worker.decode(), float(silent), held) for worker, silent, held in found)
+        return [Presence(worker=name, silent=silent, leases=held) for name, silent, held in sorted(names)]
+
+    @anew
+    def searches(self) -> Mapping[str, str | None]:
+        found = [each.decode() for each in self._server.run(searches.SEARCHES, self._lease_seconds)]
+        return {place: worker or None for place, worker in sorted(zip(found[::2], found[1::2], strict=True))}
 
     @anew
     def search(self, worker: str, place: str, *, due: bool) -> str | None:

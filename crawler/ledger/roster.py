@@ -6,7 +6,8 @@ The log knows nothing of it, so it can be lost: it saves work, and no promise re
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -14,6 +15,15 @@ from crawler.items import ArticleId, Lease
 
 LEASE_SECONDS = 600.0  #: where nothing else is said
 WAY_SECONDS = 15.0  #: a try to commit takes one or two; whoever died in line keeps others for so long
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presence:
+    """A worker that lives, as all others see it."""
+
+    worker: str
+    silent: float  #: seconds since it was last heard of
+    leases: int
 
 
 class Roster(Protocol):
@@ -55,6 +65,12 @@ class Roster(Protocol):
 
     def leased(self, worker: str | None = None) -> int:
         """How many leases worker holds; without one, all of them."""
+
+    def present(self) -> Sequence[Presence]:
+        """The workers that live, by name; to ask is no sign of life, and changes nothing."""
+
+    def searches(self) -> Mapping[str, str | None]:
+        """Places of searches that are not over, and who makes them; None: whoever asks next. As `present`."""
 
     def search(self, worker: str, place: str, *, due: bool) -> str | None:
         """Who searches the place for ids now: worker, if that falls to it, or another; None if nobody does.

@@ -22,6 +22,8 @@ from crawler.ledger import scripts
 T = TypeVar("T")
 SECONDS = 60.0  #: for which a server may be away before that ends a run
 OPENING_SECONDS = 10.0  #: the same at the start: more likely the address is wrong
+ANSWER_SECONDS = 30.0  #: which one answer may take
+TRY_SECONDS = 5.0  #: which a connection may take, and at the start an answer: whoever is silent has two tries
 MAKING_SECONDS = 60  #: after which a maker of a ledger that says nothing counts as dead
 PAUSES = (0.05, 1.0)  #: the first and the longest between two tries
 FORMAT = 4
@@ -60,18 +62,13 @@ class Server:
         self._seconds, self._clock = seconds, clock
         self._epoch = ""
         self._given_up = False  # it was away too long: the steps of our end do not wait as long again
-        try:
-            self._redis = redis.Redis.from_url(
-                url, socket_timeout=30, socket_connect_timeout=5, retry=None, protocol=2
-            )
-            self._redis.connection_pool.make_connection()  # else what it does not know would show later
-        except (ValueError, TypeError) as error:
-            raise WrongUse(f"LEDGER_URL is {self.name!r}: give redis://HOST:PORT/NUMBER ({error})") from error
+        self._answered = False
+        with self._client(url, TRY_SECONDS) as first:
+            self.patiently(partial(self._prepare, first), min(seconds, OPENING_SECONDS))
+        self._answered = True
+        self._redis = self._client(url, ANSWER_SECONDS)
         self._execute: Callable[..., Any] = self._redis.execute_command
         self._scripts: dict[str, Any] = {}
-        self._answered = False
-        self.patiently(self._prepare, min(seconds, OPENING_SECONDS))
-        self._answered = True
 
     @property
     def epoch(self) -> str:
@@ -208,8 +205,18 @@ class Server:
             return LedgerError(f"{self.name} {why}: {error}")
         return WrongUse(f"{self.name} {why} ({error}): mend LEDGER_URL, or the server.")
 
-    def _prepare(self) -> None:
-        told = self._redis.info("memory")
+    def _client(self, url: str, seconds: float) -> redis.Redis:
+        try:
+            client = redis.Redis.from_url(
+                url, socket_timeout=seconds, socket_connect_timeout=TRY_SECONDS, retry=None, protocol=2
+            )
+            client.connection_pool.make_connection()  # else what it does not know would show later
+        except (ValueError, TypeError) as error:
+            raise WrongUse(f"LEDGER_URL is {self.name!r}: give redis://HOST:PORT/NUMBER ({error})") from error
+        return client
+
+    def _prepare(self, client: redis.Redis) -> None:
+        told = client.info("memory")
         if told.get("maxmemory") and told.get("maxmemory_policy") != "noeviction":
             raise WrongUse(
                 f"{self.name} throws away what it has no room for (maxmemory-policy "
@@ -217,7 +224,7 @@ class Server:
             )
         try:
             for name, value in COMPACT.items():
-                self._redis.config_set(name, value)
+                client.config_set(name, value)
         except failed.ResponseError:
             pass  # it is not ours to configure: then it needs more memory
 

@@ -105,6 +105,10 @@ DEAD = "SELECT number FROM workers WHERE seen NOT BETWEEN ? AND ?"
 LEASED = """
 SELECT count(*) FROM workers JOIN ids INDEXED BY ids_held ON holder = number WHERE seen BETWEEN ? AND ?
 """
+PRESENT = """
+SELECT worker, seen, (SELECT count(*) FROM ids INDEXED BY ids_held WHERE holder = number)
+FROM workers WHERE seen BETWEEN ? AND ? ORDER BY worker
+"""
 GONE = "DELETE FROM workers WHERE number = ?"
 END = "UPDATE ids SET holder = NULL WHERE holder = ?"
 # A first death may be anything's fault; from then on it counts only if the id was on its way.
@@ -121,6 +125,10 @@ FLIES = "UPDATE suspects SET flying = ? WHERE id = ?"
 SEEKERS = """
 SELECT worker, holds, ifnull(seen BETWEEN ? AND ?, 0) FROM seekers LEFT JOIN workers USING (worker)
 WHERE place = ?
+"""
+SEARCHES = """
+SELECT place, CASE WHEN seen BETWEEN ? AND ? THEN worker END FROM seekers LEFT JOIN workers USING (worker)
+WHERE holds ORDER BY place
 """
 SEEK = "INSERT OR REPLACE INTO seekers VALUES (?, ?, ?)"
 UNSEEK = "DELETE FROM seekers WHERE place = ? AND worker = ?"

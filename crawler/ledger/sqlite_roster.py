@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -13,7 +13,7 @@ from crawler.items import ArticleId, Lease
 from crawler.ledger import sql
 from crawler.ledger.database import Database
 from crawler.ledger.index import SqliteIndex
-from crawler.ledger.roster import WAY_SECONDS
+from crawler.ledger.roster import WAY_SECONDS, Presence
 from crawler.ledger.rows import milliseconds
 from crawler.validators import Validators
 
@@ -73,6 +73,16 @@ class SqliteRoster(SqliteIndex):
         if worker is None:
             return int(self._db.row(sql.LEASED, *self._alive())[0])
         return int(self._db.row(f"{sql.LEASED} AND worker = ?", *self._alive(), worker)[0])
+
+    def present(self) -> Sequence[Presence]:
+        now = self._clock()
+        return [
+            Presence(worker=worker, silent=max(now - seen, 0.0), leases=leases)
+            for worker, seen, leases in self._db.rows(sql.PRESENT, *self._alive())
+        ]
+
+    def searches(self) -> Mapping[str, str | None]:
+        return dict(self._db.rows(sql.SEARCHES, *self._alive()))
 
     def search(self, worker: str, place: str, *, due: bool) -> str | None:
         with self._db.transaction() as db:

@@ -8,7 +8,7 @@ from itertools import chain, islice
 
 from msgspec import Raw, msgpack
 
-from crawler.items import ArticleId, Outcome, Stored
+from crawler.items import ArticleId, Outcome, Revisit, Stored
 from crawler.ledger import payload, rows
 from crawler.ledger.entry import OUTCOMES, code_of, hash_of, settled, tail
 from crawler.ledger.keys import Keys
@@ -56,7 +56,7 @@ class Steps:
         self._part: list[object] = []  # one flat list: a list for each step takes as long as all the rest
 
     def parts(
-        self, outcomes: Iterable[OutcomeLine], stored: Iterable[Stored], held: Iterable[str]
+        self, outcomes: Iterable[OutcomeLine], stored: Iterable[Stored | Revisit], held: Iterable[str]
     ) -> Iterator[tuple[int, str, bytes]]:
         """Steps, packed and numbered; with the last of them, and there is one, the segment. The same for all.
 
@@ -104,24 +104,36 @@ class Steps:
         if line.outcome in BROUGHT and version is not None:
             self._field("t:", hash, payload.pack_text(id, version))
 
-    def _stored(self, stored: Stored) -> Step:
+    def _stored(self, stored: Stored | Revisit) -> Step:
         """A record's steps, once it is known to be the segment's."""
+        if isinstance(stored, Revisit):
+            return partial(self._revisit, stored)
         rows.of_segment(self._n, self._segment, stored)
         return partial(self._keep, stored)
 
     def _keep(self, stored: Stored) -> None:
-        id = payload.own_id(stored.url)
-        place, whole = payload.pack_place(self._n, stored, id), payload.Whole.of(stored)
+        id, whole = payload.own_id(stored.url), payload.Whole.of(stored)
+        place = payload.pack_place(self._n, stored, id)
         self._field("p:", bytes(whole), place)
         if id is None and not is_on_site(stored.url):
             for key in (captured_key(stored.url, None), captured_key(stored.url, stored.date)):
                 self._field("c:", key, payload.pack_found(stored, place))
-        if not self._validated or id is None or not whole.digest:
-            return
-        if (key := own_key(id, whole.digest)) in self._validated:
+        if (own := self._own(id, whole.digest)) is not None:
             self._part.append("u")
-            self._field("u:", key, whole.packed())
+            self._field("u:", own, whole.packed())
             self._field("p:", bytes(whole), place)
+
+    def _revisit(self, named: Revisit) -> None:
+        """A page that came before it had validators is found by them from now on."""
+        if (key := self._own(payload.own_id(named.url), named.digest)) is not None:
+            self._field("u:", key, payload.Whole(named.sha256, named.length, named.digest).packed())
+
+    def _own(self, id: ArticleId | None, digest: str | None) -> bytes | None:
+        """What a page is found by that came with validators in this commit."""
+        if not self._validated or id is None or not digest:
+            return None
+        key = own_key(id, digest)
+        return key if key in self._validated else None
 
     def _held(self, url: str) -> Step:
         return partial(self._field, "r:", held_key(url), b"")

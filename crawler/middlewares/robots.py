@@ -17,6 +17,7 @@ from scrapy.http import Response
 
 from crawler.extensions import extension
 from crawler.extensions.answer import answer_to
+from crawler.extensions.archivist import Archivist
 from crawler.extensions.manners import Manners
 from crawler.items import Absent, Outcome
 from crawler.manners.robots import LIMIT, Robots, token_of
@@ -103,10 +104,11 @@ class RobotsTxt:
         return rules
 
     async def _told(self, origin: str) -> bytes:
-        """The origin's robots.txt, as the first worker of a fleet had it."""
-        if (notices := self._manners.notices) is None:
+        """The origin's robots.txt, as the first worker of a fleet had it: its archive is to have a record."""
+        home = extension(self._crawler, Archivist).home
+        if (notices := self._manners.notices) is None or home is None:
             return await self._fetched(origin)
-        return await notices.get(f"robots {origin}", partial(self._fetched, origin), self._fresh)
+        return await notices.get(f"robots {home} {origin}", partial(self._fetched, origin), self._fresh)
 
     async def _fetched(self, origin: str) -> bytes:
         """The origin's robots.txt, wherever that lies; Waits or Unreached if it can't be had."""

@@ -8,8 +8,8 @@ anapress:v:<b>     id and content hash → version, of texts that an id showed b
                    The fields of the next five are tags (crawler.ledger.keys):
 anapress:t:<b>     content hash → the id and version that brought it first
 anapress:p:<b>     payload → the record that holds it whole (crawler.ledger.payload)
-anapress:u:<b>     id and digest → payload, of pages that were given validators; where p: has another record
-                   of it, that of the page too
+anapress:u:<b>     id and digest → payload, of pages that were given validators; where they came with a record
+                   and p: has another of the payload, that too
 anapress:c:<b>     URL, and URL with date → the same of the newest that an archive service has there
 anapress:r:<b>     the URLs of requisites that the archive has
 anapress:buckets   a bit for each number b of l: or i: that is in use

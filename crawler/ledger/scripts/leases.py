@@ -168,6 +168,18 @@ end
 return {count, call('HGETALL', META)}
 """
 
+# lease seconds: the workers that live, each with the seconds since it was heard of and its leases
+PRESENT = """
+local found, workers = {}, call('ZRANGE', P .. 'workers', 0, -1, 'WITHSCORES')
+for i = 1, #workers, 2 do
+    if living(workers[i + 1], ARGV[3]) then
+        local silent = string.format('%.3f', math.max(now() - tonumber(workers[i + 1]), 0))
+        found[#found + 1] = {workers[i], silent, call('HLEN', P .. 'h:' .. workers[i])}
+    end
+end
+return found
+"""
+
 # buckets, captured before: how many articles that nobody holds are older
 AGED = """
 local count = 0
