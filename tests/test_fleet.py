@@ -65,6 +65,7 @@ def worker(house: House, *arguments: str, **settings: object) -> subprocess.Pope
 def ended(*workers: subprocess.Popen[str]) -> list[tuple[int, str]]:
     """Their exit codes and last words."""
     said = [each.communicate(timeout=SECONDS)[1] for each in workers]
+    print(*said, sep="\n")  # which pytest shows where a test fails
     return [
         (each.returncode, (words.splitlines() or [""])[-1]) for each, words in zip(workers, said, strict=True)
     ]
