@@ -58,7 +58,7 @@ def learn(ledger: SqliteLedger, count: int) -> None:
 
 def claim(ledger: SqliteLedger, place: str, count: int) -> None:
     for first in range(0, count, ASKED):
-        ledger.claim(urls(place, first, ASKED))
+        ledger.claim("a worker", urls(place, first, ASKED))
 
 
 def urls(place: str, first: int, count: int) -> list[str]:

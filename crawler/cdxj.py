@@ -207,7 +207,12 @@ def held(entry: Entry) -> str | None:
     status = entry.status or 0  # a resource is no answer
     answered = 200 <= status < 400 and status != 304
     whole = entry.truncated in (None, End.LENGTH)  # what is too long is so next time, too
-    return entry.url if answered and whole and not _ASKED_ANYWAY.match(entry.url) else None
+    return entry.url if answered and whole and not asked_anyway(entry.url) else None
+
+
+def asked_anyway(url: str) -> bool:
+    """Whether the URL is asked for though the archive has it, since it may be an article's, or rules."""
+    return _ASKED_ANYWAY.match(url) is not None
 
 
 def _mime(value: str) -> str:

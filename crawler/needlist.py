@@ -66,7 +66,7 @@ class Legacy:
         self._inherited: list[Needlist] = []  # of those that were killed
 
     def taken(self, store: Store) -> Sequence[Need]:
-        """Take it over: what the last run dropped, and what killed ones wanted."""
+        """Take it over: what the last runs dropped, and what killed ones wanted."""
         killed = list(Needlist.abandoned(self._root, self._archive))
         self._inherited = [needlist for needlist, _ in killed]
         return [*_dropped(store), *(need for _, needs in killed for need in needs)]
@@ -79,10 +79,11 @@ class Legacy:
 
 
 def _dropped(store: Store) -> Sequence[Need]:
-    last = runs.needing(store)
-    with suppress(ValueError, TypeError, LookupError):  # nothing rests on what a summary says
-        return [Need.read(raw) for raw in last.requisites["dropped"]] if last else ()
-    return ()
+    needs: list[Need] = []
+    for run in runs.needing(store):
+        with suppress(ValueError, TypeError, LookupError):  # nothing rests on what a summary says
+            needs += [Need.read(raw) for raw in run.requisites["dropped"]]
+    return needs
 
 
 def _read(file: Path, archive: UUID) -> Sequence[Need] | None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from crawler.items import ArticleId
+from crawler.ledger.roster import Claims
 
 MOST = 1000  #: that wait; while there are more, no new id is begun
 LISTED = 200  #: of those that are missing, that the run's file names
 DROPPED = 2000  #: of those that the run's end dropped, that it names: the next run asks for them
 HOSTS = 20  #: of others, that it names
+WITH_OTHERS = 10_000  #: that other workers have claimed; more of these we take ourselves, too
+HELD = "too_large"  #: why one is missing of which the archive has what there is to be had
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +46,18 @@ class Missing:
 
 
 class Needs:
-    """Those found are claimed, those claimed wait, then fly; `room` is called when few enough wait again."""
+    """Those found are claimed, those claimed wait, then fly; `room` is called when few enough wait again.
+
+    What another worker has claimed is with others, until the archive has it or it falls to us.
+    """
 
     def __init__(self, room: Callable[[], None] = lambda: None) -> None:
         self._room = room
-        self._found: list[Need] = []  # the archive may have them
+        self._found: dict[str, Need] = {}  # the archive may have them
+        self._with_others: dict[str, Need] = {}
         self._waiting: deque[Need] = deque()
         self._flying: dict[str, Need] = {}
+        self._let_go: list[str] = []  # others may claim them
         self._missing: list[Missing] = []
         self._dropped: list[Need] = []
         self.taken = 0
@@ -67,12 +75,17 @@ class Needs:
     @property
     def left(self) -> int:
         """How many have not come to their end."""
+        return self.ours + len(self._with_others)
+
+    @property
+    def ours(self) -> int:
+        """The same, but for those that are with others."""
         return len(self._found) + len(self._waiting) + len(self._flying)
 
     @property
     def remaining(self) -> Sequence[Need]:
         """Those that this run leaves to the next, as it stands."""
-        return (*self._dropped, *self._flying.values(), *self._waiting, *self._found)
+        return (*self._dropped, *self._not_ended())
 
     @property
     def full(self) -> bool:
@@ -86,18 +99,35 @@ class Needs:
         return {name: count for name, count in each.items() if count}
 
     def find(self, needs: Iterable[Need]) -> None:
-        self._found += needs
+        for need in needs:
+            if need.url not in self._with_others:
+                self._found.setdefault(need.url, need)
 
     def found(self) -> Sequence[Need]:
         """Those that are not claimed yet."""
-        return tuple(self._found)
+        return tuple(self._found.values())
 
-    def claimed(self, asked: Sequence[Need], fresh: Collection[str]) -> None:
-        """Of those that were asked about, these URLs are to be had; the archive has the others."""
+    def with_others(self) -> Sequence[Need]:
+        """Those that another worker had claimed when that was asked last."""
+        return tuple(self._with_others.values())
+
+    def claimed(self, asked: Sequence[Need], claims: Claims) -> None:
+        """Of those that were asked about, these are to be had; the archive has the rest."""
         was_full = self.full
-        del self._found[: len(asked)]
-        self._waiting += (need for need in asked if need.url in fresh)
+        for need in asked:
+            self._found.pop(need.url, None)
+            self._with_others.pop(need.url, None)
+            theirs = need.url in claims.others
+            if theirs and len(self._with_others) < WITH_OTHERS:
+                self._with_others[need.url] = need
+            elif theirs or need.url in claims.ours:
+                self._waiting.append(need)
         self._tell(was_full=was_full)
+
+    def unclaimed(self) -> Sequence[str]:
+        """The URLs that others may claim by now, each told once."""
+        urls, self._let_go = self._let_go, []
+        return urls
 
     def next(self) -> Need:
         """The one that has waited longest; it flies now."""
@@ -107,14 +137,14 @@ class Needs:
         self._tell(was_full=was_full)
         return need
 
-    def take(self, need: Need) -> None:
-        """It came."""
-        self._flying.pop(need.url, None)
+    def take(self, need: Need, *, held: bool = True) -> None:
+        """It came; `held`, the archive has it for good with the next commit."""
+        self._land(need, held=held)
         self.taken += 1
 
     def miss(self, need: Need, reason: str) -> None:
         """It did not come, or not whole, or was not asked for."""
-        self._flying.pop(need.url, None)
+        self._land(need, held=reason == HELD)
         self._lack(need, reason)
 
     def pass_by(self, host: str) -> None:
@@ -124,13 +154,13 @@ class Needs:
 
     def drop(self) -> None:
         """The run is over: what has not come to its end is left to the next."""
-        dropped = (*self._flying.values(), *self._waiting, *self._found)
-        if dropped:
+        if dropped := self._not_ended():
             self._dropped += dropped
             self.missing["dropped"] += len(dropped)
         self._flying.clear()
         self._waiting.clear()
         self._found.clear()
+        self._with_others.clear()
 
     def told(self) -> dict[str, Any]:
         """What the run's file says of them; nothing of a run that needed none."""
@@ -144,6 +174,15 @@ class Needs:
             "dropped": [need.told() for need in self._dropped[:DROPPED]],
             "unlisted": self.missing.total() - len(self._missing) - len(self._dropped[:DROPPED]),
         }
+
+    def _not_ended(self) -> Sequence[Need]:
+        ours = (*self._flying.values(), *self._waiting, *self._found.values())
+        return (*ours, *self._with_others.values())
+
+    def _land(self, need: Need, *, held: bool) -> None:
+        """It flies no more, if it did; what the archive will not have for good may be another's."""
+        if self._flying.pop(need.url, None) is not None and not held:
+            self._let_go.append(need.url)
 
     def _tell(self, *, was_full: bool) -> None:
         if was_full and not self.full:

@@ -152,9 +152,10 @@ def newest(store: Store, keys: Iterable[str]) -> Run | None:
     return next(readable(store, sorted(filter(is_key, keys), reverse=True)), None)
 
 
-def needing(store: Store) -> Run | None:
-    """The last run that wanted requisites, if it is one of the latest."""
-    return next((run for run in readable(store, listed(store)[:LATEST]) if run.requisites), None)
+def needing(store: Store) -> Sequence[Run]:
+    """Of the latest runs the last that wanted requisites, and those beside it, from which it took nothing."""
+    runs = [run for run in readable(store, listed(store)[:LATEST]) if run.requisites]
+    return [run for run in runs if run.end >= runs[0].start]
 
 
 def last_search(store: Store, *, among: int = LOOK_BACK) -> Search | None:

@@ -18,6 +18,7 @@ from crawler.foreign.elsewhere import Elsewhere
 from crawler.housing import Housing
 from crawler.items import ArticleId, Lease, Stored
 from crawler.ledger import Ledger
+from crawler.ledger.roster import Claims
 from crawler.lock import Holder, Lock
 from crawler.made import Made
 from crawler.needlist import Legacy
@@ -39,8 +40,8 @@ NO_IDS = (
 class Worker:
     """Moves into an archive, leases from it, commits to it, and moves out again.
 
-    Leasing (lease, tried, found, claim, held, holds, renew, give_back, release) has a connection to the
-    ledger of its own, so that it may be done in another thread than the rest.
+    Leasing (lease, tried, found, claim, unclaim, held, holds, renew, give_back, release) has a connection to
+    the ledger of its own, so that it may be done in another thread than the rest.
     """
 
     def __init__(self, housing: Housing, clock: Clock = utc_now) -> None:
@@ -140,6 +141,16 @@ class Worker:
         searched = self._quest.others()
         return self.seeks is None and (self.errand.lasts(self._ledger) or searched)
 
+    def await_claims(self) -> bool:
+        """With nothing to take: take over from dead workers, and say whether all are about to end, as we are.
+
+        Who still leases may commit hours from now what it has claimed.
+        """
+        if self._ledger.leased():
+            return False
+        self._recover()
+        return True
+
     def _recover(self) -> None:
         housing = self._housing
         ledger, elsewhere = self._ledger, self._elsewhere
@@ -157,9 +168,13 @@ class Worker:
         """Make ids that pages link to leasable; their segment brings them into the log."""
         self.errand.more(self._desk.add(links, "link"))
 
-    def claim(self, urls: Collection[str]) -> Sequence[str]:
-        """Those of the URLs of requisites that the archive does not hold, and that this run did not claim."""
-        return self._desk.claim(urls)
+    def claim(self, urls: Collection[str]) -> Claims:
+        """Which of these URLs of requisites are ours to take, and which another worker's."""
+        return self._desk.claim(self.spool.worker, urls)
+
+    def unclaim(self, urls: Collection[str]) -> None:
+        """Let others have these."""
+        self._desk.unclaim(self.spool.worker, urls)
 
     def held(self, url: str, date: str | None) -> tuple[Stored, Record] | None:
         """The newest committed record of this URL, with this WARC-Date if that is said."""

@@ -65,6 +65,7 @@ def worker(house: House, *arguments: str, **settings: object) -> subprocess.Pope
 def ended(*workers: subprocess.Popen[str]) -> list[tuple[int, str]]:
     """Their exit codes and last words."""
     said = [each.communicate(timeout=SECONDS)[1] for each in workers]
+    print(*said, sep="\n")  # which pytest shows where a test fails
     return [
         (each.returncode, (words.splitlines() or [""])[-1]) for each, words in zip(workers, said, strict=True)
     ]
@@ -201,6 +202,90 @@ def test_a_death_counts_against_the_id_that_was_asked_for_and_not_those_behind_i
         assert [code for code, _ in ended(worker(house, "-arequisites=0"))] == [4]
     reasons = {id: take["reason"] for id, (take,) in house.archive.takes().items()}
     assert reasons == {1: "workers_died:3", 2: "http_404", 3: "http_404"}
+
+
+# Requisites that pages share
+
+STYLE = "/css/site.css"  # of every page
+ITS_URL = f"http://anapress.net{STYLE}"
+ONE, ANOTHER = (f"-aids={id}" for id in IDS[:2])
+both = pytest.mark.parametrize("house", ["sqlite", "redis"], indirect=True)
+LATE = {"DOWNLOAD_DELAY": 1, "CONCURRENT_REQUESTS_PER_DOMAIN": 1, "AUTOTHROTTLE_ENABLED": 0}
+
+
+def asked(site: Site, path: str) -> int:
+    return [each.target for each in site.exchanges()].count(path)
+
+
+def wanted(disk: Path) -> set[str]:
+    """What a worker there has on its list."""
+    lists = [json.loads(file.read_bytes()) for file in disk.glob("*.needs")]
+    return {need["url"] for each in lists for need in each["needs"]}
+
+
+def lacked(house: House) -> Counter[str]:
+    """What runs did not get of what their pages need, by reason."""
+    return sum((Counter(run["requisites"].get("missing", {})) for run in told(house)), Counter())
+
+
+def there(house: House) -> set[str | None]:
+    return {record.headers.get("WARC-Target-URI") for record in house.archive.records()}
+
+
+@both
+def test_what_the_pages_of_several_workers_need_is_taken_once_in_all(house, site, shared) -> None:
+    added(house, **shared)
+    few = shared | {"CONCURRENT_REQUESTS": 4}  # so that each has some of the ids
+    fleet = [worker(house, "-adiscover=none", **few) for _ in range(3)]
+    assert [code for code, _ in ended(*fleet)] == [0, 0, 0]
+    assert max(Counter(each.target for each in site.exchanges()).values()) == 1
+    assert not lacked(house)
+    assert ITS_URL in there(house)
+    is_whole(house, **shared)
+
+
+@both
+def test_what_a_killed_worker_had_claimed_comes_all_the_same(house, site, shared) -> None:
+    mine, lost = house.folder / "disk", house.folder / "lost"
+    settings = shared | {"LEASE_SECONDS": 4}
+    dies = worker(house, ONE, SPOOL_DIR=lost, **settings | LATE)
+    until(house.archive.takes)  # it holds nothing but claims
+    lives = worker(house, ANOTHER, SPOOL_DIR=mine, **settings)
+    until(lambda: ITS_URL in wanted(mine))
+    shares = wanted(mine)
+    dies.kill()
+    dies.communicate()
+    assert [code for code, _ in ended(lives)] == [0]
+    assert shares <= there(house)
+    assert not lacked(house)
+
+
+@both
+def test_a_worker_that_waits_for_ids_commits_what_others_wait_for(house, site, shared) -> None:
+    stands = worker(house, "-aforever=1", "-adiscover=none", **shared)
+    until((house.archive.folder / "archive.json").exists)
+    assert house.scrapy("ids", "add", str(IDS[0]), **shared).code == 0
+    until(lambda: asked(site, STYLE))
+    assert [code for code, _ in ended(worker(house, ANOTHER, "-adiscover=none", **shared))] == [0]
+    stands.send_signal(signal.SIGTERM)
+    assert [code for code, _ in ended(stands)] == [3]
+    assert asked(site, STYLE) == 1
+    assert not lacked(house)
+
+
+@both
+def test_who_ends_before_the_others_leaves_to_them_what_they_have_claimed(house, site, shared) -> None:
+    many = f"-aids={','.join(map(str, IDS[2:]))}"
+    goes_on = worker(house, many, "-adiscover=none", **shared | LATE)
+    until(lambda: ITS_URL in wanted(house.folder / "spool"))
+    assert [code for code, _ in ended(worker(house, ANOTHER, "-adiscover=none", **shared))] == [0]
+    assert (goes_on.poll(), lacked(house).keys()) == (None, {"dropped"})
+    dropped = wanted(house.folder / "spool")
+    goes_on.send_signal(signal.SIGTERM)
+    assert [code for code, _ in ended(goes_on)] == [3]
+    assert [code for code, _ in ended(worker(house, "-adiscover=none", **shared))] == [0]
+    assert asked(site, STYLE) == 1
+    assert ITS_URL in dropped <= there(house)
 
 
 # The search for ids

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import sqlite3
 import threading
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -29,7 +30,7 @@ from crawler.errors import Damaged, LedgerError, WrongUse
 from crawler.items import ArticleId, Lease, Outcome, RecordRef, Revisit, Stored
 from crawler.ledger import Standing, checked, open_ledger, validators
 from crawler.ledger.redis import RedisLedger
-from crawler.ledger.roster import LEASE_SECONDS, WAY_SECONDS, Presence
+from crawler.ledger.roster import LEASE_SECONDS, WAY_SECONDS, Claims, Presence
 from crawler.ledger.rows import (
     pack_hash,
     pack_record_id,
@@ -1074,20 +1075,106 @@ def test_a_new_ledger_can_be_opened_by_many_at_the_same_time(tmp_path) -> None:
 # requisites
 
 
-def test_a_url_is_given_once_to_whom_it_is_claimed_by(ledger) -> None:
-    assert list(ledger.claim(["http://a/x", "http://a/y"])) == ["http://a/x", "http://a/y"]
-    assert list(ledger.claim(["http://a/y", "http://a/z", "http://a/x"])) == ["http://a/z"]
+X, Y, Z = "http://a/x", "http://a/y", "http://a/z"
+NOBODY_S = Claims(frozenset(), frozenset())
 
 
-def test_a_url_that_a_commit_holds_is_not_given(ledger, opened) -> None:
-    commit(ledger, held=["http://a/x", "http://a/x"])
-    for each in (ledger, opened()):
-        assert list(each.claim(["http://a/x", "http://a/y"])) == ["http://a/y"]
+def claimed(ours: Iterable[str] = (), others: Iterable[str] = ()) -> Claims:
+    return Claims(frozenset(ours), frozenset(others))
 
 
-def test_a_claim_ends_with_the_ledger_object(ledger, opened) -> None:
-    ledger.claim(["http://a/x"])
-    assert list(opened().claim(["http://a/x"])) == ["http://a/x"]
+def test_a_url_is_given_once_to_whom_it_is_claimed_by(ledger, opened) -> None:
+    assert ledger.claim("w", [X, Y]) == claimed([X, Y])
+    assert ledger.claim("w", [Y, Z, X]) == claimed([Z])
+    assert opened().claim("w", [X, Y, Z]) == NOBODY_S
+
+
+def test_what_another_worker_has_claimed_is_told_of(ledger, opened) -> None:
+    ledger.claim("w", [X])
+    for _ in range(2):
+        assert opened().claim("v", [X]) == claimed(others=[X])
+    assert opened().claim("v", [X, Y]) == claimed([Y], others=[X])
+
+
+def test_nothing_is_claimed_by_who_asks_for_nothing(ledger) -> None:
+    assert ledger.claim("w", []) == NOBODY_S
+    ledger.unclaim("w", [])
+
+
+def test_a_url_that_a_commit_holds_is_nobody_s(ledger, opened) -> None:
+    commit(ledger, held=[X, X])
+    for each, worker in ((ledger, "w"), (opened(), "v")):
+        assert each.claim(worker, [X]) == NOBODY_S
+
+
+def test_a_claim_ends_with_the_commit_that_brings_the_url(ledger) -> None:
+    ledger.claim("w", [X, Y])
+    commit(ledger, held=[X])
+    assert ledger.claim("v", [X, Y]) == claimed(others=[Y])
+    ledger.release("w")
+    assert ledger.claim("v", [X, Y]) == claimed([Y])
+
+
+def test_what_its_worker_lets_go_of_is_whose_who_asks_next(ledger) -> None:
+    ledger.claim("w", [X, Y])
+    ledger.unclaim("w", [X, Z])
+    assert ledger.claim("v", [X, Y]) == claimed([X], others=[Y])
+    assert ledger.claim("w", [X]) == claimed(others=[X])
+
+
+def test_nobody_lets_go_of_another_s_claim_or_of_what_is_held(ledger) -> None:
+    commit(ledger, held=[Y])
+    ledger.claim("w", [X])
+    ledger.unclaim("v", [X, Y])
+    assert ledger.claim("v", [X, Y]) == claimed(others=[X])
+
+
+@pytest.mark.parametrize("dead", [False, True])
+def test_who_has_released_all_has_no_claims(ledger, dead) -> None:
+    ledger.claim("w", [X])
+    ledger.release("w", dead=dead)
+    assert ledger.claim("v", [X]) == claimed([X])
+
+
+def test_a_worker_that_gives_its_leases_back_and_lives_on_keeps_its_claims(ledger) -> None:
+    ledger.claim("w", [X])
+    ledger.release("w")
+    ledger.renew("w")
+    assert ledger.claim("v", [X]) == claimed(others=[X])
+
+
+def test_who_claims_lives(ledger, clock) -> None:
+    ledger.add([ArticleId(1)], "list")
+    ledger.lease("w", 1)
+    clock.go(LEASE_SECONDS * 2 / 3)
+    ledger.claim("w", [X])
+    clock.go(LEASE_SECONDS * 2 / 3)
+    assert ids_of(ledger.lease("v", 1)) == []
+    assert ledger.claim("v", [X]) == claimed(others=[X])
+
+
+def test_the_claims_of_a_worker_that_nobody_heard_of_fall_to_who_asks(ledger, clock) -> None:
+    ledger.claim("w", [X, Y])
+    clock.go(LEASE_SECONDS + 1)
+    assert ledger.claim("v", [X]) == claimed([X])
+    assert ledger.claim("w", [X, Y]) == claimed(others=[X])  # it only slept, and has Y still
+    assert ledger.claim("v", [Y]) == claimed(others=[Y])
+
+
+def test_a_late_commit_ends_another_s_claim(ledger, clock) -> None:
+    ledger.claim("w", [X])
+    clock.go(LEASE_SECONDS + 1)
+    ledger.claim("v", [X])
+    commit(ledger, held=[X])  # which w brought
+    assert [ledger.claim(worker, [X]) for worker in "vwu"] == [NOBODY_S] * 3
+
+
+def test_many_are_claimed_at_once(ledger) -> None:
+    some, more = ([f"http://a/{at}" for at in range(start, start + 2500)] for start in (0, 1000))
+    assert ledger.claim("w", some) == claimed(some)
+    assert ledger.claim("v", more) == claimed(set(more) - set(some), others=set(more) & set(some))
+    ledger.unclaim("w", some)
+    assert ledger.claim("v", some) == claimed(some)
 
 
 def test_what_fills_the_payloads_may_fill_what_is_held(ledger) -> None:
@@ -1098,15 +1185,17 @@ def test_what_fills_the_payloads_may_fill_what_is_held(ledger) -> None:
         yield record("segment-1")
 
     commit(ledger, stored=payloads(), held=held)
-    assert list(ledger.claim(["http://a/x"])) == []
+    assert ledger.claim("w", [X]) == NOBODY_S
 
 
-def test_a_copy_of_a_file_knows_what_is_held(tmp_path) -> None:
+def test_a_copy_of_a_file_knows_what_is_held_and_of_no_claim(tmp_path) -> None:
     with closing(SqliteLedger(tmp_path / "ledger.db")) as ledger:
-        commit(ledger, held=["http://a/x"])
+        commit(ledger, held=[X])
+        ledger.claim("w", [Y])
         ledger.dump(tmp_path / "copy.db")
+        assert ledger.unlike(tmp_path / "copy.db") == []
     with closing(SqliteLedger(tmp_path / "copy.db")) as copy:
-        assert list(copy.claim(["http://a/x"])) == []
+        assert copy.claim("v", [X, Y]) == claimed([Y])
 
 
 # a file that is none
@@ -1146,7 +1235,11 @@ def test_a_newer_program_s_ledger_is_refused(file) -> None:
         SqliteLedger(file)
 
 
-FORMAT_5 = """
+FORMAT_6 = """
+ALTER TABLE held DROP COLUMN claimant;
+PRAGMA user_version = 6;
+"""
+FORMAT_5 = f"""{FORMAT_6}
 DROP TABLE seekers;
 DROP TABLE queue;
 PRAGMA user_version = 5;
@@ -1181,7 +1274,7 @@ PRAGMA user_version = 1;
 """
 
 
-@pytest.mark.parametrize("older", [FORMAT_1, FORMAT_2, FORMAT_3, FORMAT_4, FORMAT_5], ids="12345")
+@pytest.mark.parametrize("older", [FORMAT_1, FORMAT_2, FORMAT_3, FORMAT_4, FORMAT_5, FORMAT_6], ids="123456")
 def test_an_older_program_s_ledger_is_brought_to_this_format(file, older) -> None:
     again = read(9, OTHER, 2, Outcome.CHANGED, take=2), read(9, version=1, outcome=Outcome.CHANGED, take=3)
     with closing(SqliteLedger(file)) as ledger:
@@ -1195,7 +1288,7 @@ def test_an_older_program_s_ledger_is_brought_to_this_format(file, older) -> Non
         commit(ledger, captured(1, JANUARY, **GIVEN), held=["http://anapress.net/x"])
     with closing(SqliteLedger(file)) as ledger:
         assert leased(ledger) == HELD
-        assert ledger.claim(["http://anapress.net/x"]) == []
+        assert ledger.claim("w", ["http://anapress.net/x", X]) == claimed([X])
         assert ledger.search("w", "site", due=True) == "w"
         assert ledger.ahead("segment-2", asks=True) == 0
 

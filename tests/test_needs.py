@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from crawler.items import ArticleId
+from crawler.ledger.roster import Claims
 from crawler.made import Made
-from crawler.needs import DROPPED, HOSTS, LISTED, MOST, Need, Needs
+from crawler.needs import DROPPED, HOSTS, LISTED, MOST, WITH_OTHERS, Need, Needs
 from crawler.runs import Run
 from crawler.summary import summary
 
@@ -23,14 +25,22 @@ def waiting(count: int) -> Needs:
     needs = Needs()
     needs.find(many(count))
     asked = needs.found()
-    needs.claimed(asked, {need.url for need in asked})
+    needs.claimed(asked, ours(need.url for need in asked))
     return needs
+
+
+def ours(urls: Iterable[str] = ()) -> Claims:
+    return Claims(frozenset(urls), frozenset())
+
+
+def others(urls: Iterable[str] = ()) -> Claims:
+    return Claims(frozenset(), frozenset(urls))
 
 
 def test_what_the_archive_has_does_not_wait() -> None:
     needs = Needs()
     needs.find(many(3))
-    needs.claimed(needs.found(), {"http://a/1"})
+    needs.claimed(needs.found(), ours(["http://a/1"]))
     assert needs.next() == Need("http://a/1", PAGE)
     assert (needs.waiting, needs.flying, needs.left) == (0, 1, 1)
 
@@ -40,7 +50,7 @@ def test_those_found_meanwhile_are_asked_about_next() -> None:
     needs.find(many(1))
     asked = needs.found()
     needs.find([Need("http://a/new", PAGE)])
-    needs.claimed(asked, ())
+    needs.claimed(asked, ours())
     assert [need.url for need in needs.found()] == ["http://a/new"]
 
 
@@ -48,7 +58,7 @@ def test_room_is_told_when_few_enough_wait_again() -> None:
     rooms = []
     needs = Needs(lambda: rooms.append(needs.full))
     needs.find(many(MOST + 1))
-    needs.claimed(needs.found(), {need.url for need in needs.found()})
+    needs.claimed(needs.found(), ours(need.url for need in needs.found()))
     needs.next()
     assert (needs.full, rooms) == (True, [])
     needs.next()
@@ -60,16 +70,55 @@ def test_room_is_told_when_the_archive_has_them() -> None:
     needs = Needs(lambda: rooms.append(needs.full))
     needs.find(many(MOST))
     assert needs.full
-    needs.claimed(needs.found(), ())
+    needs.claimed(needs.found(), ours())
     assert rooms == [False]
+
+
+def test_what_another_worker_has_claimed_waits_for_nobody_and_has_not_ended() -> None:
+    needs = Needs()
+    needs.find(many(MOST))
+    needs.claimed(needs.found(), others(need.url for need in many(MOST)))
+    assert (needs.waiting, needs.full, needs.ours, needs.left) == (0, False, 0, MOST)
+    assert list(needs.remaining) == list(needs.with_others()) == many(MOST)
+
+
+def test_what_is_with_others_is_the_archive_s_or_ours_in_the_end() -> None:
+    needs = Needs()
+    needs.find(many(3))
+    needs.claimed(needs.found(), others(need.url for need in many(3)))
+    needs.find(many(3))  # which another page needs, too
+    assert not needs.found()
+    needs.claimed(needs.with_others(), Claims(frozenset(["http://a/1"]), frozenset(["http://a/2"])))
+    assert [need.url for need in needs.with_others()] == ["http://a/2"]
+    assert (needs.next().url, needs.left) == ("http://a/1", 2)
+
+
+def test_of_more_than_there_is_room_for_what_others_have_is_ours_too() -> None:
+    needs = Needs()
+    needs.find(many(WITH_OTHERS + 2))
+    needs.claimed(needs.found(), others(need.url for need in many(WITH_OTHERS + 2)))
+    assert (len(needs.with_others()), needs.waiting) == (WITH_OTHERS, 2)
+
+
+def test_what_we_did_not_get_others_may_claim_but_not_what_the_archive_will_have() -> None:
+    needs = waiting(4)
+    needs.take(needs.next())
+    needs.take(needs.next(), held=False)
+    needs.miss(needs.next(), "too_large")
+    needs.miss(needs.next(), "http_404")
+    needs.miss(Need("http://a/new", PAGE), "over_limit")  # nobody has claimed that
+    assert list(needs.unclaimed()) == ["http://a/1", "http://a/3"]
+    assert not needs.unclaimed()
 
 
 def test_what_does_not_come_to_its_end_is_dropped() -> None:
     needs = waiting(3)
     needs.next()
     needs.find([Need("http://a/new", PAGE)])
+    needs.claimed(needs.found(), others(["http://a/new"]))
+    needs.find([Need("http://a/newer", PAGE)])
     needs.drop()
-    assert (needs.left, needs.told()["missing"]) == (0, {"dropped": 4})
+    assert (needs.left, needs.told()["missing"]) == (0, {"dropped": 5})
 
 
 def test_what_is_dropped_is_told_for_the_next_run() -> None:

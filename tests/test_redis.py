@@ -22,7 +22,7 @@ from crawler.ledger.server import Server
 from crawler.ledger.steps import packed
 from crawler.lines import OutcomeLine
 from tests.redisserver import KINDS, running
-from tests.test_ledger import AT, HASH, commit, ids_of, line, read, record
+from tests.test_ledger import AT, HASH, X, Y, claimed, commit, ids_of, line, read, record
 
 OTHER = f"n1:sha256:{'99' * 32}"
 IDS = [ArticleId(id) for id in range(1, 101)]
@@ -61,10 +61,11 @@ class Log:
 
     def __init__(self) -> None:
         self.commits: list[list[OutcomeLine]] = []
+        self.held: dict[int, list[str]] = {}
 
     def follow(self, ledger) -> None:
         for n in range(ledger.n() + 1, len(self.commits) + 1):
-            ledger.apply(n, f"segment-{n}", AT, self.commits[n - 1], ())
+            ledger.apply(n, f"segment-{n}", AT, self.commits[n - 1], (), self.held.get(n, ()))
 
     def add(self, *lines: OutcomeLine) -> None:
         self.commits.append(list(lines))
@@ -196,6 +197,44 @@ def test_a_lease_whose_answer_was_lost_is_given_again(own, ledger, monkeypatch) 
     monkeypatch.setattr(ledger._server, "run", cut)
     assert len(ledger.lease("w", 10)) == 10
     assert ledger.leased("w") == 10
+
+
+def test_a_claim_whose_answer_was_lost_is_given_again(own, ledger, monkeypatch) -> None:
+    run = ledger._server.run
+    monkeypatch.setattr(ledger._server, "run", lambda *values: run(*values) and run(*values))
+    assert ledger.claim("w", [X]) == claimed([X])
+    assert ledger.claim("v", [X]) == claimed(others=[X])
+
+
+def test_a_server_that_was_emptied_has_forgotten_who_claimed(own, log, ledger) -> None:
+    ledger.claim("w", [X])
+    own.empty()
+    assert ledger.claim("v", [X]) == claimed([X])
+
+
+def test_what_was_brought_since_an_old_dump_is_claimed_by_nobody(own, log, ledger) -> None:
+    ledger.claim("w", [X])
+    dump = own.dump()
+    log.held[3] = [X]
+    log.add()
+    log.follow(ledger)
+    own.restore(dump)
+    assert ledger.claim("v", [X, Y]) == claimed([Y])
+
+
+def test_claims_outlive_a_server_that_keeps_a_journal(own, ledger) -> None:
+    ledger.claim("w", [X])
+    own.kill()
+    own.start()
+    assert ledger.claim("v", [X]) == claimed(others=[X])
+
+
+def test_a_claim_takes_no_memory_once_the_url_is_there(own) -> None:
+    with closing(RedisLedger(own.url)) as ledger, own.client() as client:
+        ledger.claim("w", [X])
+        commit(ledger, held=[X])
+        (key,) = client.scan_iter("anapress:r:*")
+        assert list(client.hgetall(key).values()) == [b""]
 
 
 def test_of_many_that_find_no_ledger_one_makes_it(own, log) -> None:

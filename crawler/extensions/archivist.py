@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Self
@@ -15,7 +15,8 @@ from scrapy.crawler import Crawler
 from crawler.account import Account
 from crawler.arguments import Arguments
 from crawler.extensions.bugs import Bugs
-from crawler.extensions.chores import Chores
+from crawler.extensions.chores import SIGNS, Chores
+from crawler.extensions.claiming import Claiming
 from crawler.extensions.course import Course
 from crawler.extensions.leases import Leases
 from crawler.extensions.lull import Lull
@@ -33,7 +34,6 @@ from crawler.warc import Record
 from crawler.worker import Worker
 from crawler.writer.frames import Checkpointed, Report, SealedSegment
 
-SIGNS = 10  #: of life, in the time after which a worker without one counts as dead
 NEEDS_SECONDS = 2  #: as many of requisites a kill loses
 
 
@@ -59,8 +59,10 @@ class Archivist:
             self._uploads,
             self.course,
             self.account,
+            self.needs,
             leasing=self._leasing,
             committing=self._committing,
+            shared=housing.shared,
         )
         self._leases = Leases(
             self._worker,
@@ -74,6 +76,10 @@ class Archivist:
         )
         self.seeking = Seeking(
             *(self._worker, self._committing, self.course, self._lull, self._changed), shared=housing.shared
+        )
+        self.claiming = Claiming(
+            *(self._worker, self._leasing, self.course, self._chores, self._lull),
+            seconds=housing.lease_seconds,
         )
         self.bugs = Bugs(self.course, self.account, self._leases, self._chores, self.settle)
         self.parting = Parting(
@@ -148,9 +154,8 @@ class Archivist:
         await self._writing.begin(plan, self._worker.spool)
         self.course.under_way = True
         gc.freeze()  # what a start made stays: no collection need look at it
-        self._chores.every(
-            self.housing.lease_seconds / SIGNS, partial(self._leasing.take, self._worker.renew)
-        )
+        sign = self.housing.lease_seconds / SIGNS
+        self._chores.every(sign, partial(self._leasing.take, self._worker.renew))
         self._chores.every(NEEDS_SECONDS, self._remember)
         if (lock := self._worker.lock) is not None:
             self._chores.every(lock.renew_seconds, partial(self._renewing.take, lock.renew))
@@ -194,10 +199,6 @@ class Archivist:
         """Remember how many attempts at a lease failed, before there is another."""
         if self.open:
             await self._leasing.take(partial(self._worker.tried, lease))
-
-    async def claim(self, urls: Collection[str]) -> Sequence[str]:
-        """Those of the URLs of requisites that are to be asked for; CrawlerError if the ledger can't say."""
-        return await self._leasing.ask(partial(self._worker.claim, urls))
 
     def leave(self, lease: Lease, why: str) -> None:
         """Hand a lease back untaken, for the next run: it waits for something."""

@@ -11,6 +11,7 @@ from crawler.extensions.course import Course
 from crawler.extensions.thread import Thread
 from crawler.extensions.uploads import Uploads
 from crawler.extensions.writing import Writing
+from crawler.needs import Needs
 from crawler.worker import Worker
 
 SECONDS = 2  #: between two looks whether other workers gave anything back
@@ -26,32 +27,45 @@ class Lull:
         uploads: Uploads,
         course: Course,
         account: Account,
+        needs: Needs,
         *,
         leasing: Thread,
         committing: Thread,
+        shared: bool,
     ) -> None:
         self._worker, self._writing, self._uploads = worker, writing, uploads
-        self._course, self._account = course, account
-        self._leasing, self._committing = leasing, committing
+        self._course, self._account, self._needs = course, account, needs
+        self._leasing, self._committing, self._shared = leasing, committing, shared
 
     async def passes(self) -> bool:
         """Whether there may be something to lease, after a while; False if nobody can bring any."""
         if not self._worker.waits or self._account.postponed:
             return False  # what waits for another run is held by us until we end: nobody may wait for that
-        holds = await _told(self._leasing, self._worker.holds)
-        if holds:  # else there are only requisites to commit: nobody waits for those
+        if (holds := await _told(self._leasing, self._worker.holds)) is None:
+            return False
+        if holds:
             await self.hand_in()
             await self._leasing.take(self._worker.give_back)  # what an answer that was lost has left with us
-        goes_on = holds is not None and await _told(self._committing, self._worker.await_others)
-        if goes_on:
-            await self._course.rest(SECONDS)
-        return bool(goes_on)
+        elif self._shared and not self._needs.ours:  # else more requisites come: each would be a commit
+            await self.hand_in()
+        return await self._lasts(self._worker.await_others)
+
+    async def awaits_claims(self) -> bool:
+        """Whether, after a while, what others have claimed may be in the archive, or ours to take."""
+        await self.hand_in()  # they may wait for us as we do for them
+        return await self._lasts(self._worker.await_claims)
 
     async def hand_in(self) -> None:
         """Bring what we have into the log."""
         with suppress(ArchiveError):  # it ends the crawl
             await self._writing.seal()
             await self._uploads.done(None)
+
+    async def _lasts(self, step: Callable[[], bool]) -> bool:
+        goes_on = bool(await _told(self._committing, step))
+        if goes_on:
+            await self._course.rest(SECONDS)
+        return goes_on
 
 
 async def _told(thread: Thread, step: Callable[[], bool]) -> bool | None:

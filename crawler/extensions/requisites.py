@@ -13,6 +13,8 @@ from scrapy.http import Response
 from twisted.python.failure import Failure
 
 from crawler.arguments import Arguments
+from crawler.cdxj import asked_anyway
+from crawler.errors import CrawlerError
 from crawler.extensions import extension
 from crawler.extensions.archivist import Archivist
 from crawler.extensions.manners import Manners
@@ -77,12 +79,18 @@ class Requisites:
         """What the run before did not come to is wanted first."""
         for need in self._archivist.dropped:
             self.want([need.url], need.page, need.depth)
+        self._archivist.claiming.now_and_then(self._ask_again)
 
     async def done(self) -> None:
-        """Until each has come to its end; the run's end is not waited for."""
+        """Until each has come to its end; the run's end is not waited for, nor who goes on without us."""
         while self._needs.left and not self._archivist.course.over:
-            self._news.clear()
-            await self._news.wait()
+            if not self._needs.ours:
+                await self._ask_again()
+            if self._needs.ours:
+                self._news.clear()
+                await self._news.wait()
+            elif self._needs.left and not await self._archivist.claiming.lasts():
+                return
 
     def _new(self, urls: Iterable[str]) -> Iterator[str]:
         """Those of hosts that we ask, and that were not named lately."""
@@ -104,11 +112,24 @@ class Requisites:
     async def _claim(self) -> None:
         """Look up in the ledger what was found meanwhile, as often as something was."""
         while (found := self._needs.found()) and not self._archivist.course.over:
-            fresh = await self._archivist.claim([need.url for need in found])
-            if not self._archivist.course.over:  # else they are dropped
-                self._needs.claimed(found, frozenset(fresh))
-                self._feed()
+            await self._ask(found)
         self._news.set()
+
+    async def _ask(self, needs: Sequence[Need]) -> None:
+        claims = await self._archivist.claiming.claim([need.url for need in needs])
+        if not self._archivist.course.over:  # else they are dropped
+            self._needs.claimed(needs, claims)
+            self._feed()
+
+    async def _ask_again(self) -> None:
+        """What others have claimed may be there by now, or be left to us; what we did not get, to them."""
+        await self._archivist.claiming.unclaim(self._needs.unclaimed())
+        if (needs := self._needs.with_others()) and not self._archivist.course.over:
+            try:
+                await self._ask(needs)
+            except CrawlerError as error:
+                self._archivist.course.fail(error)
+            self._news.set()
 
     def _claimed(self, claiming: asyncio.Future[None]) -> None:
         if not claiming.cancelled() and (error := claiming.exception()) is not None:
@@ -134,7 +155,7 @@ class Requisites:
 
     def _answered(self, response: Response, need: Need) -> None:
         if 200 <= response.status < 300 or response.status in REDIRECTS:
-            self._needs.take(need)
+            self._needs.take(need, held=not asked_anyway(need.url))
         else:
             self._needs.miss(need, f"http_{response.status}")
         try:

@@ -7,7 +7,7 @@ for ids that were found since the last commit (`unlogged`), and those lie in the
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -117,9 +117,6 @@ class Ledger(Follower, Known, Roster, Protocol):
 
     def add(self, ids: Iterable[ArticleId], found: str) -> int:
         """Make unheard-of ids left though the log does not name them yet; how many were new."""
-
-    def claim(self, urls: Collection[str]) -> Sequence[str]:
-        """Those of the URLs that no commit holds and that this ledger object did not give before."""
 
     def done(self, ids: Iterable[ArticleId], *, captured_before: datetime | None = None) -> int:
         """How many of these ids `lease` would never give: settled, and no articles captured before then."""

@@ -77,6 +77,16 @@ class Database:
                     self._connection.execute("ROLLBACK")
                 raise
 
+    @contextmanager
+    def forgettable(self) -> Iterator[sqlite3.Connection]:
+        """A transaction that a power cut may take back, whole: it does not wait for the disk."""
+        self.rows("PRAGMA synchronous = NORMAL")
+        try:
+            with self.transaction() as connection:
+                yield connection
+        finally:
+            self.rows("PRAGMA synchronous = FULL")
+
     def run(self, sentences: str) -> None:
         """Run a script of several sentences."""
         with self._named():

@@ -7,7 +7,7 @@ reasons: crawler.ledger.Ledger.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import partial
 from itertools import islice
@@ -24,7 +24,7 @@ from crawler.ledger.rows import milliseconds
 from crawler.ledger.scripts import MANY, applying, leases
 from crawler.ledger.server import SECONDS, Emptied, Server
 from crawler.ledger.shared import anew
-from crawler.ledger.steps import Steps, held_key, packed
+from crawler.ledger.steps import Steps, packed
 from crawler.lines import OutcomeLine
 
 FEW = 100  #: buckets in one call
@@ -45,7 +45,6 @@ class RedisLedger(RedisRoster):
         seconds: float = SECONDS,
     ) -> None:
         self._seed, self._fill = seed, fill
-        self._claimed: set[bytes] = set()  # of this object's run alone
         server = Server(url, clock=clock, seconds=seconds)  # without a clock of ours, the server's
         super().__init__(server, fill and partial(fill, self), lease_seconds, make=make)
 
@@ -113,13 +112,6 @@ class RedisLedger(RedisRoster):
         while some := list(islice(given, MANY)):
             new += self._add(some, found)
         return new
-
-    def claim(self, urls: Collection[str]) -> Sequence[str]:
-        by_key = {key: url for url in urls if (key := held_key(url)) not in self._claimed}
-        held = self._tagged([("r:", key) for key in by_key])
-        free = [key for key, there in zip(by_key, held, strict=True) if there is None]
-        self._claimed.update(free)
-        return [by_key[key] for key in free]
 
     def done(self, ids: Iterable[ArticleId], *, captured_before: datetime | None = None) -> int:
         before = None if captured_before is None else milliseconds(captured_before)

@@ -11,12 +11,12 @@ from itertools import islice
 from crawler.items import ArticleId, Lease
 from crawler.ledger.entry import MOST, Entry
 from crawler.ledger.redis_index import RedisIndex
-from crawler.ledger.roster import WAY_SECONDS, Presence
+from crawler.ledger.roster import WAY_SECONDS, Claims, Presence
 from crawler.ledger.rows import milliseconds
-from crawler.ledger.scripts import MANY, leases, searches, way
+from crawler.ledger.scripts import MANY, claims, leases, searches, way
 from crawler.ledger.server import Server
 from crawler.ledger.shared import anew
-from crawler.ledger.steps import packed
+from crawler.ledger.steps import held_key, packed, text
 from crawler.validators import Validators
 
 
@@ -78,6 +78,19 @@ class RedisRoster(RedisIndex):
     def leased(self, worker: str | None = None) -> int:
         return int(self._server.run(leases.LEASED, self._lease_seconds, worker or "")[0])
 
+    def claim(self, worker: str, urls: Collection[str]) -> Claims:
+        ours, others, given = set[str](), set[str](), iter(urls)
+        while chunk := list(islice(given, MANY)):
+            token = secrets.token_hex(claims.TOKEN)
+            for all, some in zip((ours, others), self._claim(worker, token, chunk), strict=True):
+                all.update(chunk[at] for at in some)
+        return Claims(frozenset(ours), frozenset(others))
+
+    def unclaim(self, worker: str, urls: Collection[str]) -> None:
+        given = iter(urls)
+        while chunk := list(islice(given, MANY)):
+            self._unclaim(worker, chunk)
+
     @anew
     def present(self) -> Sequence[Presence]:
         found = self._server.run(leases.PRESENT, self._lease_seconds)
@@ -119,6 +132,23 @@ class RedisRoster(RedisIndex):
         )
         self._check(n)
         return list(_leased(given)), int(more)
+
+    @anew
+    def _claim(self, worker: str, token: str, urls: Sequence[str]) -> tuple[Sequence[int], Sequence[int]]:
+        """The places among the URLs of those that are ours, and of those that others have."""
+        wanted = self._tags(urls)
+        n, ours, others = self._server.run(claims.CLAIM, worker, token, self._lease_seconds, wanted)
+        self._check(n)
+        return ours, others
+
+    @anew
+    def _unclaim(self, worker: str, urls: Sequence[str]) -> None:
+        self._server.run(claims.UNCLAIM, worker, self._tags(urls))
+
+    def _tags(self, urls: Sequence[str]) -> bytes:
+        """URLs with their buckets, as a script is told them."""
+        tags = (self._keys.tag(held_key(url)) for url in urls)
+        return packed([each for bucket, tag in tags for each in (bucket, text(tag))])
 
 
 def _leased(given: bytes) -> Iterator[tuple[ArticleId, Entry, int]]:

@@ -26,8 +26,16 @@ class Presence:
     leases: int
 
 
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """Of some URLs, those that somebody is to take; the others are the archive's, or were ours before."""
+
+    ours: frozenset[str]
+    others: frozenset[str]  #: other workers, that live, have claimed them
+
+
 class Roster(Protocol):
-    """Leases of ids, the workers that live, searches for ids, and the right of way to commit."""
+    """Leases of ids, claims of URLs, the workers that live, searches for ids, the right of way to commit."""
 
     def lease(
         self,
@@ -42,7 +50,8 @@ class Roster(Protocol):
 
         With `captured_before`, also articles (article, changed, unchanged, duplicate) captured before then
         whose take commit `as_of` or an earlier one brought: a run takes none twice, whatever its clock says.
-        Leases of a worker not heard of (lease, renew) for `lease_seconds`, by no wall clock, count as ended.
+        Leases of a worker not heard of (lease, renew, claim) for `lease_seconds`, by no wall clock, count as
+        ended.
         A lease has validators only where `validated` finds what a 304 to them would speak of.
         """
 
@@ -71,6 +80,16 @@ class Roster(Protocol):
 
     def searches(self) -> Mapping[str, str | None]:
         """Places of searches that are not over, and who makes them; None: whoever asks next. As `present`."""
+
+    def claim(self, worker: str, urls: Collection[str]) -> Claims:
+        """Which of these URLs of requisites fall to worker, that lives: each does once.
+
+        A claim ends with the commit that brings the URL, or when its worker lets go of it. While its worker
+        does not live, whoever asks may have it.
+        """
+
+    def unclaim(self, worker: str, urls: Collection[str]) -> None:
+        """Let go of these, which worker did not get: they fall to whoever asks next."""
 
     def search(self, worker: str, place: str, *, due: bool) -> str | None:
         """Who searches the place for ids now: worker, if that falls to it, or another; None if nobody does.

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 APPLICATION = 0x414E4150  # "ANAP" in the file's header: whose database it is
-FORMAT = 6
+FORMAT = 7
 HEADER = f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT};"
 
 # An id is `todo` (left) or settled; `holder` is the worker that has it on lease. `logged`: the log names it.
 # `captured` (unix ms) stands only with an article's outcomes: what a refresh may take.
 # `settled`: the commit that brought its last take; 0 if that was before we noted it.
 # `digest`: of the payload that the validators were given with. `attempts`: failed ones, of the next take.
-# `held`: the URLs of requisites that the archive has, as keys.
+# `held`: the URLs of requisites, as keys: the archive has it, or it has a `claimant`, which is to take it.
 # `suspects`: ids whose workers died, how many of them, and whether they are on their way just now.
 # `seekers`: workers that had to do with a search for ids, and which of them `holds` it until it is over; the
 # one with no name, where it was left to whoever asks next.
@@ -66,7 +66,7 @@ CREATE TABLE payloads (
     date TEXT NOT NULL
 );
 
-CREATE TABLE held (key INTEGER PRIMARY KEY);
+CREATE TABLE held (key INTEGER PRIMARY KEY, claimant TEXT);
 
 CREATE TABLE seekers (
     place TEXT NOT NULL,
@@ -130,4 +130,5 @@ UPGRADES = {
             PRIMARY KEY (place, worker)) WITHOUT ROWID""",
         "CREATE TABLE queue (place INTEGER PRIMARY KEY, segment TEXT NOT NULL UNIQUE, asked REAL NOT NULL)",
     ),
+    6: ("ALTER TABLE held ADD COLUMN claimant TEXT",),
 }

@@ -21,7 +21,7 @@ FROM_LOG = {
         FROM {0}.texts
     """,
     "payloads": "SELECT n, sha256, length, start, bytes, record_id, url, date FROM {0}.payloads",
-    "held": "SELECT key FROM {0}.held",
+    "held": "SELECT key FROM {0}.held WHERE claimant IS NULL",
 }
 UNLIKE = "SELECT EXISTS ({0} EXCEPT {1}) OR EXISTS ({1} EXCEPT {0})"
 
@@ -31,6 +31,7 @@ DELETE FROM workers;
 DELETE FROM suspects;
 DELETE FROM seekers;
 DELETE FROM queue;
+DELETE FROM held WHERE claimant IS NOT NULL;
 DELETE FROM ids WHERE logged = 0;
 """
 
@@ -62,11 +63,9 @@ PAYLOAD = """
 INSERT INTO payloads (n, sha256, length, start, bytes, record_id, digest, url, date)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
-HELD = "INSERT INTO held VALUES (?) ON CONFLICT DO NOTHING"
-CLAIMS = "CREATE TEMP TABLE IF NOT EXISTS claimed (key INTEGER PRIMARY KEY)"  # on disk where it grows large
-CLAIM = """
-INSERT INTO temp.claimed SELECT value FROM json_each(?)
-WHERE NOT EXISTS (SELECT 1 FROM held WHERE key = value) ON CONFLICT DO NOTHING RETURNING key
+HELD = """
+INSERT INTO held (key) VALUES (?)
+ON CONFLICT DO UPDATE SET claimant = NULL WHERE claimant IS NOT NULL
 """
 STORED = """
 SELECT sha256, length, segment, start, bytes, record_id, digest, url, date
@@ -121,6 +120,16 @@ UPDATE suspects SET flying = 0
 WHERE flying = 1 AND id IN (SELECT id FROM ids INDEXED BY ids_held WHERE holder = ?)
 """
 FLIES = "UPDATE suspects SET flying = ? WHERE id = ?"
+
+CLAIM = """
+INSERT INTO held (key, claimant) SELECT value, ? FROM json_each(?) WHERE true
+ON CONFLICT DO UPDATE SET claimant = excluded.claimant
+    WHERE claimant <> excluded.claimant
+    AND claimant NOT IN (SELECT worker FROM workers WHERE seen BETWEEN ? AND ?)
+RETURNING key
+"""
+CLAIMED = "SELECT held.key FROM json_each(?) CROSS JOIN held ON held.key = value WHERE claimant <> ?"
+UNCLAIM = "DELETE FROM held WHERE key = ? AND claimant = ?"
 
 SEEKERS = """
 SELECT worker, holds, ifnull(seen BETWEEN ? AND ?, 0) FROM seekers LEFT JOIN workers USING (worker)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -16,7 +16,7 @@ from crawler.items import ArticleId, Outcome
 from crawler.ledger import Counts, Fill, Seed, making, sql
 from crawler.ledger.database import Database
 from crawler.ledger.roster import LEASE_SECONDS
-from crawler.ledger.rows import key_of, milliseconds
+from crawler.ledger.rows import milliseconds
 from crawler.ledger.sqlite_roster import SqliteRoster
 
 SCHEME = "sqlite://"
@@ -92,11 +92,6 @@ class SqliteLedger(SqliteRoster):
             new = db.execute(sql.ADD, (found,)).rowcount
             db.execute("DELETE FROM temp.added")
         return new
-
-    def claim(self, urls: Collection[str]) -> Sequence[str]:
-        by_key = {key_of(url): url for url in urls}
-        self._db.rows(sql.CLAIMS)
-        return [by_key[key] for (key,) in self._db.rows(sql.CLAIM, json.dumps(list(by_key)))]
 
     def done(self, ids: Iterable[ArticleId], *, captured_before: datetime | None = None) -> int:
         before = None if captured_before is None else milliseconds(captured_before)

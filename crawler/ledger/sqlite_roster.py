@@ -13,8 +13,8 @@ from crawler.items import ArticleId, Lease
 from crawler.ledger import sql
 from crawler.ledger.database import Database
 from crawler.ledger.index import SqliteIndex
-from crawler.ledger.roster import WAY_SECONDS, Presence
-from crawler.ledger.rows import milliseconds
+from crawler.ledger.roster import WAY_SECONDS, Claims, Presence
+from crawler.ledger.rows import key_of, milliseconds
 from crawler.validators import Validators
 
 
@@ -83,6 +83,19 @@ class SqliteRoster(SqliteIndex):
 
     def searches(self) -> Mapping[str, str | None]:
         return dict(self._db.rows(sql.SEARCHES, *self._alive()))
+
+    def claim(self, worker: str, urls: Collection[str]) -> Claims:
+        by_key = {key_of(url): url for url in urls}
+        with self._db.forgettable():
+            self._seen(worker)
+            ours = _keys(self._db.rows(sql.CLAIM, worker, json.dumps(list(by_key)), *self._alive()))
+            rest = list(by_key.keys() - ours)
+            others = _keys(self._db.rows(sql.CLAIMED, json.dumps(rest), worker)) if rest else ()
+        return Claims(frozenset(by_key[key] for key in ours), frozenset(by_key[key] for key in others))
+
+    def unclaim(self, worker: str, urls: Collection[str]) -> None:
+        with self._db.forgettable() as db:
+            db.executemany(sql.UNCLAIM, ((key_of(url), worker) for url in urls))
 
     def search(self, worker: str, place: str, *, due: bool) -> str | None:
         with self._db.transaction() as db:
@@ -169,3 +182,7 @@ class SqliteRoster(SqliteIndex):
             self._db.rows(sql.DIED, number)
             self._db.rows(sql.END, number)
             self._db.rows(sql.GONE, number)
+
+
+def _keys(rows: Iterable[tuple[int]]) -> set[int]:
+    return {key for (key,) in rows}

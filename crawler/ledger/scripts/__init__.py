@@ -11,7 +11,7 @@ anapress:p:<b>     payload → the record that holds it whole (crawler.ledger.pa
 anapress:u:<b>     id and digest → payload, of pages that were given validators; where they came with a record
                    and p: has another of the payload, that too
 anapress:c:<b>     URL, and URL with date → the same of the newest that an archive service has there
-anapress:r:<b>     the URLs of requisites that the archive has
+anapress:r:<b>     URLs of requisites: '' where the archive has it, else who has claimed it (claims.py)
 anapress:buckets   a bit for each number b of l: or i: that is in use
 anapress:left      a list with a member for each 1,000 ids that are left: an autoscaler reads its length
 anapress:due       b → how many ids of it can be leased

@@ -43,6 +43,7 @@ local function know(b, id, requeued, take, found)
     if flags ~= e.flags then call('HSET', key, id, string.char(flags) .. value:sub(2)) end
 end
 
+local NEWEST = {c = true, r = true}  -- of the others the first stays
 local WIDTH = {s = 8, k = 6, u = 7}
 local function width(step) return WIDTH[step] or 3 end
 
@@ -111,7 +112,7 @@ while steps[at] do
     if step == 's' then settle(a, b, c, unpack(steps, at + 4, at + 7))
     elseif step == 'k' then know(a, b, c, steps[at + 4], steps[at + 5])
     elseif step == 'u' then validate(unpack(steps, at + 1, at + 6))
-    else call(step:sub(1, 1) == 'c' and 'HSET' or 'HSETNX', P .. step, a, b) end
+    else call(NEWEST[step:sub(1, 1)] and 'HSET' or 'HSETNX', P .. step, a, b) end
     at = at + width(step)
 end
 for worker, held in pairs(leases) do
