@@ -122,16 +122,20 @@ class Housing:
 
     def try_ledger(self, store: Store) -> None:
         """WrongUse or LedgerError where LEDGER_URL leads to none of this archive's; one may be made yet."""
-        if (ledger := read_ledger(self.ledger)) is None:
-            return
-        with closing(ledger):
-            bound = ledger.bound()
+        bound = self.bound()
         home = archive.find(store)  # after that: who makes an archive meanwhile ties a ledger to it at last
         if bound is not None and (home is None or bound != home.uuid):
             raise WrongUse(
                 f"LEDGER_URL leads to the ledger of archive {bound}, but {store.url} is "
                 f"{home.uuid if home else 'none yet'}: set it or ARCHIVE_URL to the one that you mean."
             )
+
+    def bound(self) -> str | None:
+        """The archive whose ledger LEDGER_URL leads to; None if there is none yet, or it is nobody's."""
+        if (ledger := read_ledger(self.ledger)) is None:
+            return None
+        with closing(ledger):
+            return ledger.bound()
 
     def open_ledger(self, store: Store) -> Ledger:
         """The ledger of the archive in the store; a new one is made of the newest snapshot and the log."""

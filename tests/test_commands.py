@@ -217,6 +217,15 @@ def test_a_damaged_ledger_is_named_and_rebuild_mends_it(house: House, wrong: byt
     assert house.scrapy("ids", "status").out == before
 
 
+def test_the_ledger_of_another_archive_is_not_made_anew(house: House, tmp_path: Path) -> None:
+    other = House(tmp_path / "other", house.site)
+    assert other.scrapy("ids", "add", "7,8").code == 0
+    before = ledger(other).read_bytes()
+    ran = house.scrapy("ids", "rebuild", LEDGER_URL=f"sqlite://{ledger(other)}")
+    assert (ran.code, "LEDGER_URL leads to the ledger of archive" in ran.last) == (2, True), ran.said
+    assert ledger(other).read_bytes() == before
+
+
 def test_an_older_ledger_catches_up(house: House) -> None:
     old = ledger(house).read_bytes()
     house.scrapy("ids", "add", "8,9")
