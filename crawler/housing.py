@@ -100,9 +100,11 @@ class Housing:
         return True
 
     def open_sink(self, target: str, most: int = 0) -> AbstractContextManager[Sink]:
-        """Takes about so many bytes, at most, to a file, `s3://BUCKET/KEY`, or - for stdout."""
+        """Takes so many bytes, at most, to - (stdout), a file or `s3://BUCKET/KEY`, not in the archive."""
         if target == "-":
             return stdout_sink()
+        if _lies_in(target, self.archive):
+            raise WrongUse(f"{target} lies in the archive, which holds nothing else: give another place.")
         if not target.startswith("s3://"):
             return file_sink(Path(target))
         from crawler.stores.s3 import S3Store
@@ -160,6 +162,12 @@ class Housing:
             segment_seconds=self.segment_seconds,
             about=about | ({"operator": self.contact} if self.contact else {}),
         )
+
+
+def _lies_in(target: str, archive: str) -> bool:
+    if archive.startswith("s3://") or target.startswith("s3://"):
+        return target.startswith(f"{archive.rstrip('/')}/")
+    return Path(archive.removeprefix("file://")).resolve() in Path(target).resolve().parents
 
 
 def _object(url: str) -> tuple[str, str]:

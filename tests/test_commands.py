@@ -289,6 +289,15 @@ def test_the_export_comes_compressed_or_on_stdout_as_wished(house: House) -> Non
     assert house.scrapy("export", "-").out.encode() == plain
 
 
+@pytest.mark.parametrize("name", ["archive.json", "ledger.db", "commits/0000000001.json", "items/../new"])
+@pytest.mark.parametrize("words", [("export",), ("index", "-o"), ("wacz",)], ids=" ".join)
+def test_nothing_is_made_in_the_archive_itself(house: House, words: tuple[str, ...], name: str) -> None:
+    before = house.archive.tree()
+    ran = house.scrapy(*words, str(house.archive.folder / name))
+    assert (ran.code, len(ran.said.splitlines())) == (2, 1), ran.said
+    assert house.archive.tree() == before
+
+
 def test_an_export_that_can_not_be_written_leaves_nothing(house: House) -> None:
     ran = house.scrapy("export", str(house.folder / "no" / "such" / "folder.jsonl"))
     assert (ran.code, "Traceback" in ran.said) == (2, False)
