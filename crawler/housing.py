@@ -100,9 +100,11 @@ class Housing:
         return True
 
     def open_sink(self, target: str, most: int = 0) -> AbstractContextManager[Sink]:
-        """Takes about so many bytes, at most, to a file, `s3://BUCKET/KEY`, or - for stdout."""
+        """Takes so many bytes, at most, to - (stdout), a file or `s3://BUCKET/KEY`, not in the archive."""
         if target == "-":
             return stdout_sink()
+        if _lies_in(target, self.archive):
+            raise WrongUse(f"{target} lies in the archive, which holds nothing else: give another place.")
         if not target.startswith("s3://"):
             return file_sink(Path(target))
         from crawler.stores.s3 import S3Store
@@ -122,16 +124,20 @@ class Housing:
 
     def try_ledger(self, store: Store) -> None:
         """WrongUse or LedgerError where LEDGER_URL leads to none of this archive's; one may be made yet."""
-        if (ledger := read_ledger(self.ledger)) is None:
-            return
-        with closing(ledger):
-            bound = ledger.bound()
+        bound = self.bound()
         home = archive.find(store)  # after that: who makes an archive meanwhile ties a ledger to it at last
         if bound is not None and (home is None or bound != home.uuid):
             raise WrongUse(
                 f"LEDGER_URL leads to the ledger of archive {bound}, but {store.url} is "
                 f"{home.uuid if home else 'none yet'}: set it or ARCHIVE_URL to the one that you mean."
             )
+
+    def bound(self) -> str | None:
+        """The archive whose ledger LEDGER_URL leads to; None if there is none yet, or it is nobody's."""
+        if (ledger := read_ledger(self.ledger)) is None:
+            return None
+        with closing(ledger):
+            return ledger.bound()
 
     def open_ledger(self, store: Store) -> Ledger:
         """The ledger of the archive in the store; a new one is made of the newest snapshot and the log."""
@@ -156,6 +162,12 @@ class Housing:
             segment_seconds=self.segment_seconds,
             about=about | ({"operator": self.contact} if self.contact else {}),
         )
+
+
+def _lies_in(target: str, archive: str) -> bool:
+    if archive.startswith("s3://") or target.startswith("s3://"):
+        return target.startswith(f"{archive.rstrip('/')}/")
+    return Path(archive.removeprefix("file://")).resolve() in Path(target).resolve().parents
 
 
 def _object(url: str) -> tuple[str, str]:

@@ -102,11 +102,11 @@ def _plain(file: BinaryIO, name: str) -> Iterator[BinaryIO]:
 def _text(line: bytes, where: str) -> str:
     """What a line says, without its comment."""
     if len(line) > LINE_BYTES:
-        raise WrongUse(f"{where} is longer than {LINE_BYTES} bytes: {_shown(repr(line[:SHOWN]))}. {FORM}")
+        raise WrongUse(f"{where} is longer than {LINE_BYTES} bytes: {_shown(_legible(line))}. {FORM}")
     try:
         text = line.decode("utf-8").removeprefix("\ufeff").strip()
     except UnicodeDecodeError as error:
-        raise WrongUse(f"{where} is not UTF-8: {_shown(repr(line))}. {FORM}") from error
+        raise WrongUse(f"{where} is not UTF-8: {_shown(_legible(line))}. {FORM}") from error
     return COMMENT.sub("", text) if "#" in text else text
 
 
@@ -127,6 +127,10 @@ def _why_not(text: str) -> str:
     if number[1].startswith("0"):
         return ": no id begins with a zero"
     return f": the largest is {MOST}" if len(number[1]) > 18 else ""
+
+
+def _legible(line: bytes) -> str:
+    return line[: SHOWN + 1].decode("utf-8", "backslashreplace").rstrip()
 
 
 def _shown(text: str) -> str:

@@ -217,6 +217,15 @@ def test_a_damaged_ledger_is_named_and_rebuild_mends_it(house: House, wrong: byt
     assert house.scrapy("ids", "status").out == before
 
 
+def test_the_ledger_of_another_archive_is_not_made_anew(house: House, tmp_path: Path) -> None:
+    other = House(tmp_path / "other", house.site)
+    assert other.scrapy("ids", "add", "7,8").code == 0
+    before = ledger(other).read_bytes()
+    ran = house.scrapy("ids", "rebuild", LEDGER_URL=f"sqlite://{ledger(other)}")
+    assert (ran.code, "LEDGER_URL leads to the ledger of archive" in ran.last) == (2, True), ran.said
+    assert ledger(other).read_bytes() == before
+
+
 def test_an_older_ledger_catches_up(house: House) -> None:
     old = ledger(house).read_bytes()
     house.scrapy("ids", "add", "8,9")
@@ -278,6 +287,15 @@ def test_the_export_comes_compressed_or_on_stdout_as_wished(house: House) -> Non
     assert gzip.decompress(packed) == plain
     assert corpus(house, "again.jsonl.gz") == packed
     assert house.scrapy("export", "-").out.encode() == plain
+
+
+@pytest.mark.parametrize("name", ["archive.json", "ledger.db", "commits/0000000001.json", "items/../new"])
+@pytest.mark.parametrize("words", [("export",), ("index", "-o"), ("wacz",)], ids=" ".join)
+def test_nothing_is_made_in_the_archive_itself(house: House, words: tuple[str, ...], name: str) -> None:
+    before = house.archive.tree()
+    ran = house.scrapy(*words, str(house.archive.folder / name))
+    assert (ran.code, len(ran.said.splitlines())) == (2, 1), ran.said
+    assert house.archive.tree() == before
 
 
 def test_an_export_that_can_not_be_written_leaves_nothing(house: House) -> None:

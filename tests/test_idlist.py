@@ -147,11 +147,11 @@ def test_a_wrong_line_is_shown_short_and_printable(listed) -> None:
 
 
 def test_a_line_without_end_is_not_read_into_memory(listed) -> None:
-    assert "line 1 is longer than 4096 bytes" in refusal(listed(b"1" * 100_000))
+    assert "line 1 is longer than 4096 bytes: '1111" in refusal(listed(b"1" * 100_000))
 
 
 def test_what_is_not_utf8_is_refused(listed) -> None:
-    assert "line 2 is not UTF-8" in refusal(listed(b"1\n\xff\xfe\n"))
+    assert r"line 2 is not UTF-8: '7\\xff\\xfe'." in refusal(listed(b"1\n7\xff\xfe\n"))
 
 
 def test_a_torn_gzip_is_refused_after_what_it_held(listed) -> None:

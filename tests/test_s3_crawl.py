@@ -157,6 +157,17 @@ def test_ids_status_export_and_verify_read_the_bucket(job: Job, tmp_path: Path) 
     assert len(exported) == len(job.archive().items())
 
 
+def test_an_export_may_go_to_s3_but_not_into_the_archive(job: Job, tmp_path: Path) -> None:
+    job.crawl()
+    assert job.run("export", str(tmp_path / "corpus.jsonl")).code == 0
+    told = job.run("export", f"s3://{job.bucket}/public/corpus.jsonl")
+    assert told.code == 0, told.said
+    body = job.endpoint.client().get_object(Bucket=job.bucket, Key="public/corpus.jsonl")["Body"].read()
+    assert body == (tmp_path / "corpus.jsonl").read_bytes()
+    refused = job.run("export", f"s3://{job.bucket}/news/archive.json")
+    assert (refused.code, "lies in the archive" in refused.last) == (2, True), refused.said
+
+
 def test_the_ids_may_lie_in_s3_too(job: Job) -> None:
     job.endpoint.client().put_object(Bucket=job.bucket, Key="lists/ids.txt", Body=b"%d # one\n" % IDS[0])
     assert job.crawl(f"s3://{job.bucket}/lists/ids.txt").code == 0

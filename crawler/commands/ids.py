@@ -7,7 +7,7 @@ import getpass
 import secrets
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from crawler.archive import Archive
 from crawler.clock import stamp, utc_now
 from crawler.command import ArchiveCommand
 from crawler.disk import Disk
-from crawler.errors import WrongUse
+from crawler.errors import LedgerError, WrongUse
 from crawler.exclusions import Exclusion
 from crawler.housing import Housing
 from crawler.items import ArticleId, Outcome
@@ -134,6 +134,7 @@ def _rebuild(housing: Housing) -> None:
     store = housing.open_store()
     home = archive.found(store)
     commits.look_over(store)
+    _refuse_anothers(housing, home)
     if is_shared(housing.ledger):
         forget(housing.ledger)
         _told(housing.open_ledger(store), home)
@@ -146,6 +147,18 @@ def _rebuild(housing: Housing) -> None:
     _told(ledger, home)
     _remove(old)
     new.rename(old)
+
+
+def _refuse_anothers(housing: Housing, home: Archive) -> None:
+    """WrongUse if what would go is the ledger of another archive, whose workers may be at work on it."""
+    bound = None
+    with suppress(LedgerError, WrongUse):  # damaged, or a newer program's: that is what it is made anew for
+        bound = housing.bound()
+    if bound not in (None, home.uuid):
+        raise WrongUse(
+            f"LEDGER_URL leads to the ledger of archive {bound}, not of {home.uuid}: "
+            "set it or ARCHIVE_URL to the one that you mean."
+        )
 
 
 def _told(ledger: Ledger, home: Archive) -> None:
