@@ -74,9 +74,9 @@ class Ending:
     def _finished(cls, took: str, failed: int, left: int, unseen: bool, barren: bool) -> Self:  # noqa: FBT001
         """Of a run that did all that it had to do, as far as that could be done."""
         if failed:
-            return cls(
-                4, f"Done: {took}; {failed} failed: `scrapy ids requeue --outcome failed` takes them again."
-            )
+            rest = f"; {left} ids are left" if left else ""
+            again = "`scrapy ids requeue --outcome failed` takes them again"
+            return cls(4, f"Done: {took}{rest}; {failed} failed: {again}.")
         if unseen:
             return cls(3, f"Done: {took}. There may be ids that we don't know: run again later.")
         if barren:

@@ -169,7 +169,8 @@ class Fleet:
             return Ending(code, sentence.removesuffix(f" (exit {code})") or UNSAID)
         again = f", {number(self.restarts, 'restart')}" if self.restarts else ""
         rest = "the ledger can't be asked what is left" if left is None else f"{left} ids are left"
-        return Ending(code, f"{number(len(self.workers), 'worker')}{again}: {took}; {rest}.")
+        go_on = " Run again to go on." if code == 3 else ""
+        return Ending(code, f"{number(len(self.workers), 'worker')}{again}: {took}; {rest}.{go_on}")
 
     def _pass_on(self, number: int, _: object) -> None:
         self._signalled = number

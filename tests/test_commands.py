@@ -155,6 +155,10 @@ def test_requeue_can_be_narrowed_to_a_reason(house: House) -> None:
         ["requeue", "7", "--outcome", "gone"],
         ["status", "extra"],
         ["rebuild", "extra"],
+        ["status", "--add"],
+        ["add", "7", "--why", "words"],
+        ["discover", "--outcome", "failed"],
+        ["requeue", "--outcome", "gone", "--undo"],
     ],
     ids=" ".join,
 )

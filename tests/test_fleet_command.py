@@ -93,6 +93,7 @@ def test_a_signal_ends_all_workers_and_all_is_committed(house, site) -> None:
     runs.send_signal(signal.SIGTERM)
     _, said = runs.communicate(timeout=120)
     assert runs.returncode == 3, said
+    assert said.splitlines()[-1].endswith("ids are left. Run again to go on. (exit 3)")
     assert "\ngo on     scrapy fleet -n 2 -s ARCHIVE_URL=" in said
     assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
     taken = house.archive.takes()

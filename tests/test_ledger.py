@@ -1221,6 +1221,13 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path, content)
     assert path.read_bytes() == content
 
 
+def test_a_file_that_can_not_be_written_is_told_with_what_may_be_wrong(tmp_path) -> None:
+    path = tmp_path / "ledger.db"
+    path.mkdir()
+    with pytest.raises(LedgerError, match="we must be able to write it"):
+        SqliteLedger(path)
+
+
 def test_another_program_s_database_is_refused(tmp_path) -> None:
     with closing(sqlite3.connect(tmp_path / "other.db")) as other:
         other.execute("CREATE TABLE ids (id)")

@@ -142,6 +142,17 @@ def test_a_crawl_that_runs_is_seen_with_what_it_has_not_committed(house: House, 
     assert (status(house)["ids"]["settled"], status(house)["spools"]) == (8, [])
 
 
+def test_the_ledger_of_a_crawl_that_runs_is_not_made_anew_under_it(house: House, silent: str) -> None:
+    """Its leases would be forgotten: another crawl would take the same ids."""
+    crawl = held(house, silent)
+    ran = house.scrapy("ids", "rebuild")
+    (spool,) = status(house)["spools"]
+    assert (ran.code, spool["worker"] in ran.last) == (5, True), ran.said
+    crawl.terminate()
+    assert crawl.wait() == 3
+    assert house.scrapy("ids", "rebuild").code == 0
+
+
 def test_a_crawl_that_was_killed_is_seen_as_dead_and_the_next_takes_it_over(
     house: House, silent: str
 ) -> None:

@@ -7,25 +7,23 @@ import getpass
 import secrets
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 
-from crawler import archive, commits, exclusions, idlist, recovery, view
-from crawler.archive import Archive
+from crawler import archive, commits, exclusions, idlist, rebuilding, recovery, view
 from crawler.clock import stamp, utc_now
 from crawler.command import ArchiveCommand
 from crawler.disk import Disk
-from crawler.errors import LedgerError, WrongUse
+from crawler.errors import WrongUse
 from crawler.exclusions import Exclusion
 from crawler.housing import Housing
 from crawler.items import ArticleId, Outcome
-from crawler.ledger import Ledger, forget, is_shared, open_ledger
+from crawler.ledger import Ledger
 from crawler.spool import Spool
 from crawler.stores import Store
 
 TAKING = ("add", "exclude", "discover")  #: verbs with arguments
+OPTIONS = {"discover": ("add",), "requeue": ("outcome", "reason"), "exclude": ("why", "who", "undo")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +72,14 @@ class Command(ArchiveCommand):
             raise WrongUse(f"scrapy ids takes one of: {', '.join(verbs)}.")
         if len(args) > 1 and args[0] not in TAKING:
             raise WrongUse(f"scrapy ids {args[0]} takes no arguments, but got {' '.join(args[1:])!r}.")
+        self._refuse_others_options(args[0], opts)
         verbs[args[0]]()
+
+    def _refuse_others_options(self, verb: str, opts: argparse.Namespace) -> None:
+        for other, names in OPTIONS.items():
+            for name in names:
+                if other != verb and getattr(opts, name) not in (None, False):
+                    raise WrongUse(f"scrapy ids {verb} takes no --{name}: {other} does.")
 
     def _discover(self, where: list[str], *, add: bool) -> None:
         from crawler.quest import LISTS, SITE
@@ -130,41 +135,7 @@ def _requeue(housing: Housing, outcome: str | None, reason: str | None) -> None:
 
 
 def _rebuild(housing: Housing) -> None:
-    """The new ledger takes the old one's place when it is whole."""
-    store = housing.open_store()
-    home = archive.found(store)
-    commits.look_over(store)
-    _refuse_anothers(housing, home)
-    if is_shared(housing.ledger):
-        forget(housing.ledger)
-        _told(housing.open_ledger(store), home)
-        return
-    old = housing.ledger_file()
-    new = old.with_name(f"{old.name}.new")
-    _remove(new)
-    log = partial(commits.follow, store)
-    ledger = open_ledger(f"sqlite://{new}", fill=log)  # from the log alone, whatever snapshots say
-    _told(ledger, home)
-    _remove(old)
-    new.rename(old)
-
-
-def _refuse_anothers(housing: Housing, home: Archive) -> None:
-    """WrongUse if what would go is the ledger of another archive, whose workers may be at work on it."""
-    bound = None
-    with suppress(LedgerError, WrongUse):  # damaged, or a newer program's: that is what it is made anew for
-        bound = housing.bound()
-    if bound not in (None, home.uuid):
-        raise WrongUse(
-            f"LEDGER_URL leads to the ledger of archive {bound}, not of {home.uuid}: "
-            "set it or ARCHIVE_URL to the one that you mean."
-        )
-
-
-def _told(ledger: Ledger, home: Archive) -> None:
-    ledger.bind(home.id)
-    n, counts = ledger.n(), ledger.counts()
-    ledger.close()
+    n, counts = rebuilding.rebuild(housing)
     _say(f"made anew from {n} commits: known {counts.known} = settled {counts.settled} + left {counts.left}")
 
 
@@ -225,11 +196,6 @@ def desk(housing: Housing) -> Iterator[Desk]:
             spool.close(remove=True)
     finally:
         ledger.close()
-
-
-def _remove(database: Path) -> None:
-    for suffix in ("", "-wal", "-shm"):
-        database.with_name(database.name + suffix).unlink(missing_ok=True)
 
 
 def _say(line: str) -> None:

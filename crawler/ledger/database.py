@@ -14,6 +14,7 @@ from crawler.ledger.schema import APPLICATION, FORMAT, UPGRADES
 
 BUSY_SECONDS = 120  # another process may be adding millions of ids
 REBUILD = "`scrapy ids rebuild` makes it anew from the archive"
+CLOSED = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM)
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)  # ERROR: tables are missing
 
 SHARED = (
@@ -135,6 +136,8 @@ class Database:
         except sqlite3.Error as error:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
             advice = f": the ledger is damaged; {REBUILD}." if code in DAMAGED else ""
+            if code in CLOSED and not self._only_read:
+                advice = ": we must be able to write it, and in its folder; is the disk mounted read-only?"
             raise LedgerError(f"{self.path}: {error}{advice}") from error
 
 
