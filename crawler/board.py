@@ -12,7 +12,8 @@ from crawler.manners.fleet import Board, BoardAway
 
 PREFIX = "anapress:host:"
 BOOT = Path("/proc/sys/kernel/random/boot_id")  #: of this start of the machine
-SECONDS = 5  #: for which a server may take to answer
+SECONDS = 5  #: for which a server may take to answer, or a file be another's
+LOOK_SECONDS = 0.05  #: between two tries to bring a new file into its form
 FORGET_SECONDS = 86_400  #: after which nobody asks a host any more
 SWAP = """
 local there = redis.call('GET', KEYS[1])
@@ -61,7 +62,7 @@ class FileBoard:
 
     def __init__(self, path: Path) -> None:
         self._db = sqlite3.connect(path, timeout=SECONDS, isolation_level=None, check_same_thread=False)
-        self._rows("PRAGMA journal_mode = WAL")
+        self._share()
         self._rows("PRAGMA synchronous = OFF")
         self._rows("CREATE TABLE IF NOT EXISTS hosts (host TEXT PRIMARY KEY, budget BLOB) WITHOUT ROWID")
         self._rows("CREATE TABLE IF NOT EXISTS boot (id TEXT)")
@@ -81,6 +82,22 @@ class FileBoard:
                 "UPDATE hosts SET budget = ? WHERE host = ? AND budget = ? RETURNING 1", new, host, old
             )
         return bool(wrote)
+
+    def _share(self) -> None:
+        """Bring a new file into the form in which who reads keeps nobody from writing.
+
+        Of those that begin at one moment SQLite refuses all but one, and does not let them wait.
+        """
+        end = time.monotonic() + SECONDS
+        while True:
+            try:
+                self._rows("PRAGMA journal_mode = WAL")
+            except BoardAway:
+                if time.monotonic() >= end:
+                    raise
+            else:
+                return
+            time.sleep(LOOK_SECONDS)
 
     def _forget_before(self, boot: str) -> None:
         self._rows("BEGIN IMMEDIATE")  # another worker may begin at this moment

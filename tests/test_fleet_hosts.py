@@ -7,12 +7,13 @@ import heapq
 import itertools
 import logging
 import random
+import sqlite3
 import subprocess
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -231,6 +232,14 @@ def test_what_a_board_in_a_file_says_of_an_earlier_start_of_the_machine_is_forgo
     boot.write_text("another")
     monkeypatch.setattr("crawler.board.BOOT", boot)
     assert FileBoard(file).read(HOST)[0] is None
+
+
+def test_a_new_file_that_another_worker_is_just_making_is_waited_for(tmp_path: Path, monkeypatch) -> None:
+    file = tmp_path / "budget.db"
+    with closing(sqlite3.connect(file, isolation_level=None)) as first:
+        first.execute("BEGIN IMMEDIATE")
+        monkeypatch.setattr("crawler.board.time.sleep", lambda _: first.execute("COMMIT"))
+        assert FileBoard(file).read(HOST)[0] is None
 
 
 def test_a_board_that_is_away_lets_nobody_go_and_is_told_of_once(board, monkeypatch, caplog) -> None:
