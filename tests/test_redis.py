@@ -369,8 +369,9 @@ def test_a_part_that_a_restart_has_lost_comes_from_the_log(own, log, monkeypatch
         assert (ledger.n(), ledger.counts().left) == (3, 91)
 
 
-def test_a_state_of_two_commits_ago_that_comes_back_between_two_parts_is_brought_to_the_log_s_end(
-    own, log, monkeypatch
+@pytest.mark.parametrize("part", [1, 3])
+def test_a_state_of_two_commits_ago_that_comes_back_before_a_part_is_brought_to_the_log_s_end(
+    own, log, monkeypatch, part
 ) -> None:
     monkeypatch.setattr("crawler.ledger.steps.FEW", 1)
     with closing(RedisLedger(own.url, fill=log.follow)) as ledger:
@@ -378,7 +379,7 @@ def test_a_state_of_two_commits_ago_that_comes_back_between_two_parts_is_brought
         log.add(line(IDS[1], Outcome.GONE))
         log.follow(ledger)
         log.add(*(line(id, Outcome.GONE) for id in IDS[2:9]))
-        before(3, ledger, lambda: own.restore(dump), monkeypatch)
+        before(part, ledger, lambda: own.restore(dump), monkeypatch)
         log.follow(ledger)
         assert (ledger.n(), ledger.counts().left) == (4, 91)
 

@@ -89,17 +89,15 @@ class RedisLedger(RedisRoster):
         """
         parts = Steps(self._keys, n, segment, at).parts(outcomes, stored, held)
         ready = deque(islice(parts, 1))
-        self._newest = max(self._newest, n)  # it is in the log
-        applied = 0
+        known, applied = self._newest, 0
+        self._newest = max(known, n)  # it is in the log
         try:
             while applied < n:
                 part = ready.popleft()
                 applied = self._server.run(
                     applying.APPLY, n, *part, meanwhile=lambda: ready.extend(islice(parts, 1))
                 )
-                if n > applied + 1:
-                    told = f"has {applied} commits and can't take in commit {n} next"
-                    raise LedgerError(f"{self._server.name} {told}")
+                self._check_gap(n, applied, known)
                 if self._following:
                     self._server.still_making()
         except Emptied:
@@ -156,6 +154,14 @@ class RedisLedger(RedisRoster):
         finally:
             ledger.close()
             made.unlink()
+
+    def _check_gap(self, n: int, applied: int, known: int) -> None:
+        """LedgerError if commits before n are not in; Emptied if they were: an old dump has come back."""
+        if applied < min(known, n - 1):
+            raise Emptied
+        if n > applied + 1:
+            told = f"has {applied} commits and can't take in commit {n} next"
+            raise LedgerError(f"{self._server.name} {told}")
 
     @anew
     def _add(self, ids: Sequence[ArticleId], found: str) -> int:
