@@ -9,10 +9,8 @@ from typing import Self
 
 from crawler.items import ArticleId
 
-IDS, TAGS = (
-    17,
-    18,
-)  #: bits of a bucket's number: at ten million, enough fields to be cheap, and few to be quick
+IDS = 17  #: bits of a bucket's number: at ten million, enough fields to be cheap, and few to be quick
+TAGS = 18  #: the same, of what lies under tags: a commit looks through more of those
 DIGEST = Struct(">I8s")  #: what the bucket's number is the beginning of; the tag
 _split = DIGEST.unpack
 
