@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Iterable, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 
@@ -12,13 +12,13 @@ from crawler import archive, commits, committing, runs, snapshots
 from crawler.arguments import Arguments, Wanted
 from crawler.clock import Clock, utc_now
 from crawler.commits import Commit
-from crawler.errand import BATCH, Errand
-from crawler.errors import ArchiveError, Damaged, StoreRefused, WrongUse
+from crawler.desk import Desk
+from crawler.errand import Errand
+from crawler.errors import ArchiveError, StoreRefused, WrongUse
 from crawler.foreign.elsewhere import Elsewhere
 from crawler.housing import Housing
-from crawler.items import ArticleId, Lease, Stored
+from crawler.items import ArticleId
 from crawler.ledger import Ledger
-from crawler.ledger.roster import Claims
 from crawler.lock import Holder, Lock
 from crawler.made import Made
 from crawler.needlist import Legacy
@@ -28,9 +28,7 @@ from crawler.recovery import add, changes, recover, told
 from crawler.runs import Run, Tally
 from crawler.segment import sealed
 from crawler.spool import Spool
-from crawler.warc import Record, read_member
 
-SHARE = 32  #: leases taken at once where others want some too
 NO_IDS = (
     "The archive knows no ids yet. Give some: `-a ids=203367206718582`, or `scrapy ids add FILE`; "
     "or let them be found: `-a discover=site`."
@@ -38,11 +36,7 @@ NO_IDS = (
 
 
 class Worker:
-    """Moves into an archive, leases from it, commits to it, and moves out again.
-
-    Leasing (lease, tried, found, claim, unclaim, held, holds, renew, give_back, release) has a connection to
-    the ledger of its own, so that it may be done in another thread than the rest.
-    """
+    """Moves into an archive, commits to it, and moves out again; `desk` leases from it meanwhile."""
 
     def __init__(self, housing: Housing, clock: Clock = utc_now) -> None:
         self._housing, self._clock = housing, clock
@@ -84,7 +78,6 @@ class Worker:
         self._ledger: Ledger = self._open_ledger()
         self._ledger.bind(home.id)
         self._snapshot = max(snapshots.numbers(self._store), default=0)
-        self._desk: Ledger = self._open_ledger()
         self.home = home.id
         self._recover()
         if wanted.ids is not None:
@@ -95,8 +88,11 @@ class Worker:
         self._legacy = Legacy(housing.spool, self.spool.worker, home.id)
         if arguments.requisites:
             self.dropped = self._legacy.taken(self._store)
-        ledger, store, alone = self._ledger, self._store, not (housing.shared and arguments.take)
-        self._quest = Quest.begun(arguments, wanted, ledger, store, self.spool.worker, alone=alone)
+        store, worker = self._store, self.spool.worker
+        alone = not (housing.shared and arguments.take)
+        self._quest = Quest.begun(arguments, wanted, self._ledger, store, worker, alone=alone)
+        leases = self._open_ledger()
+        self.desk = Desk(leases, store, worker, self.errand, self._quest, shared=housing.shared)
 
     @property
     def seeks(self) -> str | None:
@@ -119,18 +115,10 @@ class Worker:
         """We have searched, to the end or as far as we could."""
         self._quest.end(over=over)
 
-    def lease(self) -> Sequence[Lease]:
-        """The next batch; of the asked ids in their order, each asked for once."""
-        return self.errand.lease(self._desk, self.spool.worker, SHARE if self._housing.shared else BATCH)
-
     @property
     def waits(self) -> bool:
         """Whether this run waits for what others may bring, once it has nothing to lease."""
         return self._housing.shared or self.errand.wanted.forever
-
-    def holds(self) -> bool:
-        """Whether there are ids whose takes of ours no commit has brought yet."""
-        return self._desk.leased(self.spool.worker) > 0
 
     def await_others(self) -> bool:
         """With nothing to lease: take over from dead workers, and say whether there may be something later.
@@ -156,53 +144,14 @@ class Worker:
         ledger, elsewhere = self._ledger, self._elsewhere
         recover(housing.spool, self.home, self._store, ledger, self._disk, self._clock, elsewhere)
 
-    def flies(self, id: ArticleId, *, away: bool) -> None:
-        """A lease that workers died of is on its way, or is so no more."""
-        self._desk.flies(id, away=away)
-
-    def tried(self, lease: Lease) -> None:
-        """Keep how many attempts at the lease failed: a kill must not give an id as many again."""
-        self._desk.tried(lease)
-
-    def found(self, links: Iterable[ArticleId]) -> None:
-        """Make ids that pages link to leasable; their segment brings them into the log."""
-        self.errand.more(self._desk.add(links, "link"))
-
-    def claim(self, urls: Collection[str]) -> Claims:
-        """Which of these URLs of requisites are ours to take, and which another worker's."""
-        return self._desk.claim(self.spool.worker, urls)
-
-    def unclaim(self, urls: Collection[str]) -> None:
-        """Let others have these."""
-        self._desk.unclaim(self.spool.worker, urls)
-
-    def held(self, url: str, date: str | None) -> tuple[Stored, Record] | None:
-        """The newest committed record of this URL, with this WARC-Date if that is said."""
-        if (stored := self._desk.captured(url, date)) is None:
-            return None
-        if (stream := self._store.read(stored.record.warc)) is None:
-            raise Damaged(f"{stored.record.warc} is missing")
-        with closing(stream):
-            return stored, read_member(stream, stored.record.offset)
-
     def remember(self, needs: Sequence[Need]) -> None:
         """Keep which requisites are wanted still, those of the dead among them: a kill must not lose them."""
         self._legacy.keep(needs)
 
-    def renew(self) -> None:
-        """Say that we live, and search if we do."""
-        self._desk.renew(self.spool.worker)
-        self._quest.renew(self._desk)
-
-    def give_back(self) -> None:
-        """Give back what was leased and not taken, and live on: who has released all counts as gone."""
-        self._desk.release(self.spool.worker)
-        self.renew()
-
     def release(self) -> None:
-        """Give back what was leased and not taken: the last step of the thread that leases."""
+        """Give back what was leased and not taken, if we ever moved in."""
         if self.moved_in:
-            self._desk.release(self.spool.worker)
+            self.desk.release()
 
     def commit(self, segment: str) -> Commit:
         """Commit a sealed segment; its copy in the spool goes.

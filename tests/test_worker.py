@@ -33,14 +33,14 @@ def worker(housing: Housing) -> Iterator[Worker]:
 def test_who_gives_its_leases_back_is_one_of_those_that_asked_for_a_search(housing, worker) -> None:
     worker.move_in(Arguments(discover="site"))
     worker.searched(over=True)
-    worker.give_back()
+    worker.desk.give_back()
     assert late(housing) is None
 
 
 @pytest.mark.parametrize("adds", [True, False])
 def test_a_search_that_only_tells_what_it_finds_is_nobody_else_s(housing, worker, adds) -> None:
     worker.move_in(Arguments(discover="site", take=False, add=adds))
-    worker.renew()
+    worker.desk.renew()
     assert (late(housing) == "late") is not adds
 
 

@@ -155,7 +155,7 @@ class Archivist:
         self.course.under_way = True
         gc.freeze()  # what a start made stays: no collection need look at it
         sign = self.housing.lease_seconds / SIGNS
-        self._chores.every(sign, partial(self._leasing.take, self._worker.renew))
+        self._chores.every(sign, partial(self._leasing.take, self._worker.desk.renew))
         self._chores.every(NEEDS_SECONDS, self._remember)
         if (lock := self._worker.lock) is not None:
             self._chores.every(lock.renew_seconds, partial(self._renewing.take, lock.renew))
@@ -188,7 +188,7 @@ class Archivist:
 
     async def held(self, url: str, date: str | None = None) -> tuple[Stored, Record] | None:
         """The newest committed record of this URL, with this WARC-Date if that is said."""
-        return await self._leasing.ask(partial(self._worker.held, url, date)) if self.open else None
+        return await self._leasing.ask(partial(self._worker.desk.held, url, date)) if self.open else None
 
     async def asks(self, request: Request) -> None:
         """The request has its turn now: should we die of what comes, that counts against its id."""
@@ -198,7 +198,7 @@ class Archivist:
     async def tried(self, lease: Lease) -> None:
         """Remember how many attempts at a lease failed, before there is another."""
         if self.open:
-            await self._leasing.take(partial(self._worker.tried, lease))
+            await self._leasing.take(partial(self._worker.desk.tried, lease))
 
     def leave(self, lease: Lease, why: str) -> None:
         """Hand a lease back untaken, for the next run: it waits for something."""

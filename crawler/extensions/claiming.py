@@ -32,12 +32,12 @@ class Claiming:
 
     async def claim(self, urls: Collection[str]) -> Claims:
         """Which of these are to be asked for; CrawlerError if the ledger can't say."""
-        return await self._leasing.ask(partial(self._worker.claim, urls))
+        return await self._leasing.ask(partial(self._worker.desk.claim, urls))
 
     async def unclaim(self, urls: Collection[str]) -> None:
         """Let others have these."""
         if urls:
-            await self._leasing.take(partial(self._worker.unclaim, urls))
+            await self._leasing.take(partial(self._worker.desk.unclaim, urls))
 
     async def lasts(self) -> bool:
         """With nothing else to do: whether to look again, after a while, at what others have claimed.

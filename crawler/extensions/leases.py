@@ -51,7 +51,7 @@ class Leases:
         while not self._course.over:
             events = self._events
             try:
-                batch = await self._thread.ask(self._worker.lease)
+                batch = await self._thread.ask(self._worker.desk.lease)
             except CrawlerError as error:  # raised in the spider's start() it would only be logged
                 self._course.fail(error)
                 return
@@ -108,10 +108,10 @@ class Leases:
 
     async def _suspect(self, lease: Lease, *, away: bool) -> None:
         """Workers died of this id, perhaps: should we die while it is on its way, that counts."""
-        await self._thread.take(partial(self._worker.flies, lease.id, away=away))
+        await self._thread.take(partial(self._worker.desk.flies, lease.id, away=away))
 
     async def _add(self, links: list[ArticleId]) -> None:
-        await self._thread.take(partial(self._worker.found, links))
+        await self._thread.take(partial(self._worker.desk.found, links))
         self._adding -= 1
         self.look_again()
 

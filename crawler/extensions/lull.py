@@ -41,11 +41,11 @@ class Lull:
         """Whether there may be something to lease, after a while; False if nobody can bring any."""
         if not self._worker.waits or self._account.postponed:
             return False  # what waits for another run is held by us until we end: nobody may wait for that
-        if (holds := await _told(self._leasing, self._worker.holds)) is None:
+        if (holds := await _told(self._leasing, self._worker.desk.holds)) is None:
             return False
         if holds:
             await self.hand_in()
-            await self._leasing.take(self._worker.give_back)  # what an answer that was lost has left with us
+            await self._leasing.take(self._worker.desk.give_back)  # what a lost answer has left with us
         elif self._shared and not self._needs.ours:  # else more requisites come: each would be a commit
             await self.hand_in()
         return await self._lasts(self._worker.await_others)
