@@ -70,8 +70,8 @@ class Desk:
         self._quest.renew(self._ledger)
 
     def give_back(self) -> None:
-        """Give back what was leased and not taken, and live on: who has released all counts as gone."""
-        self._ledger.release(self._worker)
+        """Give back what was leased and not taken, and live on."""
+        self._ledger.release(self._worker, stays=True)
         self.renew()
 
     def release(self) -> None:

@@ -1136,11 +1136,13 @@ def test_who_has_released_all_has_no_claims(ledger, dead) -> None:
     assert ledger.claim("v", [X]) == claimed([X])
 
 
-def test_a_worker_that_gives_its_leases_back_and_lives_on_keeps_its_claims(ledger) -> None:
+def test_a_worker_that_gives_its_leases_back_and_stays_keeps_its_claims_all_along(ledger) -> None:
+    ledger.add([ArticleId(1)], "list")
     ledger.claim("w", [X])
-    ledger.release("w")
-    ledger.renew("w")
+    ledger.lease("w", 1)
+    ledger.release("w", stays=True)
     assert ledger.claim("v", [X]) == claimed(others=[X])
+    assert ids_of(ledger.lease("v", 1)) == [1]
 
 
 def test_who_claims_lives(ledger, clock) -> None:

@@ -15,7 +15,7 @@ from scrapy.crawler import Crawler
 from crawler.account import Account
 from crawler.arguments import Arguments
 from crawler.extensions.bugs import Bugs
-from crawler.extensions.chores import SIGNS, Chores
+from crawler.extensions.chores import Chores
 from crawler.extensions.claiming import Claiming
 from crawler.extensions.course import Course
 from crawler.extensions.leases import Leases
@@ -27,6 +27,7 @@ from crawler.extensions.uploads import Uploads
 from crawler.extensions.writing import Writing
 from crawler.housing import Housing
 from crawler.items import Copy, Exchange, ForeignFile, Lease, Resource, Stored, Take
+from crawler.ledger.roster import SIGNS
 from crawler.made import Made
 from crawler.needs import Need, Needs
 from crawler.programs import Programs

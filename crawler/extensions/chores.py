@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-SIGNS = 10  #: of life, in the time after which a worker without one counts as dead
-
 
 class Chores:
     """Each goes on until it is done, or all are cancelled."""

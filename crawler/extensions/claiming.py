@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Collection
 from functools import partial
 
-from crawler.extensions.chores import SIGNS, Chores
+from crawler.extensions.chores import Chores
 from crawler.extensions.course import Course
 from crawler.extensions.lull import Lull
 from crawler.extensions.thread import Thread
-from crawler.ledger.roster import Claims
+from crawler.ledger.roster import SIGNS, Claims
 from crawler.worker import Worker
+
+logger = logging.getLogger(__name__)
 
 
 class Claiming:
@@ -45,5 +48,9 @@ class Claiming:
         Only if they are about to end, too, and not for ever: who dies while we wait is soon known to be dead.
         """
         now = asyncio.get_running_loop().time()
-        self._until = self._until or now + 2 * self._seconds
+        if self._until is None:
+            self._until = now + 2 * self._seconds
+            logger.info(
+                "Waiting for requisites that other workers are at, for %d s at most", 2 * self._seconds
+            )
         return not self._course.over and now < self._until and await self._lull.awaits_claims()

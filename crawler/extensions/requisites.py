@@ -89,7 +89,7 @@ class Requisites:
             if self._needs.ours:
                 self._news.clear()
                 await self._news.wait()
-            elif self._needs.left and not await self._archivist.claiming.lasts():
+            elif self._needs.left and not await self._archivist.claiming.lasts() and not self._needs.ours:
                 return
 
     def _new(self, urls: Iterable[str]) -> Iterator[str]:

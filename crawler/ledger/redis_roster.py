@@ -70,9 +70,16 @@ class RedisRoster(RedisIndex):
         self._server.run(leases.RENEW, worker)
 
     @anew
-    def release(self, worker: str, ids: Collection[ArticleId] | None = None, *, dead: bool = False) -> None:
+    def release(
+        self,
+        worker: str,
+        ids: Collection[ArticleId] | None = None,
+        *,
+        dead: bool = False,
+        stays: bool = False,
+    ) -> None:
         some = "" if ids is None else packed(list(map(str, ids)))
-        self._server.run(leases.RELEASE, worker, some, int(dead))
+        self._server.run(leases.RELEASE, worker, some, int(dead), int(stays))
 
     @anew
     def leased(self, worker: str | None = None) -> int:

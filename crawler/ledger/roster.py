@@ -14,6 +14,7 @@ from typing import Protocol
 from crawler.items import ArticleId, Lease
 
 LEASE_SECONDS = 600.0  #: where nothing else is said
+SIGNS = 10  #: of life, in the time after which a worker without one counts as dead
 WAY_SECONDS = 15.0  #: a try to commit takes one or two; whoever died in line keeps others for so long
 
 
@@ -64,9 +65,17 @@ class Roster(Protocol):
     def renew(self, worker: str) -> None:
         """The worker is alive: its leases go on."""
 
-    def release(self, worker: str, ids: Collection[ArticleId] | None = None, *, dead: bool = False) -> None:
+    def release(
+        self,
+        worker: str,
+        ids: Collection[ArticleId] | None = None,
+        *,
+        dead: bool = False,
+        stays: bool = False,
+    ) -> None:
         """End these leases of worker, or all of them: what is not settled can be leased again.
 
+        Who has released all counts as gone, its claims with it, unless it `stays`.
         Where the worker is dead, each counts one death, as those do whose worker was not heard of: the first
         in any case, the further ones only if the id was on its way (`flies`). A take ends the count; who
         leases an id next has not asked for it yet, however this lease ended.

@@ -55,7 +55,14 @@ class SqliteRoster(SqliteIndex):
     def flies(self, id: ArticleId, *, away: bool) -> None:
         self._db.rows(sql.FLIES, away, id)
 
-    def release(self, worker: str, ids: Collection[ArticleId] | None = None, *, dead: bool = False) -> None:
+    def release(
+        self,
+        worker: str,
+        ids: Collection[ArticleId] | None = None,
+        *,
+        dead: bool = False,
+        stays: bool = False,
+    ) -> None:
         with self._db.transaction() as db:
             if (number := self._number(worker)) is None:
                 return
@@ -66,7 +73,7 @@ class SqliteRoster(SqliteIndex):
                     db.execute(step, (number,))
                 else:
                     db.executemany(f"{step} AND id = ?", ((number, id) for id in ids))
-            if ids is None:
+            if ids is None and not stays:
                 db.execute(sql.GONE, (number,))
 
     def leased(self, worker: str | None = None) -> int:

@@ -115,19 +115,23 @@ local function died(id)
     end
 end
 
-local function let_go(worker, dead)
+local function let_go(worker, dead, stays)
     local held = call('HGETALL', P .. 'h:' .. worker)
     for i = 1, #held, 2 do
         if dead then died(held[i]) end
         free(worker, held[i], held[i + 1])
     end
     call('DEL', P .. 'h:' .. worker)
-    call('ZREM', P .. 'workers', worker)
+    if not stays then call('ZREM', P .. 'workers', worker) end
     call('HDEL', P .. 'batches', worker)
 end
 
 -- both ends: a worker that was seen later than now is as dead
 local function living(seen, seconds) return math.abs(now() - tonumber(seen)) <= tonumber(seconds) end
+local function lives(worker, seconds)
+    local seen = call('ZSCORE', P .. 'workers', worker)
+    return seen and living(seen, seconds)
+end
 """
 
 # kind, bucket, field, as often as wanted: n, and their values as of then

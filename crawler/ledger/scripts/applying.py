@@ -7,11 +7,11 @@ APPLY = """
 local n, number, segment, counts = tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5], {}
 local applied, parts = unpack(call('HMGET', META, 'n', 'parts'))
 applied = tonumber(applied or '0')
-local next = n == applied + 1
-parts = next and tonumber(parts or '0') or 0
+local is_next = n == applied + 1
+parts = is_next and tonumber(parts or '0') or 0
 if n <= applied or number <= parts then return applied end
 if number > parts + 1 then return redis.error_reply('EPOCH without a part') end
-if not next then return applied end
+if not is_next then return applied end
 
 local holders, over = {}, {}  -- of the ids: who has them on lease, and whose has ended
 local function count(name, change) counts[name] = (counts[name] or 0) + change end

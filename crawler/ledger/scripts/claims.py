@@ -14,11 +14,8 @@ CLAIM = f"""
 local worker, mine, seconds, wanted = ARGV[3], ARGV[4] .. ARGV[3], ARGV[5], cmsgpack.unpack(ARGV[6])
 local known, ours, others = {{}}, {{}}, {{}}
 
-local function lives(name)
-    if known[name] == nil then
-        local seen = call('ZSCORE', P .. 'workers', name)
-        known[name] = seen and living(seen, seconds)
-    end
+local function goes_on(name)
+    if known[name] == nil then known[name] = lives(name, seconds) or false end
     return known[name]
 end
 
@@ -27,7 +24,7 @@ for i = 1, #wanted, 2 do
     local key, tag = P .. 'r:' .. wanted[i], wanted[i + 1]
     local claim = call('HGET', key, tag)
     local holder = claim and claim:sub({2 * TOKEN + 1})
-    if not claim or claim == mine or holder ~= '' and not lives(holder) then
+    if not claim or claim == mine or holder ~= '' and not goes_on(holder) then
         call('HSET', key, tag, mine)
         ours[#ours + 1] = (i - 1) / 2
     elseif holder ~= '' and holder ~= worker then

@@ -145,9 +145,9 @@ end
 # worker
 RENEW = "call('ZADD', P .. 'workers', now(), ARGV[3])"
 
-# worker, ids or '' for all, '1' if it is dead
+# worker, ids or '' for all, '1' if it is dead, '1' if it goes on
 RELEASE = """
-if ARGV[4] == '' then return let_go(ARGV[3], ARGV[5] == '1') end
+if ARGV[4] == '' then return let_go(ARGV[3], ARGV[5] == '1', ARGV[6] == '1') end
 for _, id in ipairs(cmsgpack.unpack(ARGV[4])) do
     local b = call('HGET', P .. 'h:' .. ARGV[3], id)
     if b then free(ARGV[3], id, b) end

@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-_BEGIN = """
-local function lives(name, seconds)
-    local seen = call('ZSCORE', P .. 'workers', name)
-    return seen and living(seen, seconds)
-end
-"""
-
 # worker, place, lease seconds, '1' if a search is due: who searches
-SEARCH = f"""{_BEGIN}
+SEARCH = """
 local worker, place, seconds, due = ARGV[3], ARGV[4], ARGV[5], ARGV[6] == '1'
 local SEARCHES, SEEKERS = P .. 'searches', P .. 'seekers:' .. place
 
@@ -33,7 +26,7 @@ return holder
 """
 
 # lease seconds: the places of searches that are not over, each with its worker, or '': whoever asks next
-SEARCHES = f"""{_BEGIN}
+SEARCHES = """
 local found = call('HGETALL', P .. 'searches')
 for i = 2, #found, 2 do
     if not lives(found[i], ARGV[3]) then found[i] = '' end
