@@ -47,7 +47,7 @@ bench: $(READY)  ## beside bare Scrapy, scrapy-webarchive and wget; verify; the 
 	$(PY) -m bench.start
 	$(PY) -m bench.requisites
 
-bench-fleet: $(READY) debian  ## two workers beside one, a fleet's limits; its ledger at ten million ids: 25 minutes, 2 GB
+bench-fleet: $(READY) debian  ## two workers beside one, a fleet's limits; its ledger at ten million ids: 45 minutes, 3 GB
 	$(PY) -m bench.fleet
 	$(PY) -m bench.redis
 	$(PY) -m bench.redis --kind valkey

@@ -125,13 +125,17 @@ class Screen:
 
 
 def _hushed(fd: int) -> list[Any] | None:
-    """The terminal's modes as they were; now it shows no ^C, which might fall into a frame."""
+    """The terminal's modes as they were.
+
+    Now it shows no ^C, which might fall into a frame, nor throws away for one what it has not shown yet: half
+    a frame could not be erased.
+    """
     if not _is_ours(fd):
         return None
     try:
         modes = termios.tcgetattr(fd)
         hushed = modes.copy()
-        hushed[LOCAL] &= ~termios.ECHOCTL
+        hushed[LOCAL] = hushed[LOCAL] & ~termios.ECHOCTL | termios.NOFLSH
         termios.tcsetattr(fd, termios.TCSANOW, hushed)
     except termios.error:
         return None

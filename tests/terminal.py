@@ -80,12 +80,12 @@ class Terminal:
         """Look on until that is seen."""
         end = time.monotonic() + SECONDS
         while not seen():
-            assert self._look(), self.text
+            assert self.look(), self.text
             assert time.monotonic() < end, self.text
 
     def end(self) -> None:
         """Look on until the command has ended."""
-        while self._look():
+        while self.look():
             pass
         self.code = os.waitstatus_to_exitcode(os.waitpid(self.process, 0)[1])
 
@@ -95,7 +95,7 @@ class Terminal:
     def resize(self, columns: int, rows: int) -> None:
         """At a moment at which nothing is on its way: what was drawn for the old size is on the screen."""
         os.kill(self.process, signal.SIGSTOP)
-        while self._waits() and self._look():
+        while self._waits() and self.look():
             pass
         self._screen.resize(rows, columns)
         self._size()
@@ -108,7 +108,7 @@ class Terminal:
     def _waits(self) -> bool:
         return bool(select.select([self._line], [], [], 0.05)[0])
 
-    def _look(self) -> bool:
+    def look(self) -> bool:
         """Take what the command writes for a moment; False if it has ended."""
         if self._waits():
             try:

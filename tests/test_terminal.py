@@ -116,6 +116,18 @@ def test_the_panel_goes_and_the_summary_stays(house: House, silent: str) -> None
     assert any(re.fullmatch(rf" +1 http_503 of {BUSY}", line) for line in said)
 
 
+def test_the_panel_goes_where_the_terminal_was_slow_when_it_was_interrupted(
+    house: House, silent: str
+) -> None:
+    with watched(house, silent, *IDS, HELD) as terminal:
+        terminal.until(lambda: is_held(terminal))
+        time.sleep(12)  # it draws the panel some times, more than is read at once
+        terminal.look()
+        terminal.press(INTERRUPT)
+        terminal.end()
+    assert "anapress: crawling" not in terminal.text
+
+
 def test_keys_that_say_nothing_leave_the_panel_whole(house: House, silent: str) -> None:
     with watched(house, silent, *IDS, HELD) as terminal:
         terminal.until(lambda: is_held(terminal))
