@@ -50,7 +50,7 @@ bench: $(READY)  ## beside bare Scrapy, scrapy-webarchive and wget; verify; the 
 bench-fleet: $(READY) debian  ## two workers beside one, a fleet's limits; its ledger at ten million ids: 45 minutes, 3 GB
 	$(PY) -m bench.fleet
 	$(PY) -m bench.redis
-	$(PY) -m bench.redis --kind valkey
+	LD_PRELOAD=libjemalloc.so.2 $(PY) -m bench.redis --kind valkey
 
 bench-browser: $(READY) debian  ## pages in Chromium, beside scrapy-playwright that archives nothing
 	$(PY) -m bench.browser
