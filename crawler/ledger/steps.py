@@ -18,7 +18,9 @@ from crawler.lines import OutcomeLine
 from crawler.site import is_on_site
 from crawler.validators import Validators
 
-FEW = 48  #: lines, records or URLs in the first part; each has twice as many as the one before, up to MANY
+# Lines, records or URLs in the first part; each has twice as many as the one before, up to MANY. Who changes
+# either raises the server's FORMAT: workers of one fleet must cut a commit alike.
+FEW = 48
 BROUGHT = (Outcome.ARTICLE, Outcome.CHANGED)
 COUNTERS = {outcome: f"o:{number}" for number, outcome in enumerate(OUTCOMES)}
 HEADS = [bytes((0xD9, size)) for size in range(256)]
